@@ -1,0 +1,1 @@
+"""The business: one firm's field service, in rooms that import only upwards."""

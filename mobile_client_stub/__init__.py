@@ -1,0 +1,1 @@
+"""A phone: a real offline client that knows only HTTP."""

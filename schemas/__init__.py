@@ -1,0 +1,1 @@
+"""The words and shapes that travel between server, devices and browsers."""

@@ -1,0 +1,1 @@
+"""Sentences about Doorstep that are true."""
