@@ -1,1 +1,1 @@
-"""Bytes: object stores and the contract by which photos, signatures and documents reach them. No tables, no business nouns."""
+"""Bytes: stores of objects, and the contract by which photos, signatures and documents reach them."""
