@@ -1,0 +1,124 @@
+"""All configuration of a Doorstep process: typed, read from the environment in this one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+DEFAULT_DATA = Path("var/doorstep")
+DEFAULT_DATABASE_NAME = "doorstep.sqlite"
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message names it and says what would be accepted."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process needs to know before it starts.
+
+    Sizes are bytes, durations seconds unless the name says otherwise. `secret` is None when it is to be read
+    from (or, on the first start, made in) the file `secret` of the data directory.
+    """
+
+    database_url: str
+    data_dir: Path
+    public_url: str = "http://127.0.0.1:8000"
+    secret: bytes | None = None
+    time_zone: str = "UTC"
+    mail_url: str = "folder:"
+    mail_sender: str = "Doorstep <no-reply@doorstep.invalid>"
+    firm_name: str = "Doorstep"
+    access_token_seconds: int = 900
+    refresh_days: int = 100
+    enrolment_code_seconds: int = 600
+    confirmation_link_days: int = 30
+    body_limit_bytes: int = 1 << 20
+    sync_body_limit_bytes: int = 16 << 20
+    media_limit_bytes: int = 64 << 20
+    argon2_time_cost: int = 2
+    argon2_memory_kib: int = 19_456
+    argon2_parallel: int = 2
+    throttle: bool = True
+    callback_days: int = 3
+    allow_unsafe_database: bool = False
+    database_pool: int = 16
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where mail is laid down as `.eml` files while no mail server is configured."""
+        return self.data_dir / "mail"
+
+    @property
+    def media_folder(self) -> Path:
+        """The root of the disk object store."""
+        return self.data_dir / "media"
+
+
+def read_settings(
+    environment: Mapping[str, str] | None = None,
+    *,
+    database: str | None = None,
+    data: str | Path | None = None,
+) -> Settings:
+    """Settings from `DOORSTEP_*` variables; `database` and `data` (command line) win over them.
+
+    Raises SettingsError for a value that cannot be used.
+    """
+    env = os.environ if environment is None else environment
+    data_dir = Path(data or env.get("DOORSTEP_DATA") or DEFAULT_DATA).resolve()
+    settings = Settings(
+        database_url=database or env.get("DOORSTEP_DATABASE") or f"sqlite:///{data_dir / DEFAULT_DATABASE_NAME}",
+        data_dir=data_dir,
+    )
+    for name in ("public_url", "time_zone", "mail_url", "mail_sender", "firm_name"):
+        if value := env.get(f"DOORSTEP_{name.upper()}"):
+            settings = replace(settings, **{name: value})
+    for name in _INTEGERS:
+        if value := env.get(f"DOORSTEP_{name.upper()}"):
+            settings = replace(settings, **{name: _positive(name, value)})
+    for name in ("throttle", "allow_unsafe_database"):
+        if value := env.get(f"DOORSTEP_{name.upper()}"):
+            settings = replace(settings, **{name: _flag(name, value)})
+    if secret := env.get("DOORSTEP_SECRET"):
+        settings = replace(settings, secret=secret.encode())
+    _check_zone(settings.time_zone)
+    return settings
+
+
+_INTEGERS = (
+    "access_token_seconds",
+    "refresh_days",
+    "enrolment_code_seconds",
+    "confirmation_link_days",
+    "body_limit_bytes",
+    "sync_body_limit_bytes",
+    "media_limit_bytes",
+    "argon2_time_cost",
+    "argon2_memory_kib",
+    "argon2_parallel",
+    "callback_days",
+    "database_pool",
+)
+
+
+def _positive(name: str, value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) == 0:
+        raise SettingsError(f"DOORSTEP_{name.upper()} must be a whole number above 0, not {value!r}.")
+    return int(value)
+
+
+def _flag(name: str, value: str) -> bool:
+    if value not in {"0", "1"}:
+        raise SettingsError(f"DOORSTEP_{name.upper()} must be 0 or 1, not {value!r}.")
+    return value == "1"
+
+
+def _check_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise SettingsError(f"DOORSTEP_TIME_ZONE must be an IANA zone such as Europe/Berlin, not {name!r}.") from error
