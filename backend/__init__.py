@@ -1,1 +1,1 @@
-"""The business: one firm's field service, in rooms that import only upwards."""
+"""The business of Doorstep: one package per room, and the floor they stand on (`db`, `web`)."""

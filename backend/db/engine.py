@@ -1,0 +1,158 @@
+"""Engines: how connections to SQLite and to PostgreSQL are opened, so that the rest need not know which one it is."""
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+from backend.db.spatial import register_spatial_functions
+from backend.db.sqlite_lock import hold_database
+
+_ACCESS = "doorstep_access"
+_READ = "read"
+
+SEARCH_PATH = "field,public"
+
+
+class UnsafeDatabase(RuntimeError):
+    """The database server is set up to lose what it acknowledged; the message says which setting to change."""
+
+
+def make_engine(
+    url: str,
+    *,
+    pool_size: int = 16,
+    statement_timeout_ms: int = 30_000,
+    lock_timeout_ms: int = 10_000,
+    idle_timeout_ms: int = 60_000,
+    allow_unsafe: bool | None = None,
+) -> Engine:
+    """An engine for `sqlite:///file` or `postgresql://…`; nothing is connected yet (SQLite's file is made, mode 0600).
+
+    `allow_unsafe` permits a PostgreSQL with fsync or synchronous_commit off (None: as the environment variable
+    DOORSTEP_ALLOW_UNSAFE_DATABASE=1 says). Raises ValueError for any other kind of database.
+    """
+    target = make_url(url)
+    backend = target.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite_engine(target, pool_size)
+    if backend in ("postgresql", "postgres"):
+        if allow_unsafe is None:
+            allow_unsafe = os.environ.get("DOORSTEP_ALLOW_UNSAFE_DATABASE") == "1"
+        timeouts = {
+            "statement_timeout": statement_timeout_ms,
+            "lock_timeout": lock_timeout_ms,
+            "idle_in_transaction_session_timeout": idle_timeout_ms,
+        }
+        return _postgresql_engine(target, pool_size, timeouts, allow_unsafe=allow_unsafe)
+    raise ValueError(f"{backend} is not a database Doorstep runs on: use sqlite:///file or postgresql://…")
+
+
+def writing(engine: Engine) -> Engine:
+    """The same pool, for transactions that may write: READ COMMITTED, or BEGIN IMMEDIATE. This is also the default."""
+    return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same pool, for transactions that only read: one snapshot, and the database refuses every write."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine.execution_options(**{_ACCESS: _READ})
+
+
+def _postgresql_engine(
+    url: URL, pool_size: int, timeouts: dict[str, int], *, allow_unsafe: bool
+) -> Engine:
+    settings = {"search_path": SEARCH_PATH, "timezone": "UTC", **timeouts}
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    given = url.query.get("options", "")
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        connect_args={"options": f"{options} {given}".strip(), "connect_timeout": 10},
+    )
+    if not allow_unsafe:
+        event.listen(engine, "connect", _refuse_unsafe_server)
+    return engine
+
+
+def _refuse_unsafe_server(dbapi_connection: Any, _record: object) -> None:
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+        fsync, synchronous_commit = cursor.fetchone()
+    dbapi_connection.rollback()
+    for setting, value in (("fsync", fsync), ("synchronous_commit", synchronous_commit)):
+        if value == "off":
+            raise UnsafeDatabase(
+                f"PostgreSQL runs with {setting}=off and would lose acknowledged work in a crash: turn it on "
+                "(or set DOORSTEP_ALLOW_UNSAFE_DATABASE=1 for throw-away data)"
+            )
+
+
+def sqlite_driver() -> ModuleType:
+    """`pysqlite3` (a current SQLite) where it is installed, Python's own `sqlite3` elsewhere."""
+    if sys.platform != "linux":
+        return sqlite3
+    try:
+        return import_module("pysqlite3.dbapi2")
+    except ImportError:
+        return sqlite3
+
+
+def _sqlite_engine(url: URL, pool_size: int) -> Engine:
+    driver = sqlite_driver()
+    file = sqlite_file(url)
+    if file is not None:
+        _make_private_file(file)
+    sizes = {} if file is None else {"pool_size": pool_size, "max_overflow": pool_size}
+    engine = create_engine(url.set(drivername="sqlite"), module=driver, connect_args={"timeout": 30}, **sizes)
+    event.listen(engine, "connect", _sqlite_preparation(file, driver))
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file behind an SQLite URL; None for a database in memory."""
+    name = url.database
+    return None if not name or name == ":memory:" else Path(name)
+
+
+def _make_private_file(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm the mode of the file
+
+
+def _sqlite_preparation(file: Path | None, driver: ModuleType) -> Callable[[Any, object], None]:
+    def prepare(dbapi_connection: Any, _record: object) -> None:
+        if file is not None:
+            hold_database(file, driver.sqlite_version_info)
+        # We say BEGIN ourselves (below): the driver's own rules neither cover DDL nor savepoints.
+        dbapi_connection.isolation_level = None
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "recursive_triggers = ON",  # else INSERT OR REPLACE would slip past an append-only trigger
+            "busy_timeout = 30000",
+        ):
+            dbapi_connection.execute(f"PRAGMA {pragma}")
+        register_spatial_functions(dbapi_connection)
+
+    return prepare
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A read transaction that turns into a writing one fails at once when somebody wrote in between,
+    # whatever busy_timeout says; so whoever may write takes the write lock at the start.
+    only_reads = connection.get_execution_options().get(_ACCESS) == _READ
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(only_reads)}")
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,167 @@
+"""Column types that mean the same on SQLite and on PostgreSQL: instants, JSON documents and WGS 84 shapes."""
+
+import math
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from geoalchemy2 import Geography, WKBElement
+from sqlalchemy import JSON, Column, DateTime, Dialect, Index, String, Table, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+WGS84 = 4326
+
+JsonDocument = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A JSON document; Python's None is SQL NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """A place on WGS 84: degrees, latitude −90…90, longitude −180…180; anything else is a `ValueError`."""
+
+    latitude: float
+    longitude: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.latitude) and -90 <= self.latitude <= 90):
+            raise ValueError(f"latitude {self.latitude} is not between -90 and 90 degrees")
+        if not (math.isfinite(self.longitude) and -180 <= self.longitude <= 180):
+            raise ValueError(f"longitude {self.longitude} is not between -180 and 180 degrees")
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment: an aware datetime, always UTC when it comes back, to the microsecond.
+
+    PostgreSQL keeps a `timestamptz`; SQLite keeps text of fixed width ("2026-03-01T08:00:00.000000Z"), so that
+    `<`, `ORDER BY`, `min` and `max` in SQL agree with time on both. A naive datetime is refused.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(27))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no time zone: an instant is an aware datetime")
+        utc = value.astimezone(UTC)
+        return instant_text(utc) if dialect.name == "sqlite" else utc
+
+    def process_literal_param(self, value: datetime | None, dialect: Dialect) -> str:
+        return "NULL" if value is None else f"'{instant_text(value.astimezone(UTC))}'"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return datetime.fromisoformat(value).astimezone(UTC)
+        utc: datetime = value.astimezone(UTC)
+        return utc
+
+
+def instant_text(utc: datetime) -> str:
+    """The one text form of a UTC datetime: always six decimals, always four digits of year, so that text sorts as time."""
+    return f"{utc.year:04}-{utc:%m-%dT%H:%M:%S}.{utc.microsecond:06}Z"
+
+
+class _GeographyInSqlite(Geography):
+    """Kept as WKB; SQLite has no word for the type, and no other use for one than reflection."""
+
+    cache_ok = True
+
+    def get_col_spec(self) -> str:
+        return "BLOB"
+
+
+def _shape_type(shape: str, dialect: Dialect) -> TypeEngine[Any]:
+    kind = _GeographyInSqlite if dialect.name == "sqlite" else Geography
+    return kind(geometry_type=shape, srid=WGS84, spatial_index=False)
+
+
+class Point(TypeDecorator[Coordinates]):
+    """A WGS 84 point, `Coordinates` in Python; `geography(POINT)` on PostgreSQL, WKB on SQLite. Indexed on PostgreSQL."""
+
+    impl = Geography(geometry_type="POINT", srid=WGS84, spatial_index=False)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return _shape_type("POINT", dialect)
+
+    def process_bind_param(self, value: Coordinates | None, dialect: Dialect) -> str | None:
+        return None if value is None else f"SRID={WGS84};POINT({_pair(value)})"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Coordinates | None:
+        if value is None:
+            return None
+        (point,) = _rings(_wkb(value))[0]
+        return point
+
+
+class Polygon(TypeDecorator[tuple[Coordinates, ...]]):
+    """A WGS 84 area without holes: its corners, at least three, not repeating the first one at the end.
+
+    The edges are great circles (as in PostGIS `geography`). `geography(POLYGON)` on PostgreSQL, WKB on SQLite.
+    """
+
+    impl = Geography(geometry_type="POLYGON", srid=WGS84, spatial_index=False)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return _shape_type("POLYGON", dialect)
+
+    def process_bind_param(self, value: tuple[Coordinates, ...] | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        corners = value[:-1] if len(value) > 1 and value[0] == value[-1] else value
+        if len(set(corners)) < 3:
+            raise ValueError("an area needs at least three different corners")
+        ring = ",".join(_pair(corner) for corner in (*corners, corners[0]))
+        return f"SRID={WGS84};POLYGON(({ring}))"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Coordinates, ...] | None:
+        return None if value is None else _rings(_wkb(value))[0][:-1]
+
+
+def _pair(place: Coordinates) -> str:
+    return f"{float(place.longitude)!r} {float(place.latitude)!r}"
+
+
+def _wkb(value: Any) -> bytes:
+    data = value.data if isinstance(value, WKBElement) else value
+    return bytes.fromhex(data) if isinstance(data, str) else bytes(data)
+
+
+def _rings(wkb: bytes) -> list[tuple[Coordinates, ...]]:
+    """The rings of a two-dimensional WKB point (one ring of one) or polygon; byte order as its first byte says."""
+    order = "<" if wkb[0] == 1 else ">"
+    (kind,) = struct.unpack_from(f"{order}I", wkb, 1)
+    offset = 5
+    if kind == 1:
+        longitude, latitude = struct.unpack_from(f"{order}2d", wkb, offset)
+        return [(Coordinates(latitude, longitude),)]
+    if kind != 3:
+        raise ValueError(f"WKB type {kind} is neither a point nor a polygon")
+    (ring_count,) = struct.unpack_from(f"{order}I", wkb, offset)
+    offset += 4
+    rings = []
+    for _ in range(ring_count):
+        (corner_count,) = struct.unpack_from(f"{order}I", wkb, offset)
+        flat = struct.unpack_from(f"{order}{2 * corner_count}d", wkb, offset + 4)
+        rings.append(tuple(Coordinates(flat[i + 1], flat[i]) for i in range(0, len(flat), 2)))
+        offset += 4 + 16 * corner_count
+    return rings
+
+
+@event.listens_for(Column, "after_parent_attach")
+def _index_shapes(column: Column[Any], table: object) -> None:
+    """Give every shape its GiST index on PostgreSQL; on SQLite a B-tree over WKB would only cost."""
+    if isinstance(table, Table) and isinstance(column.type, Point | Polygon):
+        name = f"ix_{table.name}_{column.name}"
+        table.append_constraint(Index(name, column, postgresql_using="gist").ddl_if(dialect="postgresql"))

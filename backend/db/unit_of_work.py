@@ -1,0 +1,151 @@
+"""The unit of work: one transaction, its clock, its ids, and the facts and outside effects that belong to it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, sessionmaker
+from uuid_utils.compat import uuid7
+
+from backend.db.base import Base, Record
+from backend.db.engine import reading, writing
+from backend.db.outbox_message import OutboxMessage, OutboxState
+from schemas.errors import JsonValue
+
+Row = TypeVar("Row", bound=Base)
+
+_INSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that happened in a room and that rooms below it act on. Subclasses are frozen dataclasses in `rules.py`."""
+
+
+Handler: TypeAlias = Callable[["UnitOfWork", Any, Any], object]
+"""`handler(uow, actor, fact)`: runs inside the transaction that told the fact; what it raises undoes that transaction."""
+
+
+def system_clock() -> datetime:
+    """The machine's time, aware and UTC."""
+    return datetime.now(UTC)
+
+
+class UnitOfWork:
+    """One transaction. It is made by `UnitOfWorkFactory.begin` and ends with its `with` block; nobody else commits."""
+
+    def __init__(
+        self,
+        session: Session,
+        now: datetime,
+        mint_id: Callable[[], UUID],
+        handlers: Mapping[type[Fact], Sequence[Handler]],
+    ) -> None:
+        self.session = session
+        self.now = now
+        self._mint_id = mint_id
+        self._handlers = handlers
+
+    def mint_id(self) -> UUID:
+        """A new UUIDv7."""
+        return self._mint_id()
+
+    def add(self, row: Row) -> Row:
+        """Write `row` now, so that foreign keys find it and a broken constraint surfaces here (`IntegrityError`)."""
+        return self.add_all([row])[0]
+
+    def add_all(self, rows: Iterable[Row]) -> list[Row]:
+        """Write rows in one flush. A `Record` without `created_at` gets `now`."""
+        added = list(rows)
+        for row in added:
+            if isinstance(row, Record) and row.created_at is None:
+                row.created_at = self.now
+        self.session.add_all(added)
+        self.session.flush()
+        return added
+
+    def flush(self) -> None:
+        """Send the changes made to loaded rows to the database."""
+        self.session.flush()
+
+    def delete(self, row: Base) -> None:
+        """Delete `row` now."""
+        self.session.delete(row)
+        self.session.flush()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that may fail alone: an exception undoes what was done inside (facts and posts too) and goes on upward."""
+        with self.session.begin_nested():
+            yield
+
+    def tell(self, actor: object, fact: Fact) -> None:
+        """Run the handlers listed for this kind of fact, in the order of the list, in this transaction."""
+        for handler in self._handlers.get(type(fact), ()):
+            handler(self, actor, fact)
+
+    def post(
+        self,
+        kind: str,
+        payload: Mapping[str, JsonValue],
+        *,
+        key: str,
+        not_before: datetime | None = None,
+    ) -> None:
+        """Ask for an outside effect once this transaction is committed; a (kind, key) that was posted before is left as it is."""
+        insert = _INSERTS[self.session.connection().dialect.name]
+        message = insert(OutboxMessage).values(
+            id=self.mint_id(),
+            revision=1,
+            created_at=self.now,
+            kind=kind,
+            key=key,
+            payload=dict(payload),
+            state=OutboxState.DUE,
+            attempts=0,
+            next_attempt_at=not_before or self.now,
+        )
+        self.session.execute(message.on_conflict_do_nothing(index_elements=["kind", "key"]))
+
+
+class UnitOfWorkFactory:
+    """Begins units of work on one engine. `session_factory` is public for session hooks."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], datetime] = system_clock,
+        mint_id: Callable[[], UUID] = uuid7,
+        handlers: Mapping[type[Fact], Sequence[Handler]] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.mint_id = mint_id
+        self.handlers: Mapping[type[Fact], Sequence[Handler]] = handlers or {}
+        self.session_factory = sessionmaker(autoflush=False, expire_on_commit=False)
+        self._write_engine = writing(engine)
+        self._read_engine = reading(engine)
+
+    @contextmanager
+    def begin(self, *, write: bool = True) -> Iterator[UnitOfWork]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        A failure of the commit itself is raised too: whoever leaves the block without an exception is stored.
+        With `write=False` the unit sees one snapshot of the database, blocks nobody, and every write in it fails.
+        On SQLite a writing unit holds the one write lock from its first moment on, so do nothing slow in it.
+        """
+        session = self.session_factory(bind=self._write_engine if write else self._read_engine)
+        try:
+            session.connection()
+            yield UnitOfWork(session, self.clock(), self.mint_id, self.handlers)
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.close()
