@@ -111,7 +111,7 @@ class LocalDate(fields.Field[date]):
 
 
 class Text(fields.String):
-    """Words of a person, at most `max` characters: NFC, `\\n` line ends, stripped, with something visible in it.
+    """Words of a person, at most `max` characters: NFC, `\\n` line ends, stripped, not without a visible one.
 
     NUL, other control characters, lone surrogates and noncharacters are refused: PostgreSQL, UTF-8 or a
     terminal would choke on them.
@@ -120,7 +120,7 @@ class Text(fields.String):
     allowed_controls: ClassVar[frozenset[str]] = frozenset("\n\t")
 
     def __init__(self, *, max: int, allow_empty: bool = False, **kwargs: Any) -> None:  # noqa: A002
-        # The lengths are for the OpenAPI document; the check is below, because the text changes before it is measured.
+        # For the OpenAPI document; the check is below, because the text changes before it is measured.
         super().__init__(**_documented(kwargs, maxLength=max, minLength=0 if allow_empty else 1))
         self.longest, self.allow_empty = max, allow_empty
 

@@ -48,8 +48,8 @@ class ErrorKind(StrEnum):
 class DomainError(Exception):
     """An expected failure. Subclasses are named after the fact they state and set `title` and `kind`.
 
-    `code` is the kebab-case class name unless given, and never changes once published. `detail` says what to do
-    next. `extensions` are further members of the problem: JSON values, never secrets.
+    `code` is the kebab-case class name unless given, and never changes once published. `detail` says what
+    to do next. `extensions` are further members of the problem: JSON values, never secrets.
     """
 
     code: ClassVar[str] = "domain-error"

@@ -15,7 +15,7 @@ _OWN_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem document; `code` is stable and becomes the `type`, `instance` names the request that met it."""
+    """A problem document: the stable `code` becomes its `type`, `instance` names the request."""
 
     code: str
     title: str

@@ -1,0 +1,38 @@
+"""Who is acting: the data type that every room and every use case is handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from schemas.access import Role
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One who acts, for the length of one request.
+
+    `visit_id` is the one visit a customer's link opens. `revoked` is True only where a route asked for it: the device
+    was revoked or its user disabled, the permissions are empty, and its work may still be taken in.
+    """
+
+    user_id: UUID
+    role: Role
+    permissions: frozenset[str] = frozenset()
+    device_id: UUID | None = None
+    visit_id: UUID | None = None
+    session_id: UUID | None = None
+    revoked: bool = False
+
+    @property
+    def technician_id(self) -> UUID | None:
+        """A technician's id is the id of their user; None for everybody else."""
+        return self.user_id if self.role is Role.TECHNICIAN else None
+
+    def may(self, permission: str) -> bool:
+        """Whether the role holds `permission`; which rows it reaches is decided by the queries."""
+        return permission in self.permissions
+
+
+ANONYMOUS = Actor(user_id=UUID("00000000-0000-7000-8000-000000000000"), role=Role.CUSTOMER)
+"""Whoever calls a route that asks for no credentials: may do nothing that is guarded."""

@@ -1,0 +1,123 @@
+"""Tables of people, devices, sessions and the audit log. No token, code or password is stored: only hashes of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.db.base import Base, Record
+from backend.db.ddl import append_only
+from backend.db.types import JsonDocument, JsonValue
+from schemas.access import Role
+
+
+class User(Record):
+    """Somebody of the firm. `email` is stored in lower case; without `password_hash` nobody can sign in as them."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(unique=True)
+    display_name: Mapped[str]
+    role: Mapped[Role]
+    time_zone: Mapped[str]
+    password_hash: Mapped[str | None]
+    disabled_at: Mapped[datetime | None]
+
+
+class Device(Record):
+    """A phone that was enrolled for one user."""
+
+    __tablename__ = "devices"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str]
+    platform: Mapped[str]
+    enrolled_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
+
+
+class EnrolmentCode(Record):
+    """A one-time code for enrolling a phone, as its hash."""
+
+    __tablename__ = "enrolment_codes"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(unique=True)
+    created_by: Mapped[UUID]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    device_id: Mapped[UUID | None] = mapped_column(ForeignKey("devices.id"))
+
+
+class SignIn(Record):
+    """A family of refresh tokens that descend from one sign-in or enrolment; table `sessions`.
+
+    `current_hash` and `previous_hash` are the newest refresh token and its predecessor; `confirmed` turns true once
+    anything issued with the newest was used, and from then on the predecessor is a reuse.
+    """
+
+    __tablename__ = "sessions"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    device_id: Mapped[UUID | None] = mapped_column(ForeignKey("devices.id"), index=True)
+    generation: Mapped[int]
+    current_hash: Mapped[str] = mapped_column(unique=True)
+    previous_hash: Mapped[str | None] = mapped_column(unique=True)
+    confirmed: Mapped[bool]
+    refresh_expires_at: Mapped[datetime]
+    family_expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_because: Mapped[str | None]
+
+
+class AccessToken(Base):
+    """A short-lived bearer token, as its SHA-256."""
+
+    __tablename__ = "access_tokens"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"), index=True)
+    generation: Mapped[int]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SpentRefreshToken(Base):
+    """A refresh token two or more generations old: seeing it again means that somebody holds a copy."""
+
+    __tablename__ = "spent_refresh_tokens"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AuditEntry(Base):
+    """One thing somebody did, or was refused. Names of changed fields, never values; outlives what it is about."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor_id: Mapped[UUID | None] = mapped_column(index=True)
+    role: Mapped[Role | None]
+    device_id: Mapped[UUID | None]
+    action: Mapped[str]
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    detail: Mapped[dict[str, JsonValue]] = mapped_column(JsonDocument)
+
+
+class ThrottleBucket(Base):
+    """How many tries a key (hash of purpose and who) had left at `updated_at`; shared by all processes."""
+
+    __tablename__ = "throttle_buckets"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    tokens: Mapped[float]
+    updated_at: Mapped[datetime] = mapped_column(index=True)
+
+
+append_only(Base.metadata, "audit_log")

@@ -1,0 +1,134 @@
+"""Who may do what: one literal table, and the guard that every public action wears."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
+from uuid import UUID
+
+from backend.access.actor import Actor
+from backend.access.models import AuditEntry
+from backend.db.unit_of_work import UnitOfWork
+from schemas.access import Role
+from schemas.errors import PermissionRefused
+
+T, D, F, M, A = Role.TECHNICIAN, Role.DISPATCHER, Role.FINANCE, Role.MANAGER, Role.ADMINISTRATOR
+C = Role.CUSTOMER
+
+# The one table. A permission is `<noun>:<verb>`, `<noun>:read` for reading; sorted by room in the order of the design.
+# The system holds every permission and stands in no row.
+GRANTS: Mapping[str, frozenset[Role]] = {
+    # access
+    "audit_log:read": frozenset({A}),
+    "device:enrol": frozenset({D, M, A}),
+    "device:read": frozenset({T, D, F, M, A}),
+    "device:revoke": frozenset({T, D, F, M, A}),
+    "session:end": frozenset({T, D, F, M, A}),
+    "user:create": frozenset({A}),
+    "user:disable": frozenset({A}),
+    "user:edit": frozenset({A}),
+    "user:read": frozenset({D, F, M, A}),
+    # customers
+    # parts
+    # requests
+    # visits
+    # dispatch
+    # attachments
+    # reports
+    # aftercare
+    # sync
+}
+
+PERMISSIONS: Mapping[Role, frozenset[str]] = {
+    role: frozenset(name for name, roles in GRANTS.items() if role is Role.SYSTEM or role in roles)
+    for role in Role
+}
+"""The same table seen from the role."""
+
+SYSTEM = Actor(
+    user_id=UUID("00000000-0000-7000-8000-000000000001"),
+    role=Role.SYSTEM,
+    permissions=PERMISSIONS[Role.SYSTEM],
+)
+"""The server itself: imports, workers, handlers that nobody in particular caused. Its row in `users` is made by `seed`."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Guarded(Protocol[P, R_co]):
+    """A public action: refuses whoever lacks `permission`, names the actor of its changes, leaves a row in the audit log."""
+
+    permission: str
+    __name__: str
+
+    def __call__(self, uow: UnitOfWork, actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+def check(actor: Actor, permission: str) -> None:
+    """Raise PermissionRefused unless `actor` holds `permission`."""
+    if not actor.may(permission):
+        raise PermissionRefused(
+            f"Ask somebody whose role has the permission {permission!r}.", permission=permission
+        )
+
+
+def requires(
+    permission: str,
+) -> Callable[[Callable[Concatenate[UnitOfWork, Actor, P], R]], Guarded[P, R]]:
+    """Guard `verb_noun(uow, actor, record_id, *, …)` with a permission named by the law: `noun:verb`.
+
+    What the action changed is flushed before it returns, in the actor's name, so that an action called by another
+    (with another actor) never signs for the outer one's changes, and broken constraints surface in the action.
+    Reading (`…:read`) leaves no row in the audit log.
+    """
+    if permission not in GRANTS:
+        raise LookupError(
+            f"{permission!r} is not in the table of permissions (backend/access/permissions.py)"
+        )
+
+    def guard(action: Callable[Concatenate[UnitOfWork, Actor, P], R]) -> Guarded[P, R]:
+        subject = list(inspect.signature(action).parameters)[2:3]
+
+        @wraps(action)
+        def guarded(uow: UnitOfWork, actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            check(actor, permission)
+            info = uow.session.info
+            outer = info.get("actor_id")
+            uow.flush()
+            info["actor_id"] = actor.user_id
+            try:
+                result = action(uow, actor, *args, **kwargs)
+                uow.flush()
+                if not permission.endswith(":read"):
+                    given = args[0] if args else next((kwargs.get(name) for name in subject), None)
+                    uow.add(
+                        _audit_entry(uow, actor, permission, given or getattr(result, "id", None), kwargs)
+                    )
+            finally:
+                info["actor_id"] = outer
+            return result
+
+        wearing = cast("Guarded[P, R]", guarded)
+        wearing.permission = permission
+        return wearing
+
+    return guard
+
+
+def _audit_entry(
+    uow: UnitOfWork, actor: Actor, permission: str, subject: object, fields: Mapping[str, object]
+) -> AuditEntry:
+    return AuditEntry(
+        id=uow.mint_id(),
+        at=uow.now,
+        actor_id=actor.user_id,
+        role=actor.role,
+        device_id=actor.device_id,
+        action=permission.replace(":", "."),
+        subject_id=subject if isinstance(subject, UUID) else None,
+        detail={"fields": sorted(name for name, value in fields.items() if value is not None)},
+    )

@@ -1,0 +1,1 @@
+"""What every route shares: one transaction, strict reading, problems, authentication, documents."""
