@@ -1,0 +1,1 @@
+"""Work types, work orders, visits, arrival windows and what the customer says to them."""
