@@ -18,7 +18,7 @@ NAMING_CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-"""Errors are recognised by constraint name (`backend.db.integrity`), so no name is left to the engine's taste."""
+"""Errors are recognised by constraint name (`backend.db.integrity`): no name is left to the engine."""
 
 _LONGEST_ENUM_VALUE = 40
 
@@ -30,8 +30,8 @@ def _values(enumeration: type[StrEnum]) -> list[str]:
 class Base(DeclarativeBase):
     """Base of all tables of the business. `Mapped[...]` annotations choose the column type.
 
-    `str` is Text, `int` is a 64 bit integer, `datetime` is an `Instant` (aware, UTC), any `StrEnum` is text holding
-    the member's *value* (no native enum: adding a value must not need DDL), `Coordinates` is a WGS 84 point.
+    `str` is Text, `int` is a 64 bit integer, `datetime` is an `Instant` (aware, UTC), `Coordinates` is a
+    WGS 84 point, any `StrEnum` is text: the member's *value* (no native enum: a new value must not need DDL).
     """
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
@@ -65,4 +65,4 @@ class Record(Base):
     revision: Mapped[int] = mapped_column(sort_order=-2)
     created_at: Mapped[datetime] = mapped_column(sort_order=-1)
 
-    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": revision}
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012 - SQLAlchemy declares it as an instance variable

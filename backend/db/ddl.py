@@ -1,4 +1,4 @@
-"""What models need beyond columns: triggers and exclusion constraints, as one text per engine used by tests and migration alike."""
+"""What models need beyond columns (triggers, exclusion constraints): one text per engine."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,10 @@ _KEY = "extra_ddl"
 
 
 def extra_ddl(metadata: MetaData, dialect: str, statements: Sequence[str]) -> None:
-    """Have `statements` run, in order, after the tables of `metadata` are created on `dialect` ("sqlite" or "postgresql").
+    """Have `statements` run, in order, after the tables of `metadata` are made on `dialect`.
 
-    Rooms call this in their models.py. The text is sent as it is (no parameters, `%` needs no escape).
+    `dialect` is "sqlite" or "postgresql". Rooms call this in their models.py; tests and migration run it.
+    The text is sent as it is: no parameters, `%` needs no escape.
     """
     by_dialect: dict[str, list[str]] = metadata.info.setdefault(_KEY, {})
     if not by_dialect:
@@ -24,7 +25,9 @@ def extra_ddl_of(metadata: MetaData, dialect: str) -> list[str]:
     return list(metadata.info.get(_KEY, {}).get(dialect, ()))
 
 
-def _run_extra_ddl(metadata: MetaData, connection: Connection, *, tables: Sequence[object] = (), **_: Any) -> None:
+def _run_extra_ddl(
+    metadata: MetaData, connection: Connection, *, tables: Sequence[object] = (), **_: Any
+) -> None:
     if not tables:  # nothing was created, so the triggers are there already
         return
     for statement in extra_ddl_of(metadata, connection.dialect.name):
@@ -32,7 +35,7 @@ def _run_extra_ddl(metadata: MetaData, connection: Connection, *, tables: Sequen
 
 
 def append_only(metadata: MetaData, table: str) -> None:
-    """Let the database itself refuse UPDATE, DELETE and TRUNCATE on `table`, as constraint `append_only_<table>`."""
+    """Let the database refuse to change or delete rows of `table`, as constraint `append_only_<table>`."""
     name = f"append_only_{table}"
     extra_ddl(
         metadata,

@@ -1,4 +1,4 @@
-"""Engines: how connections to SQLite and to PostgreSQL are opened, so that the rest need not know which one it is."""
+"""Engines: how connections to SQLite and PostgreSQL are opened, so that nobody else asks which it is."""
 
 import os
 import sqlite3
@@ -21,7 +21,7 @@ SEARCH_PATH = "field,public"
 
 
 class UnsafeDatabase(RuntimeError):
-    """The database server is set up to lose what it acknowledged; the message says which setting to change."""
+    """The server is set up to lose what it acknowledged; the message says which setting to change."""
 
 
 def make_engine(
@@ -33,10 +33,10 @@ def make_engine(
     idle_timeout_ms: int = 60_000,
     allow_unsafe: bool | None = None,
 ) -> Engine:
-    """An engine for `sqlite:///file` or `postgresql://…`; nothing is connected yet (SQLite's file is made, mode 0600).
+    """An engine for `sqlite:///file` or `postgresql://…`. SQLite's file is made at once, mode 0600.
 
-    `allow_unsafe` permits a PostgreSQL with fsync or synchronous_commit off (None: as the environment variable
-    DOORSTEP_ALLOW_UNSAFE_DATABASE=1 says). Raises ValueError for any other kind of database.
+    `allow_unsafe` permits a PostgreSQL with fsync or synchronous_commit off (None: what the environment's
+    DOORSTEP_ALLOW_UNSAFE_DATABASE says, 1 is yes). Raises ValueError for any other kind of database.
     """
     target = make_url(url)
     backend = target.get_backend_name()
@@ -55,7 +55,7 @@ def make_engine(
 
 
 def writing(engine: Engine) -> Engine:
-    """The same pool, for transactions that may write: READ COMMITTED, or BEGIN IMMEDIATE. This is also the default."""
+    """The same pool, for transactions that may write: READ COMMITTED, or BEGIN IMMEDIATE. The default."""
     return engine
 
 
@@ -66,9 +66,7 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(**{_ACCESS: _READ})
 
 
-def _postgresql_engine(
-    url: URL, pool_size: int, timeouts: dict[str, int], *, allow_unsafe: bool
-) -> Engine:
+def _postgresql_engine(url: URL, pool_size: int, timeouts: dict[str, int], *, allow_unsafe: bool) -> Engine:
     settings = {"search_path": SEARCH_PATH, "timezone": "UTC", **timeouts}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     given = url.query.get("options", "")

@@ -28,14 +28,13 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may well succeed when it is repeated: deadlock, serialization failure,
     lock timeout, SQLite busy or locked. Looks through SQLAlchemy's wrapping and through `__cause__`."""
     return any(
-        _sqlstate(cause) in _TRANSIENT_SQLSTATES
-        or _sqlite_code(cause) in (_SQLITE_BUSY, _SQLITE_LOCKED)
+        _sqlstate(cause) in _TRANSIENT_SQLSTATES or _sqlite_code(cause) in (_SQLITE_BUSY, _SQLITE_LOCKED)
         for cause in _chain(error)
     )
 
 
 def is_connection_trouble(error: BaseException) -> bool:
-    """Whether the database itself is out of reach or cannot work: connection lost or refused, disk full, I/O error."""
+    """Whether the database is out of reach or cannot work: connection lost, refused, disk full."""
     return any(_is_connection_trouble(cause) for cause in _chain(error))
 
 

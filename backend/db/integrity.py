@@ -18,7 +18,7 @@ _facts: dict[str, tuple[type[DomainError], str]] = {}
 
 
 def constraint_fact(constraint: str, error: type[DomainError], detail: str | None = None) -> None:
-    """Declare, in a room's models.py, which error a broken `constraint` means; `detail` defaults to the error's title."""
+    """Declare, in a room's models.py, which error a broken `constraint` means; `detail`: what to do next."""
     declared = (error, detail or error.title)
     if _facts.setdefault(constraint, declared) != declared:
         raise ValueError(f"constraint {constraint} already means {_facts[constraint][0].__name__}")
@@ -36,7 +36,7 @@ def fact_of(error: IntegrityError, metadata: MetaData = Base.metadata) -> Domain
 def constraint_name(error: IntegrityError, metadata: MetaData = Base.metadata) -> str | None:
     """The name of the constraint that broke, the same on both engines.
 
-    SQLite names columns instead of unique constraints, which are looked up in `metadata`; it says nothing at all
+    SQLite names columns instead of unique constraints, which are looked up in `metadata`, and says nothing
     about foreign keys: None. A trigger names its constraint by `RAISE(ABORT, 'constraint:<name>')`.
     """
     diagnosis = getattr(error.orig, "diag", None)

@@ -20,7 +20,7 @@ class OutboxState(StrEnum):
 
 
 class OutboxMessage(Record):
-    """One effect. `kind` chooses the transport, (`kind`, `key`) is unique: posting the same effect twice sends it once."""
+    """One effect. `kind` chooses the transport; (`kind`, `key`) is unique: posted twice, sent once."""
 
     __tablename__ = "outbox_messages"
 

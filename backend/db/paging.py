@@ -1,13 +1,12 @@
-"""Keyset paging: a page starts after the last row of the one before, so that inserts never repeat or hide a row."""
+"""Keyset paging: a page starts after the last row of the one before, so inserts repeat and hide nothing."""
 
 import base64
 import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
 from sqlalchemy import Select, inspect, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -30,7 +29,7 @@ class InvalidPageCursor(DomainError):
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which page: `after` is the `next` of the page before (None: the first page), `limit` the most rows wanted (≥ 1)."""
+    """Which page: `after` is the `next` of the page before (None: the first), `limit` its most rows (≥ 1)."""
 
     after: str | None = None
     limit: int = 50
@@ -46,7 +45,7 @@ class Page(Generic[T]):
 
 def fetch_page(
     session: Session,
-    statement: Select[tuple[T]],
+    statement: Select[T],
     request: PageRequest,
     *,
     key: InstrumentedAttribute[Any],
@@ -114,7 +113,7 @@ def _to_json(value: Any) -> str | int:
 
 def _from_json(value: object, column: InstrumentedAttribute[Any]) -> Any:
     """A cursor comes from outside: only values that the column can be compared with pass."""
-    kind = datetime if isinstance(column.type, Instant) else column.type.python_type
+    kind: type = datetime if isinstance(column.type, Instant) else column.type.python_type
     if kind is int:
         if type(value) is not int or not -_INT64 <= value < _INT64:
             raise ValueError("not a number")
@@ -127,6 +126,4 @@ def _from_json(value: object, column: InstrumentedAttribute[Any]) -> Any:
         if moment.tzinfo is None:
             raise ValueError("no time zone")
         return moment.astimezone(UTC)
-    if kind is UUID:
-        return UUID(value)
-    return kind(value)
+    return date.fromisoformat(value) if kind is date else kind(value)

@@ -6,7 +6,7 @@ import shapely
 
 
 def register_spatial_functions(dbapi_connection: Any) -> None:
-    """Make `ST_Distance`, `ST_DWithin`, `ST_Covers` and what GeoAlchemy2 calls known to this SQLite connection."""
+    """Make `ST_Distance`, `ST_DWithin`, `ST_Covers` and what GeoAlchemy2 calls known to this connection."""
     for name in ("ST_GeogFromText", "GeomFromEWKT"):
         dbapi_connection.create_function(name, 1, _read_text, deterministic=True)
     for name in ("AsBinary", "AsEWKB"):

@@ -1,13 +1,12 @@
 """Keeps a second process away from an SQLite file when this SQLite version could corrupt it."""
 
 import os
+import sys
 import threading
 from pathlib import Path
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows: no flock, and no pysqlite3 either
-    fcntl = None  # type: ignore[assignment]  # the module is missing there, which is what None says
 
 FIRST_FAULTY = (3, 7, 0)
 LAST_FAULTY = (3, 51, 2)
@@ -21,7 +20,7 @@ class DatabaseHeldElsewhere(RuntimeError):
 
 
 def is_faulty(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite can corrupt a WAL database when two connections write and checkpoint at once (3.7.0-3.51.2)."""
+    """Whether this SQLite can corrupt a WAL database when two connections write (3.7.0-3.51.2)."""
     return FIRST_FAULTY <= version <= LAST_FAULTY
 
 
@@ -40,7 +39,7 @@ def hold_database(file: Path, version: tuple[int, ...]) -> None:
 
 def _lock(key: Path, *, alone: bool, version: tuple[int, ...]) -> int:
     handle = os.open(f"{key}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-    if fcntl is None:
+    if sys.platform == "win32":  # no flock there: one process is on its honour
         return handle
     try:
         fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
@@ -48,8 +47,8 @@ def _lock(key: Path, *, alone: bool, version: tuple[int, ...]) -> int:
         os.close(handle)
         name = ".".join(map(str, version))
         raise DatabaseHeldElsewhere(
-            f"{key} is in use by another process, and SQLite {FIRST_FAULTY[0]}.{FIRST_FAULTY[1]}.0 to 3.51.2 can "
-            f"corrupt a database that several processes write (this one has {name}): stop the other process, "
-            "or install pysqlite3 for both, or use PostgreSQL"
+            f"{key} is in use by another process, and SQLite 3.7.0 to 3.51.2 can corrupt a database "
+            f"that several processes write (this one has {name}): stop the other process, "
+            "install pysqlite3 for both, or use PostgreSQL"
         ) from error
     return handle

@@ -34,7 +34,7 @@ class Coordinates:
 class Instant(TypeDecorator[datetime]):
     """A moment: an aware datetime, always UTC when it comes back, to the microsecond.
 
-    PostgreSQL keeps a `timestamptz`; SQLite keeps text of fixed width ("2026-03-01T08:00:00.000000Z"), so that
+    PostgreSQL keeps a `timestamptz`, SQLite text of fixed width ("2026-03-01T08:00:00.000000Z"), so that
     `<`, `ORDER BY`, `min` and `max` in SQL agree with time on both. A naive datetime is refused.
     """
 
@@ -54,10 +54,10 @@ class Instant(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return instant_text(utc) if dialect.name == "sqlite" else utc
 
-    def process_literal_param(self, value: datetime | None, dialect: Dialect) -> str:
+    def process_literal_param(self, value: datetime | None, _dialect: Dialect) -> str:
         return "NULL" if value is None else f"'{instant_text(value.astimezone(UTC))}'"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if isinstance(value, str):
@@ -67,7 +67,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 def instant_text(utc: datetime) -> str:
-    """The one text form of a UTC datetime: always six decimals, always four digits of year, so that text sorts as time."""
+    """The one text form of a UTC datetime: four digits of year and six decimals, so that it sorts as time."""
     return f"{utc.year:04}-{utc:%m-%dT%H:%M:%S}.{utc.microsecond:06}Z"
 
 
@@ -76,7 +76,7 @@ class _GeographyInSqlite(Geography):
 
     cache_ok = True
 
-    def get_col_spec(self) -> str:
+    def get_col_spec(self, **_: Any) -> str:
         return "BLOB"
 
 
@@ -86,7 +86,7 @@ def _shape_type(shape: str, dialect: Dialect) -> TypeEngine[Any]:
 
 
 class Point(TypeDecorator[Coordinates]):
-    """A WGS 84 point, `Coordinates` in Python; `geography(POINT)` on PostgreSQL, WKB on SQLite. Indexed on PostgreSQL."""
+    """A WGS 84 point, `Coordinates` in Python; an indexed `geography(POINT)` on PostgreSQL, WKB on SQLite."""
 
     impl = Geography(geometry_type="POINT", srid=WGS84, spatial_index=False)
     cache_ok = True
@@ -94,10 +94,10 @@ class Point(TypeDecorator[Coordinates]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return _shape_type("POINT", dialect)
 
-    def process_bind_param(self, value: Coordinates | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: Coordinates | None, _dialect: Dialect) -> str | None:
         return None if value is None else f"SRID={WGS84};POINT({_pair(value)})"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Coordinates | None:
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Coordinates | None:
         if value is None:
             return None
         (point,) = _rings(_wkb(value))[0]
@@ -107,7 +107,7 @@ class Point(TypeDecorator[Coordinates]):
 class Polygon(TypeDecorator[tuple[Coordinates, ...]]):
     """A WGS 84 area without holes: its corners, at least three, not repeating the first one at the end.
 
-    The edges are great circles (as in PostGIS `geography`). `geography(POLYGON)` on PostgreSQL, WKB on SQLite.
+    The edges are great circles, as in PostGIS. `geography(POLYGON)` on PostgreSQL, WKB on SQLite.
     """
 
     impl = Geography(geometry_type="POLYGON", srid=WGS84, spatial_index=False)
@@ -116,7 +116,7 @@ class Polygon(TypeDecorator[tuple[Coordinates, ...]]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return _shape_type("POLYGON", dialect)
 
-    def process_bind_param(self, value: tuple[Coordinates, ...] | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: tuple[Coordinates, ...] | None, _dialect: Dialect) -> str | None:
         if value is None:
             return None
         corners = value[:-1] if len(value) > 1 and value[0] == value[-1] else value
@@ -125,7 +125,7 @@ class Polygon(TypeDecorator[tuple[Coordinates, ...]]):
         ring = ",".join(_pair(corner) for corner in (*corners, corners[0]))
         return f"SRID={WGS84};POLYGON(({ring}))"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Coordinates, ...] | None:
+    def process_result_value(self, value: Any, _dialect: Dialect) -> tuple[Coordinates, ...] | None:
         return None if value is None else _rings(_wkb(value))[0][:-1]
 
 
@@ -139,7 +139,7 @@ def _wkb(value: Any) -> bytes:
 
 
 def _rings(wkb: bytes) -> list[tuple[Coordinates, ...]]:
-    """The rings of a two-dimensional WKB point (one ring of one) or polygon; byte order as its first byte says."""
+    """The rings of a two-dimensional WKB point (one ring of one) or polygon, in either byte order."""
     order = "<" if wkb[0] == 1 else ">"
     (kind,) = struct.unpack_from(f"{order}I", wkb, 1)
     offset = 5

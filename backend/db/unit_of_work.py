@@ -1,4 +1,4 @@
-"""The unit of work: one transaction, its clock, its ids, and the facts and outside effects that belong to it."""
+"""The unit of work: one transaction, with its clock, its ids, its facts and its outside effects."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
@@ -19,16 +19,14 @@ from schemas.errors import JsonValue
 
 Row = TypeVar("Row", bound=Base)
 
-_INSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that happened in a room and that rooms below it act on. Subclasses are frozen dataclasses in `rules.py`."""
+    """Something that happened and that other rooms act on. Subclasses: frozen dataclasses in `rules.py`."""
 
 
 Handler: TypeAlias = Callable[["UnitOfWork", Any, Any], object]
-"""`handler(uow, actor, fact)`: runs inside the transaction that told the fact; what it raises undoes that transaction."""
+"""`handler(uow, actor, fact)`: runs in the transaction that told the fact; what it raises undoes it."""
 
 
 def system_clock() -> datetime:
@@ -37,7 +35,7 @@ def system_clock() -> datetime:
 
 
 class UnitOfWork:
-    """One transaction. It is made by `UnitOfWorkFactory.begin` and ends with its `with` block; nobody else commits."""
+    """One transaction. `UnitOfWorkFactory.begin` begins and ends it; nobody else commits."""
 
     def __init__(
         self,
@@ -56,14 +54,14 @@ class UnitOfWork:
         return self._mint_id()
 
     def add(self, row: Row) -> Row:
-        """Write `row` now, so that foreign keys find it and a broken constraint surfaces here (`IntegrityError`)."""
+        """Write `row` now: foreign keys find it, and a broken constraint surfaces here (`IntegrityError`)."""
         return self.add_all([row])[0]
 
     def add_all(self, rows: Iterable[Row]) -> list[Row]:
         """Write rows in one flush. A `Record` without `created_at` gets `now`."""
         added = list(rows)
         for row in added:
-            if isinstance(row, Record) and row.created_at is None:
+            if isinstance(row, Record) and inspect(row).dict.get("created_at") is None:
                 row.created_at = self.now
         self.session.add_all(added)
         self.session.flush()
@@ -80,7 +78,7 @@ class UnitOfWork:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """A part that may fail alone: an exception undoes what was done inside (facts and posts too) and goes on upward."""
+        """A part that may fail alone: an exception undoes what was done inside and goes on upward."""
         with self.session.begin_nested():
             yield
 
@@ -97,9 +95,11 @@ class UnitOfWork:
         key: str,
         not_before: datetime | None = None,
     ) -> None:
-        """Ask for an outside effect once this transaction is committed; a (kind, key) that was posted before is left as it is."""
-        insert = _INSERTS[self.session.connection().dialect.name]
-        message = insert(OutboxMessage).values(
+        """Ask for an outside effect after this transaction; a (kind, key) posted before stays as it is."""
+        # both dialects' inserts know ON CONFLICT by the same methods, but share no class that says so
+        on_sqlite = self.session.connection().dialect.name == "sqlite"
+        insert = sqlite.insert(OutboxMessage) if on_sqlite else postgresql.insert(OutboxMessage)
+        message = insert.values(
             id=self.mint_id(),
             revision=1,
             created_at=self.now,
@@ -136,8 +136,8 @@ class UnitOfWorkFactory:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         A failure of the commit itself is raised too: whoever leaves the block without an exception is stored.
-        With `write=False` the unit sees one snapshot of the database, blocks nobody, and every write in it fails.
-        On SQLite a writing unit holds the one write lock from its first moment on, so do nothing slow in it.
+        With `write=False` the unit sees one snapshot of the database, blocks nobody, and a write in it fails.
+        On SQLite a writing unit holds the one write lock from its first moment on: do nothing slow in it.
         """
         session = self.session_factory(bind=self._write_engine if write else self._read_engine)
         try:
