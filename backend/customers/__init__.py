@@ -1,0 +1,1 @@
+"""Whom the firm serves: customers, their sites, the assets there, and what is covered until when."""
