@@ -1,0 +1,1 @@
+"""What happens after a visit: somebody who never touched the case calls the customer back."""

@@ -1,0 +1,1 @@
+"""What the customer signs: conduct steps, service reports, charges, removed parts and feedback cards."""

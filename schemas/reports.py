@@ -1,0 +1,318 @@
+"""Conduct steps, service reports, charges, removed parts and feedback cards as they travel."""
+
+from enum import StrEnum
+
+from marshmallow import fields
+
+from schemas.attachments import MediaKind
+from schemas.base import (
+    Count,
+    Currency,
+    Enumeration,
+    Flag,
+    Id,
+    Instant,
+    Line,
+    MinorUnits,
+    PageQuery,
+    RecordShape,
+    Shape,
+    Text,
+)
+
+LONGEST_PROSE = 10_000
+
+
+class ConductPhase(StrEnum):
+    """When during a visit a step belongs."""
+
+    ARRIVAL = "arrival"
+    WORK = "work"
+    LEAVING = "leaving"
+
+
+class ConductProof(StrEnum):
+    """What shows that a step was kept: an answer, a medium, consent per removed part, the feedback card."""
+
+    ANSWER = "answer"
+    MEDIA = "media"
+    REMOVED_PARTS = "removed_parts"
+    FEEDBACK = "feedback"
+
+
+class ConductAnswer(StrEnum):
+    """A technician's answer to a conduct step."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class ReportStatus(StrEnum):
+    """Where a service report stands; nothing in it changes once it is frozen."""
+
+    DRAFT = "draft"
+    FROZEN = "frozen"
+    SIGNED = "signed"
+    REFUSED = "refused"
+    ABSENT = "absent"
+    ISSUED = "issued"
+
+
+class SealState(StrEnum):
+    """Whether the company's seal is on the report; `none` until seals exist."""
+
+    NONE = "none"
+
+
+class SignerRole(StrEnum):
+    """As whom somebody signs."""
+
+    CUSTOMER = "customer"
+    REPRESENTATIVE = "representative"
+    OCCUPANT = "occupant"
+    OTHER = "other"
+
+
+class Disposition(StrEnum):
+    """What the customer wants done with a removed part."""
+
+    KEEP = "keep"
+    RETURN = "return"
+    DISPOSE = "dispose"
+
+
+class ConductRuleBody(RecordShape):
+    """A rule of conduct: general, or (with `work_type_id`) in place of the general rule of its code."""
+
+    code = fields.String(dump_only=True)
+    work_type_id = Id(dump_only=True, allow_none=True)
+    position = Count(dump_only=True)
+    phase = Enumeration(ConductPhase, dump_only=True)
+    text = fields.String(dump_only=True)
+    proof = Enumeration(ConductProof, dump_only=True)
+    media_kind = Enumeration(MediaKind, dump_only=True, allow_none=True)
+    required = Flag(dump_only=True)
+    applies = Flag(dump_only=True)
+
+
+class OverrideConductRule(Shape):
+    """How a rule differs for one kind of work; what is absent stays as in the general rule."""
+
+    work_type_id = Id(required=True)
+    text = Text(max=400)
+    required = Flag()
+    applies = Flag()
+
+
+class AnswerConductStep(Shape):
+    """The technician's answer; a `no` or `not_applicable` needs a note before the report can be frozen."""
+
+    answer = Enumeration(ConductAnswer, allow_none=True)
+    note = Text(max=2000, allow_none=True)
+
+
+class WaiveConductStep(Shape):
+    """The customer does without a step, in their own words and writing (a medium of this visit)."""
+
+    waived_reason = Text(required=True, max=2000)
+    waiver_media_id = Id(required=True)
+
+
+class ConductStepBody(RecordShape):
+    """One step of conduct of one visit; the text is the rule's as it was when the visit was dispatched."""
+
+    visit_id = Id(dump_only=True)
+    rule_code = fields.String(dump_only=True)
+    position = Count(dump_only=True)
+    phase = Enumeration(ConductPhase, dump_only=True)
+    text = fields.String(dump_only=True)
+    proof = Enumeration(ConductProof, dump_only=True)
+    media_kind = Enumeration(MediaKind, dump_only=True, allow_none=True)
+    required = Flag(dump_only=True)
+    answer = Enumeration(ConductAnswer, dump_only=True, allow_none=True)
+    note = fields.String(dump_only=True, allow_none=True)
+    answered_at = Instant(dump_only=True, allow_none=True)
+    waived_reason = fields.String(dump_only=True, allow_none=True)
+    waiver_media_id = Id(dump_only=True, allow_none=True)
+
+
+class WriteServiceReport(Shape):
+    """The technician's prose; what is absent stays."""
+
+    findings = Text(max=LONGEST_PROSE, allow_none=True)
+    work_done = Text(max=LONGEST_PROSE, allow_none=True)
+
+
+class SignServiceReport(Shape):
+    """Who signed, as whom, and the medium (kind `signature`) that holds the ink."""
+
+    signer_name = Line(required=True, max=200)
+    signer_role = Enumeration(SignerRole, required=True)
+    signature_media_id = Id(required=True)
+
+
+class RefuseServiceReport(Shape):
+    """Why the customer would not sign."""
+
+    reason = Text(required=True, max=2000)
+
+
+class MarkAbsentServiceReport(Shape):
+    """Why nobody was there to sign."""
+
+    reason = Text(required=True, max=2000)
+
+
+class ServiceReportBody(RecordShape):
+    """A service report. `media_stored` of `media_expected` files have arrived; it is issued when all have."""
+
+    visit_id = Id(dump_only=True)
+    status = Enumeration(ReportStatus, dump_only=True)
+    findings = fields.String(dump_only=True, allow_none=True)
+    work_done = fields.String(dump_only=True, allow_none=True)
+    signer_name = fields.String(dump_only=True, allow_none=True)
+    signer_role = Enumeration(SignerRole, dump_only=True, allow_none=True)
+    signature_media_id = Id(dump_only=True, allow_none=True)
+    refusal_reason = fields.String(dump_only=True, allow_none=True)
+    absence_reason = fields.String(dump_only=True, allow_none=True)
+    frozen_at = Instant(dump_only=True, allow_none=True)
+    closed_at = Instant(dump_only=True, allow_none=True)
+    issued_at = Instant(dump_only=True, allow_none=True)
+    media_expected = Count(dump_only=True)
+    media_stored = Count(dump_only=True)
+    seal_state = Enumeration(SealState, dump_only=True)
+
+
+class ServiceReportQuery(PageQuery):
+    """Which reports; `awaiting_media` are those closed but not issued, because files are missing."""
+
+    visit_id = Id()
+    status = Enumeration(ReportStatus)
+    awaiting_media = Flag()
+
+
+class OpenItem(Shape):
+    """One thing that must be done before a report may be frozen, and where."""
+
+    code = fields.String(dump_only=True)
+    collection = fields.String(dump_only=True)
+    id = Id(dump_only=True, allow_none=True)
+    detail = fields.String(dump_only=True)
+
+
+class Readiness(Shape):
+    """What still stands between a draft and its freezing (HTTP only); `ready` when nothing does."""
+
+    ready = Flag(dump_only=True)
+    open = fields.List(fields.Nested(OpenItem), dump_only=True)
+
+
+class ManifestEntry(Shape):
+    """One file of a closed report, as it was declared then."""
+
+    media_id = Id(dump_only=True)
+    kind = Enumeration(MediaKind, dump_only=True)
+    sha256 = fields.String(dump_only=True)
+    size = Count(dump_only=True, max=2**40)
+    stored = Flag(dump_only=True)
+
+
+class Manifest(Shape):
+    """Every file that belongs to a closed report (HTTP only): what is missing is known, not guessed."""
+
+    media_expected = Count(dump_only=True)
+    media_stored = Count(dump_only=True)
+    entries = fields.List(fields.Nested(ManifestEntry), dump_only=True)
+
+
+class AddReportCharge(Shape):
+    """A charge the customer is asked to approve: `quantity` × `unit_minor` (0 when covered) of `currency`."""
+
+    report_id = Id(required=True)
+    description = Line(required=True, max=400)
+    part_id = Id(allow_none=True)
+    quantity = Count(required=True, min=1, max=10_000)
+    unit_minor = MinorUnits(required=True, max=10**9)
+    currency = Currency(required=True)
+
+
+class NewReportCharge(AddReportCharge):
+    """The same over HTTP, where the client may mint the id."""
+
+    id = Id()
+
+
+class ReportChargeBody(RecordShape):
+    """One charge; `approved` by the customer's signature."""
+
+    report_id = Id(dump_only=True)
+    description = fields.String(dump_only=True)
+    part_id = Id(dump_only=True, allow_none=True)
+    quantity = Count(dump_only=True)
+    unit_minor = MinorUnits(dump_only=True)
+    currency = Currency(dump_only=True)
+    approved = Flag(dump_only=True)
+    withdrawn_at = Instant(dump_only=True, allow_none=True)
+
+
+class RecordRemovedPart(Shape):
+    """A part taken out of the customer's thing. Disposition and consent may follow, but before freezing."""
+
+    visit_id = Id(required=True)
+    name = Line(required=True, max=200)
+    serial_number = Line(max=100, allow_none=True)
+    disposition = Enumeration(Disposition, allow_none=True)
+    consented_by = Line(max=200, allow_none=True)
+
+
+class NewRemovedPart(RecordRemovedPart):
+    """The same over HTTP, where the client may mint the id."""
+
+    id = Id()
+
+
+class SettleRemovedPart(Shape):
+    """What the customer wants done with the part, and who said so."""
+
+    disposition = Enumeration(Disposition, required=True)
+    consented_by = Line(required=True, max=200)
+
+
+class RemovedPartBody(RecordShape):
+    """One removed part."""
+
+    visit_id = Id(dump_only=True)
+    name = fields.String(dump_only=True)
+    serial_number = fields.String(dump_only=True, allow_none=True)
+    disposition = Enumeration(Disposition, dump_only=True, allow_none=True)
+    consented_by = fields.String(dump_only=True, allow_none=True)
+    occurred_at = Instant(dump_only=True)
+
+
+def _score() -> Count:
+    return Count(min=1, max=5, allow_none=True, metadata={"description": "1 (bad) to 5 (very good)"})
+
+
+class FillFeedbackCard(Shape):
+    """The customer's card: scores and words, or only that it was offered and declined."""
+
+    punctuality = _score()
+    conduct = _score()
+    quality = _score()
+    cleanliness = _score()
+    words = Text(max=4000, allow_none=True)
+    declined = Flag()
+
+
+class FeedbackCardBody(RecordShape):
+    """The feedback card of one visit; `offered_at` is null until the customer had it in hand."""
+
+    visit_id = Id(dump_only=True)
+    punctuality = Count(dump_only=True, allow_none=True)
+    conduct = Count(dump_only=True, allow_none=True)
+    quality = Count(dump_only=True, allow_none=True)
+    cleanliness = Count(dump_only=True, allow_none=True)
+    words = fields.String(dump_only=True, allow_none=True)
+    declined = Flag(dump_only=True)
+    offered_at = Instant(dump_only=True, allow_none=True)
