@@ -1,1 +1,1 @@
-"""Keeps every device equal to the server: an engine that knows no business noun."""
+"""Keeps every device equal to the server: a reusable engine that knows no business noun."""

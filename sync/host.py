@@ -1,0 +1,137 @@
+"""What the engine needs from the application it runs in, as protocols: a unit of work, and who is asking."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from schemas.errors import DomainError, JsonValue
+from sync.collections import EVERYONE
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who shares one view: `Audience("technician", id)` or `Audience("everyone")`."""
+
+    kind: str
+    member: UUID | None = None
+
+    @property
+    def key(self) -> str:
+        """The feed's name, "technician:<uuid>" or "everyone"."""
+        return self.kind if self.member is None else f"{self.kind}:{self.member}"
+
+    @classmethod
+    def parse(cls, key: str) -> Audience:
+        """The audience of a feed's name."""
+        kind, _, member = key.partition(":")
+        return cls(kind, UUID(member) if member else None)
+
+
+EVERYBODY = Audience(EVERYONE)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking in this request.
+
+    `actor` is handed to use cases untouched. `audiences` in the order their feeds are refreshed and sent:
+    personal ones first, then everyone. `time_zone` is the IANA zone whose calendar days make the window.
+    """
+
+    device_id: UUID
+    user_id: UUID
+    actor: object
+    audiences: tuple[Audience, ...]
+    time_zone: str
+    revoked_at: datetime | None = None
+
+    @property
+    def inbox_owner(self) -> UUID:
+        """Whose devices see the inbox entries of this caller's mutations."""
+        return next((a.member for a in self.audiences if a.member is not None), self.user_id)
+
+
+class UnitOfWork(Protocol):
+    """One transaction of the host."""
+
+    @property
+    def session(self) -> Session:
+        """The session, autoflush off, that every statement of the transaction goes through."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """Aware UTC, fixed when the transaction began."""
+        ...
+
+    def mint_id(self) -> UUID:
+        """A new UUIDv7."""
+        ...
+
+    def flush(self) -> None:
+        """Send the changes made to loaded rows to the database."""
+        ...
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A nested transaction, rolled back when the block raises."""
+        ...
+
+
+class Host(Protocol):
+    """The application around the engine."""
+
+    @property
+    def cursor_secret(self) -> bytes:
+        """At least 32 random bytes, the same in every process, that sign cursors."""
+        ...
+
+    def begin(self, *, write: bool = True) -> AbstractContextManager[UnitOfWork]:
+        """One transaction: committed on success, rolled back on an exception.
+
+        A writing one is READ COMMITTED on PostgreSQL and IMMEDIATE on SQLite; a reading one is one snapshot.
+        """
+        ...
+
+    def caller(self) -> Caller:
+        """Who is asking in the current HTTP request; raises an UNAUTHENTICATED DomainError.
+
+        A revoked device is a caller too: its work is still taken in.
+        """
+        ...
+
+    def authorize(self, permission: str) -> None:
+        """Raise a DomainError unless the user of the current HTTP request holds this permission."""
+        ...
+
+    def read_json(self, limit: int) -> JsonValue:
+        """The body of the current HTTP request, unpacked if gzip: UTF-8, no key twice, no NaN, bounded depth.
+
+        Raises a DomainError. Texts may hold characters that a database refuses; the engine judges them.
+        """
+        ...
+
+    def domain_error(self, error: Exception) -> DomainError | None:
+        """The fact behind an integrity, staleness or validation error, None when it is a bug."""
+        ...
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Whether the same transaction may succeed when repeated: deadlock, serialization failure, busy."""
+        ...
+
+    def is_database_trouble(self, error: BaseException) -> bool:
+        """Whether the database cannot be reached or cannot write at all."""
+        ...
+
+    def status_of(self, error: DomainError) -> int:
+        """The HTTP status that the host gives to this error; it goes into the problem of an outcome."""
+        ...
+
+    def alarm(self, code: str, detail: str) -> None:
+        """Tell the people who run the server. Must not raise."""
+        ...

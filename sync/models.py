@@ -1,0 +1,242 @@
+"""The engine's own tables: feeds, changes, marks, journals, outcomes, and the field inbox."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Alembic takes it beside the host's own."""
+
+# SQLite counts by itself only in a column whose type is exactly INTEGER.
+_Counter = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcInstant(TypeDecorator[datetime]):
+    """An aware UTC datetime; on SQLite text of one width, so that it sorts as time does."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        chosen: TypeEngine[Any] = String(27) if dialect.name == "sqlite" else DateTime(timezone=True)
+        return dialect.type_descriptor(chosen)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        utc = value.astimezone(UTC)
+        return utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | str | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+STATE = Table(
+    "sync_state",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    Column("epoch", Uuid, nullable=False),
+    Column("began_at", UtcInstant, nullable=False),
+    # What PostgreSQL says of itself; another answer means that this is a restored copy.
+    Column("server_identity", Text),
+)
+
+CHANGES = Table(
+    "sync_changes",
+    METADATA,
+    Column("id", _Counter, primary_key=True, autoincrement=True),
+    Column("collection", Text, nullable=False),
+    Column("record_id", Uuid, nullable=False),
+)
+"""Record X of collection C changed: left by the writer, deleted by expand."""
+
+MARKS = Table(
+    "sync_marks",
+    METADATA,
+    Column("id", _Counter, primary_key=True, autoincrement=True),
+    # Not unique on purpose: a unique key would make an expand wait for a refresh, and "there is one already"
+    # cannot be known while a refresh may be deleting it.
+    Column("audience", Text, nullable=False, index=True),
+)
+"""Audience A must be refreshed."""
+
+FIELD_REVISIONS = Table(
+    "sync_field_revisions",
+    METADATA,
+    Column("collection", Text, primary_key=True),
+    Column("record_id", Uuid, primary_key=True),
+    Column("field", Text, primary_key=True, comment="empty: the creation of the record"),
+    Column("revision", BigInteger, nullable=False),
+    Column("actor_id", Uuid),
+)
+"""The revision in which each field changed last, and who changed it."""
+
+FEEDS = Table(
+    "sync_feeds",
+    METADATA,
+    Column("audience", Text, primary_key=True),
+    Column("head", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("digest", BigInteger, nullable=False, comment="sum mod 2^64 of the hashes, read as signed"),
+    Column("local_day", Date, comment="the last day the window was worked out for; never goes back"),
+    Column("time_zone", Text, nullable=False),
+    Column("shape", Text, nullable=False, comment="the shape versions of the stored bodies"),
+)
+
+FEED_ROWS = Table(
+    "sync_feed_rows",
+    METADATA,
+    Column("audience", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("record_id", Uuid, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("hash", BigInteger, nullable=False, comment="64 bits of the body, read as signed"),
+    # The wire text of the change up to its body, so that a page is glued together inside the database.
+    Column("envelope", Text, nullable=False),
+    Column("body", Text, nullable=False, comment="a removal keeps the last one"),
+    Column("removed_at", UtcInstant),
+    Column("published", Text, nullable=False, comment="[[revision, position], ...], the newest last"),
+    Index("uq_sync_feed_rows_audience_position", "audience", "position", unique=True),
+    Index("ix_sync_feed_rows_record_id_collection", "record_id", "collection"),
+)
+
+FLOORS = Table(
+    "sync_floors",
+    METADATA,
+    Column("audience", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+"""Removals of the collection up to this position are forgotten: a cursor below it cannot be continued."""
+
+JOURNALS = Table(
+    "sync_journals",
+    METADATA,
+    Column("journal", Uuid, primary_key=True),
+    Column("device_id", Uuid, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("expected_number", BigInteger, nullable=False),
+    Column("acknowledged", BigInteger, nullable=False),
+    Column("held", Integer, nullable=False, comment="mutations that wait for a condition"),
+    Column("skew_seconds", Float, comment="device clock minus ours, at the last push"),
+    Column("pushed_at", UtcInstant, nullable=False),
+    Column("wiped_at", UtcInstant, comment="when the device was first told to wipe with its journal in"),
+)
+
+ENTRIES = Table(
+    "sync_entries",
+    METADATA,
+    Column("journal", Uuid, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("mutation_id", Uuid, nullable=False, index=True),
+)
+"""Which mutation stands at which place of a journal; one mutation may stand in several journals."""
+
+MUTATIONS = Table(
+    "sync_mutations",
+    METADATA,
+    Column("mutation_id", Uuid, primary_key=True),
+    Column("journal", Uuid, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("device_id", Uuid, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("collection", Text),
+    Column("record_id", Uuid),
+    Column("content", Text, nullable=False, comment="the mutation as it arrived"),
+    Column("content_hash", String(32), nullable=False),
+    Column("occurred_at", UtcInstant),
+    Column("time_zone", Text, nullable=False),
+    Column("skew_seconds", Float),
+    Column("received_at", UtcInstant, nullable=False, index=True),
+    Column("outcome", String(16), nullable=False),
+    Column("problem", Text),
+    Column("fields", Text, comment="names of the fields that do not stand as the device sent them"),
+    Column("attempts", Integer, nullable=False),
+    Column("retry_at", UtcInstant),
+)
+Index(
+    "ix_sync_mutations_held",
+    MUTATIONS.c.journal,
+    MUTATIONS.c.number,
+    postgresql_where=MUTATIONS.c.outcome == "held",
+    sqlite_where=MUTATIONS.c.outcome == "held",
+)
+
+
+class SyncBase(DeclarativeBase):
+    """Base of the engine's mapped tables."""
+
+    metadata = METADATA
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        int: BigInteger(),
+        datetime: UtcInstant(),
+        UUID: Uuid(),
+    }
+
+
+class FieldInboxEntry(SyncBase):
+    """A mutation, or part of one, that did not simply apply: nothing typed is thrown away."""
+
+    __tablename__ = "sync_field_inbox"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+    owner_id: Mapped[UUID] = mapped_column(index=True)
+    """Whose devices are told."""
+    user_id: Mapped[UUID]
+    device_id: Mapped[UUID]
+    journal: Mapped[UUID]
+    number: Mapped[int]
+    mutation_id: Mapped[UUID | None] = mapped_column(index=True)
+    type: Mapped[str]
+    collection: Mapped[str | None]
+    record_id: Mapped[UUID | None]
+    outcome: Mapped[str]
+    code: Mapped[str]
+    title: Mapped[str]
+    detail: Mapped[str]
+    fields: Mapped[str]
+    """Comma-separated names of the fields that do not stand as sent; empty: the whole mutation."""
+    content: Mapped[str]
+    """JSON: the mutation as it arrived, and `server` with the values that stand where both differ."""
+    occurred_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When a person, or a later success, closed it."""
+
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012, F821 - SQLAlchemy reads a class attribute
