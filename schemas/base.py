@@ -22,6 +22,7 @@ JSON_SAFE_INTEGER = 2**53 - 1
 LARGEST_AMOUNT = 10**12
 """The largest money amount, in minor units: ten billion of the usual currency."""
 FIRST_YEAR, LAST_YEAR = 2000, 2100
+DEFAULT_PAGE, LONGEST_PAGE = 50, 200
 
 _INSTANT = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
@@ -321,5 +322,5 @@ def _from_query(field: fields.Field[Any] | None, value: str) -> object:
 class PageQuery(QueryShape):
     """Which page of a list: the cursor of the page before, and how many items."""
 
-    after = Line(max=512, metadata={"description": "The `next` of the page before."})
-    limit = Count(min=1, max=200, load_default=50)
+    after = Line(max=2048, metadata={"description": "The `next` of the page before."})
+    limit = Count(min=1, max=LONGEST_PAGE, load_default=DEFAULT_PAGE)

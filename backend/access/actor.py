@@ -12,8 +12,8 @@ from schemas.access import Role
 class Actor:
     """One who acts, for the length of one request.
 
-    `visit_id` is the one visit a customer's link opens. `revoked` is True only where a route asked for it: the device
-    was revoked or its user disabled, the permissions are empty, and its work may still be taken in.
+    `visit_id` is the one visit a customer's link opens. `revoked` is True only where a route asked for it:
+    the device was revoked or its user disabled, it has no permissions, and its work may still be taken in.
     """
 
     user_id: UUID

@@ -1,4 +1,4 @@
-"""Tables of people, devices, sessions and the audit log. No token, code or password is stored: only hashes of them."""
+"""Tables of people, devices, sessions and the audit log; of secrets they hold only hashes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Base, Record
 from backend.db.ddl import append_only
-from backend.db.types import JsonDocument, JsonValue
+from backend.db.types import JsonDocument
 from schemas.access import Role
+from schemas.errors import JsonValue
 
 
 class User(Record):
-    """Somebody of the firm. `email` is stored in lower case; without `password_hash` nobody can sign in as them."""
+    """Somebody of the firm. `email` is in lower case; without `password_hash` nobody signs in as them."""
 
     __tablename__ = "users"
 
@@ -56,8 +57,8 @@ class EnrolmentCode(Record):
 class SignIn(Record):
     """A family of refresh tokens that descend from one sign-in or enrolment; table `sessions`.
 
-    `current_hash` and `previous_hash` are the newest refresh token and its predecessor; `confirmed` turns true once
-    anything issued with the newest was used, and from then on the predecessor is a reuse.
+    `current_hash` and `previous_hash` are the newest refresh token and its predecessor; `confirmed` turns
+    true once anything issued with the newest was used, and from then on the predecessor is a reuse.
     """
 
     __tablename__ = "sessions"
@@ -96,7 +97,7 @@ class SpentRefreshToken(Base):
 
 
 class AuditEntry(Base):
-    """One thing somebody did, or was refused. Names of changed fields, never values; outlives what it is about."""
+    """One thing somebody did or was refused: names of changed fields, never their values."""
 
     __tablename__ = "audit_log"
 

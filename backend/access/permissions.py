@@ -17,7 +17,7 @@ from schemas.errors import PermissionRefused
 T, D, F, M, A = Role.TECHNICIAN, Role.DISPATCHER, Role.FINANCE, Role.MANAGER, Role.ADMINISTRATOR
 C = Role.CUSTOMER
 
-# The one table. A permission is `<noun>:<verb>`, `<noun>:read` for reading; sorted by room in the order of the design.
+# The one table. A permission is `<noun>:<verb>`, `<noun>:read` for reading; sorted by room as in the design.
 # The system holds every permission and stands in no row.
 GRANTS: Mapping[str, frozenset[Role]] = {
     # access
@@ -52,7 +52,7 @@ SYSTEM = Actor(
     role=Role.SYSTEM,
     permissions=PERMISSIONS[Role.SYSTEM],
 )
-"""The server itself: imports, workers, handlers that nobody in particular caused. Its row in `users` is made by `seed`."""
+"""The server itself: imports, workers, handlers nobody in particular caused. It has a row in `users`."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,7 +60,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Guarded(Protocol[P, R_co]):
-    """A public action: refuses whoever lacks `permission`, names the actor of its changes, leaves a row in the audit log."""
+    """A public action: refuses whoever lacks `permission`, signs its changes, leaves an audit row."""
 
     permission: str
     __name__: str
@@ -81,8 +81,8 @@ def requires(
 ) -> Callable[[Callable[Concatenate[UnitOfWork, Actor, P], R]], Guarded[P, R]]:
     """Guard `verb_noun(uow, actor, record_id, *, …)` with a permission named by the law: `noun:verb`.
 
-    What the action changed is flushed before it returns, in the actor's name, so that an action called by another
-    (with another actor) never signs for the outer one's changes, and broken constraints surface in the action.
+    What the action changed is flushed before it returns, in the actor's name: an action called by another
+    (with another actor) never signs for the outer one's changes, and broken constraints surface in place.
     Reading (`…:read`) leaves no row in the audit log.
     """
     if permission not in GRANTS:

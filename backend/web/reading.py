@@ -1,4 +1,4 @@
-"""Reads query strings and JSON bodies strictly: whatever two readers could understand differently is refused."""
+"""Reads query strings and JSON bodies strictly: what two readers could understand differently is refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from flask import Request
+from marshmallow import ValidationError
 
 from schemas.base import QueryShape, Shape
 from schemas.errors import DomainError, ErrorKind, JsonValue
@@ -60,17 +61,24 @@ def read_query(request: Request, shape: type[QueryShape]) -> dict[str, object]:
     return fields
 
 
-def read_body(request: Request, shape: type[Shape], limit: int) -> dict[str, object]:
+def read_fields(request: Request, raw: bytes, shape: type[Shape]) -> dict[str, object]:
     """The fields of a JSON body; raises marshmallow's ValidationError or one of the errors above.
 
     A shape without required fields also reads an empty body.
     """
-    raw = read_bytes(request, limit)
     if not raw and not any(field.required for field in shape().fields.values()):
         return dict(shape().load({}))
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send application/json.")
-    return dict(shape().load(parse_json(raw)))
+    return load(shape, parse_json(raw))
+
+
+def load(shape: type[Shape], value: JsonValue) -> dict[str, object]:
+    """The fields of a parsed JSON object; raises marshmallow's ValidationError."""
+    if not isinstance(value, dict):
+        raise ValidationError("Must be an object.")
+    fields: dict[str, object] = shape().load(value)
+    return fields
 
 
 def read_bytes(request: Request, limit: int) -> bytes:
@@ -109,9 +117,9 @@ def _inflate(chunks: Iterable[bytes], limit: int) -> Iterable[bytes]:
 def parse_json(raw: bytes, *, refuse_unstorable_text: bool = True) -> JsonValue:
     """The value of a JSON text; raises UnreadableBody for whatever readers are known to disagree about.
 
-    Refused: other encodings than UTF-8, a byte order mark, anything after the value, a key twice in one object,
-    NaN and Infinity, numbers beyond 64 bits or doubles, nesting deeper than DEEPEST, and (unless told otherwise)
-    NUL and lone surrogates, which neither PostgreSQL nor UTF-8 can hold.
+    Refused: other encodings than UTF-8, a byte order mark, anything after the value, a key twice in one
+    object, NaN and Infinity, numbers beyond 64 bits or doubles, nesting deeper than DEEPEST, and (unless told
+    otherwise) NUL and lone surrogates, which neither PostgreSQL nor UTF-8 can hold.
     """
     try:
         text = raw.decode("utf-8")

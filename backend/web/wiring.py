@@ -1,4 +1,4 @@
-"""What the composition root hands to every request: declared here as a protocol, filled by `backend/app.py`."""
+"""What the composition root hands to every request; filled by `backend/app.py`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class Authenticator(Protocol):
     ) -> Actor:
         """The actor of an access token; raises `Unauthenticated`.
 
-        With `allow_revoked`, the token of a revoked device (or disabled user) gives an actor that is `revoked` and
-        may do nothing. `confirm` (only in a transaction that may write) notes that the session's newest refresh
-        token has reached its owner.
+        With `allow_revoked`, the token of a revoked device (or disabled user) gives an actor that is
+        `revoked` and may do nothing. `confirm` (only in a transaction that may write) notes that the
+        session's newest
+        refresh token has reached its owner.
         """
 
     def note_refusal(

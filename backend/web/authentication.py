@@ -1,0 +1,32 @@
+"""Reads the bearer token of a request and asks the wired authenticator who that is."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Request, g
+
+from backend.access.actor import Actor
+from backend.db.unit_of_work import UnitOfWork
+from backend.web.wiring import current_wiring
+from schemas.errors import Unauthenticated
+
+_BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/-]{16,512}=*)", re.IGNORECASE)
+
+
+def bearer_token(request: Request) -> str:
+    """The token of `Authorization: Bearer …`; raises Unauthenticated. Tokens in addresses are not read."""
+    headers = request.headers.getlist("Authorization")
+    match = _BEARER.fullmatch(headers[0]) if len(headers) == 1 else None
+    if match is None:
+        raise Unauthenticated("Send Authorization: Bearer with an access token from POST /sessions.")
+    return match.group(1)
+
+
+def authenticate(uow: UnitOfWork, token: str, *, allow_revoked: bool, confirm: bool) -> Actor:
+    """The actor of `token`, remembered for this request's log and refusals."""
+    actor = current_wiring().authenticator.authenticate(
+        uow, token, allow_revoked=allow_revoked, confirm=confirm
+    )
+    g.actor = actor
+    return actor
