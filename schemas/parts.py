@@ -154,7 +154,7 @@ class AddChecklistItem(Shape):
 
 
 class TickChecklistItem(Shape):
-    """`packed`: it was taken; `verified`: it was seen in the van. Verified is packed; unpacked is unverified."""
+    """`packed`: it was taken; `verified`: it was seen in the van. Verified is packed, unpacked unverified."""
 
     packed = Flag()
     verified = Flag()
