@@ -3,21 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Base, Record
 from backend.db.ddl import append_only, extra_ddl
 from backend.visits.rules import OPEN
 from schemas.access import Role
-from schemas.visits import (
-    Confirmation,
-    OfferState,
-    PaymentBadgeState,
-    Priority,
-    VisitStatus,
-    WorkOrderStatus,
-)
+from schemas.requests import Priority
+from schemas.visits import Confirmation, OfferState, PaymentBadgeState, VisitStatus, WorkOrderStatus
 
 
 class Skill(Record):
@@ -86,9 +80,10 @@ class WorkOrder(Record):
 class Visit(Record):
     """One trip to a customer's door.
 
-    Four times stay apart: the arrival window is what the customer was promised, `scheduled_*` what we plan inside it,
-    the work order's limits what must hold, and `en_route_at` … `finished_at` what happened (a device's clock).
-    `number` counts the visits of a work order; `window_version` the windows promised for this visit (0: none yet).
+    Four times stay apart: the arrival window is what the customer was promised, `scheduled_*` what we plan
+    inside it, the work order's limits what must hold, and `en_route_at` … `finished_at` what happened (a
+    device's clock). `number` counts the visits of a work order, `window_version` the windows promised for
+    this visit (0: none yet).
     """
 
     __tablename__ = "visits"
@@ -147,7 +142,7 @@ class WindowOffer(Record):
 class VisitEvent(Record):
     """What happened to a visit, once and for ever: every transition, late report, plan and change of hands.
 
-    `occurred_at` is when it happened by the clock of whoever says so, `created_at` when the server heard of it.
+    `occurred_at` is when it happened by the clock of whoever says so, `created_at` when the server was told.
     """
 
     __tablename__ = "visit_events"
@@ -171,7 +166,8 @@ class VisitEvent(Record):
 
 
 class VisitAssignment(Base):
-    """Who had a visit from when until when (None: has it now). Whoever ever had it may still bring in facts about it."""
+    """Who had a visit from when until when (None: has it now). Whoever ever had it may bring in facts
+    about it."""
 
     __tablename__ = "visit_assignments"
     __table_args__ = (
@@ -179,8 +175,8 @@ class VisitAssignment(Base):
             "uq_visit_assignments_visit_id_current",
             "visit_id",
             unique=True,
-            postgresql_where="assigned_until IS NULL",
-            sqlite_where="assigned_until IS NULL",
+            postgresql_where=text("assigned_until IS NULL"),
+            sqlite_where=text("assigned_until IS NULL"),
         ),
         Index("ix_visit_assignments_technician_id_visit_id", "technician_id", "visit_id"),
     )
@@ -215,7 +211,8 @@ class ConfirmationLink(Record):
 
 
 class PaymentBadge(Record):
-    """Whether the company has been paid for a work order: all that the field ever learns about money. Nobody writes it yet."""
+    """Whether the company was paid for a work order: all the field ever learns about money. Nobody writes
+    it yet."""
 
     __tablename__ = "payment_badges"
 
@@ -241,9 +238,10 @@ extra_ddl(
 
 
 def _overlap_trigger(verb: str) -> str:
-    # Instants are text of fixed width on SQLite: comparing text compares time. BEGIN IMMEDIATE makes the look race-free.
+    # Instants are text of fixed width on SQLite: comparing text compares time. BEGIN IMMEDIATE leaves no
+    # race.
     return (
-        f"CREATE TRIGGER ex_visits_technician_overlap_{verb.split()[0].lower()} BEFORE {verb} ON visits "
+        f"CREATE TRIGGER ex_visits_technician_overlap_{verb.split()[0].lower()} BEFORE {verb} ON visits "  # noqa: S608
         f"WHEN NEW.technician_id IS NOT NULL AND NEW.status IN ({_OPEN_STATUSES}) "
         "AND EXISTS (SELECT 1 FROM visits AS other WHERE other.technician_id = NEW.technician_id "
         f"AND other.id <> NEW.id AND other.status IN ({_OPEN_STATUSES}) "

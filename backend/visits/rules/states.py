@@ -1,24 +1,13 @@
-"""What may happen to a visit, what a work order's status follows from, and what rooms below are told: pure decisions."""
-
-from __future__ import annotations
+"""Which step a visit may take from where, and what the statuses of its visits make of a work order."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from backend.db.unit_of_work import Fact
-from schemas.errors import DomainError, ErrorKind
+from backend.visits.rules.errors import TransitionRefused, TransitionTooEarly
 from schemas.visits import Confirmation, VisitStatus, WorkOrderStatus
 
 S = VisitStatus
-
-SHORTEST_WINDOW = timedelta(minutes=15)
-LONGEST_WINDOW = timedelta(hours=24)
-LONGEST_VISIT = timedelta(hours=24)
 
 
 class Transition(StrEnum):
@@ -145,16 +134,15 @@ TRANSITIONS: Mapping[Transition, Mapping[VisitStatus, VisitStatus]] = MappingPro
         },
     }
 )
-"""The state machine: verb → status before → status after. `CONFIRMED` as a target means `OFFERED` while the present
-window is unconfirmed (`next_status`)."""
+"""The state machine: verb → status before → status after. `CONFIRMED` as a target means `OFFERED` while the
+present window is unconfirmed (`next_status`)."""
 
 ENDED = frozenset({S.COMPLETED, S.PARTIALLY_COMPLETED, S.CANNOT_COMPLETE, S.NO_ACCESS, S.CANCELLED})
 OPEN = frozenset(S) - ENDED
 BEFORE_DISPATCH = frozenset({S.REQUIRES_SLOT, S.OFFERED, S.CONFIRMED})
-FIELD_WORK = frozenset(
-    {T.ACCEPT, T.DEPART, T.ARRIVE, T.START, T.COMPLETE, T.COMPLETE_PARTIALLY, T.CANNOT_COMPLETE, T.REPORT_NO_ACCESS}
-)
 FINISHES = frozenset({T.COMPLETE, T.COMPLETE_PARTIALLY, T.CANNOT_COMPLETE, T.REPORT_NO_ACCESS})
+FIELD_WORK = frozenset({T.ACCEPT, T.DEPART, T.ARRIVE, T.START}) | FINISHES
+_NEED_ARRIVAL = frozenset({T.COMPLETE, T.COMPLETE_PARTIALLY})
 NEEDS_REASON = frozenset({T.CANNOT_COMPLETE, T.COMPLETE_PARTIALLY, T.CANCEL})
 
 _WENT_ON = frozenset({S.IN_PROGRESS, S.COMPLETED, S.PARTIALLY_COMPLETED, S.CANNOT_COMPLETE})
@@ -171,8 +159,8 @@ COMES_LATE: Mapping[Transition, frozenset[VisitStatus]] = MappingProxyType(
         T.REPORT_NO_ACCESS: frozenset({S.NO_ACCESS}),
     }
 )
-"""Where a field report is true but late or said twice (a second phone, a forgotten step remembered): it is kept in the
-event log, fills its time if that is empty, and moves nothing."""
+"""Where a field report is true but late or said twice (a second phone, a forgotten step remembered): it is
+kept in the event log, fills its time if that is empty, and moves nothing."""
 
 STAMPS: Mapping[Transition, str] = MappingProxyType(
     {
@@ -186,7 +174,8 @@ STAMPS: Mapping[Transition, str] = MappingProxyType(
         T.REPORT_NO_ACCESS: "finished_at",
     }
 )
-"""The column of a visit that holds when a field step happened. A skipped step leaves its column empty: no time is made up."""
+"""The column of a visit that holds when a field step happened. A skipped step leaves it empty: no time is
+made up."""
 
 OPEN_VISIT_MEANS: Mapping[VisitStatus, WorkOrderStatus] = MappingProxyType(
     {
@@ -200,8 +189,8 @@ OPEN_VISIT_MEANS: Mapping[VisitStatus, WorkOrderStatus] = MappingProxyType(
         S.REQUIRES_SLOT: WorkOrderStatus.UNSCHEDULED,
     }
 )
-"""Published table, first half: what an open visit makes of its work order. Of several the most advanced speaks, in the
-order in progress, scheduled, unscheduled."""
+"""Published table, first half: what an open visit makes of its work order. Of several the most advanced
+speaks, in the order in progress, scheduled, unscheduled."""
 
 LAST_VISIT_MEANS: Mapping[VisitStatus, WorkOrderStatus] = MappingProxyType(
     {
@@ -213,8 +202,8 @@ LAST_VISIT_MEANS: Mapping[VisitStatus, WorkOrderStatus] = MappingProxyType(
         S.CANCELLED: WorkOrderStatus.CANCELLED,
     }
 )
-"""Published table, second half: when no visit is open, the last one that was not cancelled speaks; if all were
-cancelled, so is the work order. A work order without visits is unscheduled."""
+"""Published table, second half: when no visit is open, the last one that was not cancelled speaks; if all
+were cancelled, so is the work order. Without visits it is unscheduled."""
 
 _MOST_ADVANCED_FIRST = (WorkOrderStatus.IN_PROGRESS, WorkOrderStatus.SCHEDULED, WorkOrderStatus.UNSCHEDULED)
 
@@ -253,9 +242,9 @@ def comes_late(transition: Transition, status: VisitStatus) -> bool:
 def refusal(transition: Transition, status: VisitStatus) -> TransitionRefused:
     """Why `transition` is not open to a visit in `status`: too late (over) or too early (not yet)."""
     detail = f"A visit that is {words(status)} cannot {_VERBS[transition]}: {_way_out(transition, status)}"
-    if status in ENDED or transition not in FIELD_WORK:
-        return TransitionRefused(detail, transition=transition.value, status=status.value)
-    return TransitionTooEarly(detail, transition=transition.value, status=status.value)
+    not_yet = status in BEFORE_DISPATCH or (transition in _NEED_ARRIVAL and status in OPEN)
+    error = TransitionTooEarly if transition in FIELD_WORK and not_yet else TransitionRefused
+    return error(detail, transition=transition.value, status=status.value)
 
 
 def words(value: StrEnum) -> str:
@@ -293,189 +282,10 @@ def _way_out(transition: Transition, status: VisitStatus) -> str:
         return "a dispatcher has to dispatch it first."
     if status is S.REQUIRES_SLOT:
         return "it needs an arrival window first; reschedule it or offer windows."
-    if transition in {T.COMPLETE, T.COMPLETE_PARTIALLY}:
+    if transition in _NEED_ARRIVAL:
         return "report the arrival first."
     if transition is T.ASSIGN or transition is T.DISPATCH:
         return "it is already with a technician; move it or take it back first."
     if status in {S.EN_ROUTE, S.ON_SITE, S.IN_PROGRESS}:
         return "the technician is at work on it; call, then have it finished or cancel it."
     return "nothing is asked of the customer yet."
-
-
-# --- errors -----------------------------------------------------------------------------------------------------------
-
-
-class VisitNotFound(DomainError):
-    """There is no such visit, or it is none of the asker's business."""
-
-    title = "There is no such visit."
-    kind = ErrorKind.NOT_FOUND
-
-
-class WorkOrderNotFound(DomainError):
-    title = "There is no such work order."
-    kind = ErrorKind.NOT_FOUND
-
-
-class WorkTypeNotFound(DomainError):
-    title = "There is no such work type."
-    kind = ErrorKind.NOT_FOUND
-
-
-class SkillNotFound(DomainError):
-    title = "There is no such skill."
-    kind = ErrorKind.NOT_FOUND
-
-
-class WorkOrderOver(DomainError):
-    """A finished or cancelled work order takes no further visit of this kind."""
-
-    title = "The work order is over."
-    kind = ErrorKind.CONFLICT
-
-
-class TransitionRefused(DomainError):
-    """The state machine has no such step from where the visit is."""
-
-    title = "The visit is not in a state that allows this."
-    kind = ErrorKind.CONFLICT
-
-
-class TransitionTooEarly(TransitionRefused):
-    """The step may become possible: what precedes it is missing."""
-
-    title = "The visit is not there yet."
-    kind = ErrorKind.UNMET
-
-
-class WorkAfterRevocation(DomainError):
-    """Field work on a visit that was meanwhile cancelled or given to somebody else. Kept for the dispatcher, never lost."""
-
-    title = "The visit is no longer yours."
-    kind = ErrorKind.REVOKED
-
-
-class VisitWindowTaken(DomainError):
-    """The technician has another visit at that time."""
-
-    title = "The technician has another visit at that time."
-    kind = ErrorKind.CONFLICT
-
-
-class WindowInvalid(DomainError):
-    """An arrival window that cannot be promised: backwards, too short, too long, or at a local time that does not exist."""
-
-    title = "The arrival window cannot be used."
-    kind = ErrorKind.INVALID
-
-
-class PlanOutsideWindow(DomainError):
-    """The planned start lies outside what the customer was promised."""
-
-    title = "The plan leaves the promised arrival window."
-    kind = ErrorKind.CONFLICT
-
-
-class WindowChanged(DomainError):
-    """The answer is about a window that is no longer the present one."""
-
-    title = "The arrival window has changed."
-    kind = ErrorKind.STALE
-
-
-class OfferGone(DomainError):
-    """The offered window was withdrawn, or was never offered for this visit."""
-
-    title = "This window is no longer on offer."
-    kind = ErrorKind.GONE
-
-
-class ConfirmationLinkUnknown(DomainError):
-    title = "This link is not known."
-    kind = ErrorKind.NOT_FOUND
-
-
-class ConfirmationLinkExpired(DomainError):
-    title = "This link has expired."
-    kind = ErrorKind.GONE
-
-
-class ReasonMissing(DomainError):
-    title = "A reason is needed."
-    kind = ErrorKind.INVALID
-
-
-class MailAddressMissing(DomainError):
-    """A link can only be mailed to a customer whose address is known."""
-
-    title = "The customer has no mail address."
-    kind = ErrorKind.UNMET
-
-
-class DispatchRefused(DomainError):
-    """Something that should be settled before a technician leaves is not; `obstacles` lists it."""
-
-    title = "The visit is not ready to be dispatched."
-    kind = ErrorKind.UNMET
-
-
-# --- facts ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class VisitFact(Fact):
-    """What every fact about a visit says."""
-
-    visit_id: UUID
-    work_order_id: UUID
-    request_id: UUID | None
-    technician_id: UUID | None
-
-
-@dataclass(frozen=True)
-class VisitBooked(VisitFact):
-    """A visit exists now, with or without a window."""
-
-    kit_id: UUID | None
-
-
-@dataclass(frozen=True)
-class VisitOffered(VisitFact):
-    """The customer was asked about a window (or several)."""
-
-    window_version: int
-
-
-@dataclass(frozen=True)
-class VisitRescheduled(VisitFact):
-    """The promise changed. The visit was taken from its technician (`technician_id`: who had it), so that a new window
-    never clashes; the room of technicians gives it back if he is free."""
-
-    window_version: int
-
-
-@dataclass(frozen=True)
-class VisitDispatched(VisitFact):
-    """The visit went out to its technician. May be told again for one visit: after a move it is dispatched anew."""
-
-
-@dataclass(frozen=True)
-class VisitFinishing(VisitFact):
-    """BEFORE a finish is written: a handler refuses it by raising. Told also to answer `GET …/transitions`: write nothing."""
-
-    outcome: VisitStatus
-
-
-@dataclass(frozen=True)
-class VisitFinished(VisitFact):
-    """The technician is done, with `outcome` completed, partially_completed, cannot_complete or no_access."""
-
-    outcome: VisitStatus
-    finished_at: datetime
-
-
-@dataclass(frozen=True)
-class VisitCancelled(VisitFact):
-    """The visit will not take place (any more)."""
-
-    reason: str

@@ -1,0 +1,97 @@
+"""What can go wrong with visits, each as a fact with a name."""
+
+from schemas.errors import DomainError, ErrorKind
+
+
+class WorkOrderOver(DomainError):
+    """A finished or cancelled work order takes no further visit of this kind."""
+
+    title = "The work order is over."
+    kind = ErrorKind.CONFLICT
+
+
+class TransitionRefused(DomainError):
+    """The state machine has no such step from where the visit is."""
+
+    title = "The visit is not in a state that allows this."
+    kind = ErrorKind.CONFLICT
+
+
+class TransitionTooEarly(TransitionRefused):
+    """The step may become possible: what precedes it is missing."""
+
+    title = "The visit is not there yet."
+    kind = ErrorKind.UNMET
+
+
+class WorkAfterRevocation(DomainError):
+    """Field work on a visit that was meanwhile cancelled or given to somebody else: kept for the
+    dispatcher."""
+
+    title = "The visit is no longer yours."
+    kind = ErrorKind.REVOKED
+
+
+class VisitWindowTaken(DomainError):
+    """The technician has another visit at that time."""
+
+    title = "The technician has another visit at that time."
+    kind = ErrorKind.CONFLICT
+
+
+class WindowInvalid(DomainError):
+    """A window that cannot be promised: backwards, too short, too long, or at a local time that does not
+    exist."""
+
+    title = "The arrival window cannot be used."
+    kind = ErrorKind.INVALID
+
+
+class PlanOutsideWindow(DomainError):
+    """The planned start lies outside what the customer was promised."""
+
+    title = "The plan leaves the promised arrival window."
+    kind = ErrorKind.CONFLICT
+
+
+class WindowChanged(DomainError):
+    """The answer is about a window that is no longer the present one."""
+
+    title = "The arrival window has changed."
+    kind = ErrorKind.STALE
+
+
+class OfferGone(DomainError):
+    """The offered window was withdrawn, or was never offered for this visit."""
+
+    title = "This window is no longer on offer."
+    kind = ErrorKind.GONE
+
+
+class ConfirmationLinkUnknown(DomainError):
+    title = "This link is not known."
+    kind = ErrorKind.NOT_FOUND
+
+
+class ConfirmationLinkExpired(DomainError):
+    title = "This link has expired."
+    kind = ErrorKind.GONE
+
+
+class ReasonMissing(DomainError):
+    title = "A reason is needed."
+    kind = ErrorKind.INVALID
+
+
+class MailAddressMissing(DomainError):
+    """A link can only be mailed to a customer whose address is known."""
+
+    title = "The customer has no mail address."
+    kind = ErrorKind.UNMET
+
+
+class DispatchRefused(DomainError):
+    """Something that should be settled before a technician leaves is not; `obstacles` lists it."""
+
+    title = "The visit is not ready to be dispatched."
+    kind = ErrorKind.UNMET

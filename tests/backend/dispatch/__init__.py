@@ -1,0 +1,1 @@
+"""Tests of technicians, assignment and dispatch."""

@@ -1,0 +1,1 @@
+"""Tests of work types, work orders and visits."""
