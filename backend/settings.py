@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +22,8 @@ class Settings:
     """What a process needs to know before it starts.
 
     Sizes are bytes, durations seconds unless the name says otherwise. `secret` is None when it is to be read
-    from (or, on the first start, made in) the file `secret` of the data directory.
+    from (or, on the first start, made in) the file `secret` of the data directory. `clock_offset_seconds` moves the
+    server's clock (decision 5) and is 0 outside demos and tests.
     """
 
     database_url: str
@@ -46,6 +48,7 @@ class Settings:
     callback_days: int = 3
     allow_unsafe_database: bool = False
     database_pool: int = 16
+    clock_offset_seconds: float = 0.0
 
     @property
     def mail_folder(self) -> Path:
@@ -83,6 +86,8 @@ def read_settings(
     for name in ("throttle", "allow_unsafe_database"):
         if value := env.get(f"DOORSTEP_{name.upper()}"):
             settings = replace(settings, **{name: _flag(name, value)})
+    if offset := env.get("DOORSTEP_CLOCK_OFFSET_SECONDS"):
+        settings = replace(settings, clock_offset_seconds=_number("clock_offset_seconds", offset))
     if secret := env.get("DOORSTEP_SECRET"):
         settings = replace(settings, secret=secret.encode())
     _check_zone(settings.time_zone)
@@ -109,6 +114,16 @@ def _positive(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or int(value) == 0:
         raise SettingsError(f"DOORSTEP_{name.upper()} must be a whole number above 0, not {value!r}.")
     return int(value)
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SettingsError(f"DOORSTEP_{name.upper()} must be a number of seconds, not {value!r}.")
+    return number
 
 
 def _flag(name: str, value: str) -> bool:
