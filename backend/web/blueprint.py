@@ -44,7 +44,7 @@ class Room(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ship
 
     A view is called as `view(uow, actor[, page][, query][, body], **path_ids)`: `page` is a PageRequest when
     the route declares `page_of`; `query` and `body` are the loaded fields, each only when declared. What it
-    returns is dumped with `answer` (or each item of the Page with `page_of`); a Response is sent as it is. The
+    returns is dumped with `answer` (each item of the Page with `page_of`); a Response is sent as it is. The
     transaction is committed after the answer is built and before it is sent; GET reads one snapshot and
     cannot write.
 
@@ -88,7 +88,7 @@ class Room(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ship
         answer: shape of the answer; `many=True` for a list of it; without one the answer is 204.
         page_of: shape of the items of a paged list; `{"items": […], "next": cursor or null}`.
         status: of success, unless `creates` (201).
-        permission: checked before the fields are looked at (actions check theirs anyway); every GET names one.
+        permission: checked before the fields are looked at (actions check theirs too); every GET names one.
         permission_free: nobody needs to sign in; the view gets ANONYMOUS.
         creates: 201 with Location, and Idempotency-Key is honoured.
         location: pattern such as "/visits/{id}", when the record created does not live below this rule.
@@ -162,7 +162,7 @@ def _perform(
 
 
 def _read(route: Route) -> _Reading:
-    """Everything that comes from the network, read before a transaction is open: a slow sender holds no lock."""
+    """What comes from the network, read before a transaction is open: a slow sender holds no lock."""
     token = None if route.permission_free else bearer_token(request)
     limit: int = getattr(current_wiring().settings, route.body_limit)
     if route.raw_body:

@@ -1,0 +1,56 @@
+"""Lays the web floor in a Flask app: the one call that `backend/app.py` makes before it adds rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Flask, Request
+from flask.json.provider import JSONProvider
+
+from backend.settings import Settings
+from backend.web import health
+from backend.web.documents import Api, make_api
+from backend.web.headers import install_headers
+from backend.web.journal import install_request_log
+from backend.web.problems import install_problems
+
+_FORM_PARTS, _FORM_MEMORY = 200, 512 << 10
+
+
+class OrjsonProvider(JSONProvider):
+    """JSON by orjson: refuses NaN and writes UTF-8."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return orjson.loads(s)
+
+
+class BoundedRequest(Request):
+    """A request whose form can never take more than a little memory."""
+
+    max_form_parts = _FORM_PARTS
+    max_form_memory_size = _FORM_MEMORY
+
+
+def install_web(app: Flask, settings: Settings) -> Api:
+    """Install limits, log, problems, headers, health and documents; register rooms on what it returns."""
+    app.request_class = BoundedRequest
+    app.json = OrjsonProvider(app)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.body_limit_bytes,
+        MAX_FORM_MEMORY_SIZE=_FORM_MEMORY,
+        MAX_FORM_PARTS=_FORM_PARTS,
+        TRAP_HTTP_EXCEPTIONS=False,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    install_request_log(app)
+    install_problems(app)
+    install_headers(app, https=settings.public_url.startswith("https://"))
+    api = make_api(app)
+    api.register_blueprint(health.room)
+    return api
