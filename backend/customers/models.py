@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.customers.rules import ExternalKeyTaken, SerialNumberTaken
 from backend.db.base import Record
+from backend.db.integrity import constraint_fact
 from backend.db.types import Coordinates
 from schemas.customers import EntitlementKind
 
@@ -88,3 +90,13 @@ class Entitlement(Record):
     ends_on: Mapped[date]
     covers: Mapped[str]
     archived_at: Mapped[datetime | None]
+
+
+constraint_fact(
+    "uq_customers_external_key", ExternalKeyTaken, "Find the customer that has this external key and use it."
+)
+constraint_fact(
+    "uq_assets_model_serial_number",
+    SerialNumberTaken,
+    "Find the asset with this model and serial number, or correct them.",
+)

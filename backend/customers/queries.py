@@ -1,5 +1,6 @@
 """All reading of customers, sites, assets and entitlements, and who may see which."""
 
+from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
@@ -9,9 +10,17 @@ from sqlalchemy.orm import Session
 from backend.access.actor import Actor
 from backend.access.reach import assigned_work_orders, narrowed
 from backend.customers.models import Asset, Customer, Entitlement, Site
-from backend.customers.rules import AssetNotFound, CustomerNotFound, EntitlementNotFound, SiteNotFound
+from backend.customers.rules import (
+    AssetNotFound,
+    Covered,
+    CustomerNotFound,
+    EntitlementNotFound,
+    SiteNotFound,
+    coverage_on,
+)
 from backend.db.base import Record
 from backend.db.folding import fold
+from backend.db.paging import Page, PageRequest, fetch_page
 from schemas.errors import RecordNotFound
 
 R = TypeVar("R", bound=Record)
@@ -87,34 +96,44 @@ def _one(session: Session, statement: Select[R], error: type[RecordNotFound]) ->
     return row
 
 
-def customers_matching(actor: Actor, *, name: str | None, archived: bool) -> Select[Customer]:
+def list_customers(
+    session: Session, actor: Actor, page: PageRequest, *, name: str | None = None, archived: bool = False
+) -> Page[Customer]:
     """Visible customers whose name begins with `name`, archived ones or the others."""
     statement = customers_visible_to(actor).where(Customer.archived_at.is_not(None) == archived)
     if name is not None:
         statement = statement.where(Customer.search_name.startswith(fold(name), autoescape=True))
-    return statement
+    return fetch_page(session, statement, page, key=Customer.id)
 
 
-def sites_matching(
-    actor: Actor, *, customer_id: UUID | None, needs_location: bool | None, archived: bool
-) -> Select[Site]:
+def list_sites(
+    session: Session,
+    actor: Actor,
+    page: PageRequest,
+    *,
+    customer_id: UUID | None = None,
+    needs_location: bool | None = None,
+    archived: bool = False,
+) -> Page[Site]:
     """Visible sites of a customer, that need a location or do not, archived ones or the others."""
     statement = sites_visible_to(actor).where(Site.archived_at.is_not(None) == archived)
     if customer_id is not None:
         statement = statement.where(Site.customer_id == customer_id)
     if needs_location is not None:
         statement = statement.where(Site.needs_location == needs_location)
-    return statement
+    return fetch_page(session, statement, page, key=Site.id)
 
 
-def assets_matching(
+def list_assets(
+    session: Session,
     actor: Actor,
+    page: PageRequest,
     *,
-    customer_id: UUID | None,
-    site_id: UUID | None,
-    serial_number: str | None,
-    archived: bool,
-) -> Select[Asset]:
+    customer_id: UUID | None = None,
+    site_id: UUID | None = None,
+    serial_number: str | None = None,
+    archived: bool = False,
+) -> Page[Asset]:
     """Visible assets of a customer, at a site, with a serial number, archived ones or the others."""
     statement = assets_visible_to(actor).where(Asset.archived_at.is_not(None) == archived)
     if customer_id is not None:
@@ -123,17 +142,24 @@ def assets_matching(
         statement = statement.where(Asset.site_id == site_id)
     if serial_number is not None:
         statement = statement.where(Asset.serial_number == serial_number)
-    return statement
+    return fetch_page(session, statement, page, key=Asset.id)
 
 
-def entitlements_matching(
-    actor: Actor, *, asset_id: UUID | None, archived: bool = False
-) -> Select[Entitlement]:
+def list_entitlements(
+    session: Session, actor: Actor, page: PageRequest, *, asset_id: UUID | None = None, archived: bool = False
+) -> Page[Entitlement]:
     """Visible entitlements of an asset, archived ones or the others."""
     statement = entitlements_visible_to(actor).where(Entitlement.archived_at.is_not(None) == archived)
     if asset_id is not None:
         statement = statement.where(Entitlement.asset_id == asset_id)
-    return statement
+    return fetch_page(session, statement, page, key=Entitlement.id)
+
+
+def coverage_of(session: Session, actor: Actor, asset_id: UUID, *, on: date) -> Covered:
+    """Whether the asset is covered on that day, and by what; raises AssetNotFound."""
+    asset = asset_for(session, actor, asset_id)
+    current = select(Entitlement).where(Entitlement.asset_id == asset.id, Entitlement.archived_at.is_(None))
+    return Covered.by(asset.id, on, coverage_on(session.scalars(current), on))
 
 
 def customers_by_external_key(session: Session, keys: set[str]) -> dict[str, Customer]:

@@ -10,6 +10,7 @@ from tzfpy import get_tz
 
 from backend.db.types import Coordinates
 from backend.db.unit_of_work import Fact
+from schemas.customers import EntitlementKind
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
 
 
@@ -79,8 +80,14 @@ class SiteLocated(Fact):
     site_id: UUID
 
 
-class CoveredDays(Protocol):
+class EntitlementTerms(Protocol):
     """What the rule of coverage reads of an entitlement."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def kind(self) -> EntitlementKind: ...
 
     @property
     def starts_on(self) -> date: ...
@@ -88,18 +95,47 @@ class CoveredDays(Protocol):
     @property
     def ends_on(self) -> date: ...
 
+    @property
+    def covers(self) -> str: ...
 
-E = TypeVar("E", bound=CoveredDays)
+
+E = TypeVar("E", bound=EntitlementTerms)
 
 
-def covers_on(entitlement: CoveredDays, day: date) -> bool:
+@dataclass(frozen=True)
+class Covered:
+    """Whether an asset is covered on a day; what follows `covered` is that of the entitlement, or None."""
+
+    asset_id: UUID
+    on: date
+    covered: bool
+    entitlement_id: UUID | None = None
+    kind: EntitlementKind | None = None
+    covers: str | None = None
+    ends_on: date | None = None
+
+    @classmethod
+    def by(cls, asset_id: UUID, on: date, terms: EntitlementTerms | None) -> "Covered":
+        """The answer that `terms` give, or the answer no."""
+        if terms is None:
+            return cls(asset_id, on, covered=False)
+        return cls(asset_id, on, True, terms.id, terms.kind, terms.covers, terms.ends_on)
+
+
+def covers_on(terms: EntitlementTerms, day: date) -> bool:
     """Whether `day`, in the calendar of the site, is covered; the first and the last day are."""
-    return entitlement.starts_on <= day <= entitlement.ends_on
+    return terms.starts_on <= day <= terms.ends_on
 
 
 def coverage_on(entitlements: Iterable[E], day: date) -> E | None:
     """Of the entitlements that cover `day` the one that lasts longest, or None."""
     return max((e for e in entitlements if covers_on(e, day)), key=lambda e: e.ends_on, default=None)
+
+
+def check_days(starts_on: date, ends_on: date) -> None:
+    """Raise DaysOutOfOrder unless the first day is not after the last."""
+    if starts_on > ends_on:
+        raise DaysOutOfOrder("Send a last day (ends_on) that is not before the first (starts_on).")
 
 
 def place_of(latitude: float | None, longitude: float | None) -> Coordinates | None:

@@ -13,7 +13,7 @@ R = TypeVar("R", bound=Record)
 def created_before(uow: UnitOfWork, model: type[R], record_id: UUID | None, **content: object) -> R | None:
     """The record that an earlier attempt created with this id and `content` (column values), or None.
 
-    Raises IdAlreadyUsed when the id exists with other content. Two attempts at one moment meet at the primary key.
+    Raises IdAlreadyUsed when the id exists with other content. Simultaneous attempts meet at the primary key.
     """
     if record_id is None:
         return None
