@@ -1,0 +1,69 @@
+"""What the outbox holds: the message to send next, the figures, and the dead letters for a person to see."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from backend.db.outbox_message import OutboxMessage, OutboxState
+from backend.db.paging import Page, PageRequest, fetch_page
+
+
+@dataclass(frozen=True)
+class OutboxFigures:
+    """How many messages wait, were sent, were given up; and since when the oldest one that is due waits."""
+
+    due: int
+    sent: int
+    dead: int
+    waiting_since: datetime | None
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return (OutboxMessage.state == OutboxState.DUE) & (OutboxMessage.next_attempt_at <= now)
+
+
+def is_anything_due(session: Session, now: datetime) -> bool:
+    """Whether a worker would find something to send now."""
+    return bool(session.scalar(select(exists().where(_is_due(now)))))
+
+
+def next_due_locked(session: Session, now: datetime) -> OutboxMessage | None:
+    """The message that is due longest and that no other worker is taking, locked; or None."""
+    return session.scalars(
+        select(OutboxMessage)
+        .where(_is_due(now))
+        .order_by(OutboxMessage.next_attempt_at, OutboxMessage.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+
+
+def outbox_figures(session: Session) -> OutboxFigures:
+    """The state of the outbox in four figures."""
+    counted = dict(
+        session.execute(select(OutboxMessage.state, func.count()).group_by(OutboxMessage.state))
+        .tuples()
+        .all()
+    )
+    waiting = select(func.min(OutboxMessage.created_at)).where(OutboxMessage.state == OutboxState.DUE)
+    return OutboxFigures(
+        due=counted.get(OutboxState.DUE, 0),
+        sent=counted.get(OutboxState.SENT, 0),
+        dead=counted.get(OutboxState.DEAD, 0),
+        waiting_since=session.scalar(waiting),
+    )
+
+
+def outbox_messages(session: Session, state: OutboxState, request: PageRequest) -> Page[OutboxMessage]:
+    """Messages in one state, oldest first; `doorstep outbox` shows the dead ones with their `last_error`."""
+    statement = select(OutboxMessage).where(OutboxMessage.state == state)
+    return fetch_page(session, statement, request, key=OutboxMessage.created_at)
+
+
+def forget_sent_before(session: Session, moment: datetime) -> None:
+    """Delete what was sent before that moment: mails hold personal data and are not kept for ever."""
+    session.execute(
+        delete(OutboxMessage).where(OutboxMessage.state == OutboxState.SENT, OutboxMessage.sent_at < moment)
+    )

@@ -1,0 +1,29 @@
+"""When an outside effect is tried again, and when it is given up."""
+
+from datetime import timedelta
+
+FIRST_DELAY = timedelta(seconds=10)
+LONGEST_DELAY = timedelta(hours=1)
+MOST_ATTEMPTS = 80
+"""Nine within an hour and a half, then one an hour: about three days, a weekend without a mail server."""
+
+LEASE = timedelta(minutes=5)
+"""How long one attempt may take; after that another worker may try, as the first one seems to have died."""
+
+KEPT_AFTER_SENDING = timedelta(days=90)
+"""How long a sent message stays as the proof that its (kind, key) was sent."""
+
+
+class PermanentFailure(Exception):
+    """The receiving side said that this will never work; trying again would only annoy it."""
+
+
+def delay_after(attempts: int) -> timedelta:
+    """How long to wait after that many failed attempts (≥ 1): doubled each time, an hour at most."""
+    doublings = min(attempts - 1, 20)  # 2**20 is far beyond the longest delay already
+    return min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
+
+
+def is_given_up(attempts: int, failure: Exception) -> bool:
+    """Whether nobody will try again after that many attempts, the last of which ended with `failure`."""
+    return attempts >= MOST_ATTEMPTS or isinstance(failure, PermanentFailure)

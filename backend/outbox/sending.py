@@ -1,0 +1,116 @@
+"""Sends what is due: claim in one transaction, carry it out in none, write down what came of it in a third.
+
+No transaction is open while the outside world is waited for (on SQLite it would stop every other writer). A
+claim is a lease: when the worker dies, the message is due again once the lease is over. So a message is sent at
+least once, and what it carries (Message-ID, file name) stays the same each time.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from backend.db.outbox_message import OutboxMessage, OutboxState
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.outbox.queries import forget_sent_before, is_anything_due, next_due_locked
+from backend.outbox.rules import KEPT_AFTER_SENDING, LEASE, delay_after, is_given_up
+from backend.outbox.transports import Outgoing, Transport
+from schemas.errors import RecordNotFound
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_ERROR = 500
+
+
+def send_due(
+    factory: UnitOfWorkFactory,
+    transports: Mapping[str, Transport],
+    *,
+    until: Callable[[], bool] = lambda: False,
+) -> int:
+    """Try every message that is due, each once, or `until` says stop; the number of those that were sent."""
+    started_at = factory.clock()
+    sent = 0
+    while not until() and (outgoing := claim_next(factory, started_at)) is not None:
+        sent += carry_out(factory, transports, outgoing)
+    return sent
+
+
+def claim_next(factory: UnitOfWorkFactory, due_at: datetime) -> Outgoing | None:
+    """Take the next message due at `due_at` for one attempt; nobody else gets it until the lease is over."""
+    with factory.begin(write=False) as uow:  # a look first: an idle worker must not take the write lock
+        if not is_anything_due(uow.session, due_at):
+            return None
+    with factory.begin() as uow:
+        message = next_due_locked(uow.session, due_at)
+        if message is None:
+            return None
+        message.attempts += 1
+        message.next_attempt_at = uow.now + LEASE
+        uow.flush()
+        return Outgoing(
+            id=message.id,
+            kind=message.kind,
+            key=message.key,
+            payload=message.payload,
+            posted_at=message.created_at,
+            attempt=message.attempts,
+        )
+
+
+def carry_out(factory: UnitOfWorkFactory, transports: Mapping[str, Transport], outgoing: Outgoing) -> bool:
+    """One attempt at a claimed message, and the note of what came of it; whether it was sent."""
+    failure: Exception | None = None
+    try:
+        if outgoing.kind not in transports:
+            raise LookupError(f"nothing here carries messages of kind {outgoing.kind!r}")
+        transports[outgoing.kind](outgoing)
+    except (
+        Exception
+    ) as error:  # whatever a transport raises is a reason to try later, never to stop the others
+        failure = error
+    with factory.begin() as uow:
+        message = uow.session.get(OutboxMessage, outgoing.id, with_for_update=True)
+        if message is None or message.attempts != outgoing.attempt:
+            return failure is None  # the lease ran out and another attempt is on its way: its result counts
+        if failure is None:
+            _note_success(uow, message)
+        else:
+            _note_failure(uow, message, failure)
+    return failure is None
+
+
+def _note_success(uow: UnitOfWork, message: OutboxMessage) -> None:
+    message.state = OutboxState.SENT
+    message.sent_at = uow.now
+    message.last_error = None
+    uow.flush()
+
+
+def _note_failure(uow: UnitOfWork, message: OutboxMessage, failure: Exception) -> None:
+    message.last_error = f"{type(failure).__name__}: {failure}"[:_LONGEST_ERROR].replace("\0", "")
+    if is_given_up(message.attempts, failure):
+        message.state = OutboxState.DEAD
+        log.error("outbox.given_up", message=str(message.id), kind=message.kind, error=message.last_error)
+    else:
+        message.next_attempt_at = uow.now + delay_after(message.attempts)
+        log.warning("outbox.failed", message=str(message.id), kind=message.kind, error=message.last_error)
+    uow.flush()
+
+
+def try_again(uow: UnitOfWork, message_id: UUID) -> OutboxMessage:
+    """Make a dead letter due again, at once and with all its attempts; RecordNotFound when it is none."""
+    message = uow.session.get(OutboxMessage, message_id)
+    if message is None or message.state is not OutboxState.DEAD:
+        raise RecordNotFound("Only a message that was given up can be tried again.")
+    message.state = OutboxState.DUE
+    message.attempts = 0
+    message.next_attempt_at = uow.now
+    uow.flush()
+    return message
+
+
+def forget_what_was_sent(uow: UnitOfWork) -> None:
+    """Delete messages whose sending is long ago."""
+    forget_sent_before(uow.session, uow.now - KEPT_AFTER_SENDING)
