@@ -1,0 +1,134 @@
+"""Fixtures that every test may ask for, and the life of the databases behind them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.db.unit_of_work import UnitOfWork
+from backend.settings import Settings
+from tests.clock import SettableClock
+from tests.databases import ENGINES, SQLITE_ONLY, Database, Databases
+from tests.postgres import PostgresMissing, cluster_home, find_binaries
+from tests.wiring import cheap_settings
+
+HOME = "DOORSTEP_TEST_HOME"
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+_LIFE = pytest.StashKey[contextlib.ExitStack]()
+
+
+class _Undo(Exception):
+    """Ends a transaction whose work nobody is to keep."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controller owns the home of the databases; xdist's workers find it in their environment."""
+    os.environ["DOORSTEP_ALLOW_UNSAFE_DATABASE"] = "1"
+    _raise_file_limit()
+    if hasattr(config, "workerinput"):
+        return
+    if not SQLITE_ONLY:
+        try:
+            find_binaries()
+        except PostgresMissing as error:
+            raise pytest.UsageError(str(error)) from None
+    life = config.stash[_LIFE] = contextlib.ExitStack()
+    os.environ[HOME] = str(life.enter_context(cluster_home()))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started."""
+    if _LIFE in config.stash:
+        config.stash[_LIFE].close()
+
+
+def pytest_report_header() -> list[str]:
+    """Say at the top what this run leaves out."""
+    lines = []
+    if SQLITE_ONLY:
+        lines.append("PostgreSQL: left out, DOORSTEP_TEST_SQLITE_ONLY=1")
+    if not SHARED_DATA.is_dir():
+        lines.append("data: ../shared/data is not there, the tests on real requests are skipped")
+    return lines
+
+
+def _raise_file_limit() -> None:
+    # Every SQLite file a process has opened stays registered by an open lock file until the process ends.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@pytest.fixture(scope="session")
+def databases() -> Databases:
+    """Makes more than one database for a test, or one per example of a property: `databases.fresh("sqlite", clock)`."""
+    return Databases(Path(os.environ[HOME]))
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    """The time the application sees: Monday, 2 March 2026, 08:00 UTC until the test moves it."""
+    return SettableClock()
+
+
+@pytest.fixture(params=ENGINES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn."""
+    name = str(request.param)
+    _skip_left_out(name)
+    return name
+
+
+def _skip_left_out(name: str) -> None:
+    if name == "postgresql" and SQLITE_ONLY:
+        pytest.skip("DOORSTEP_TEST_SQLITE_ONLY=1")
+
+
+@pytest.fixture
+def database(engine_name: str, databases: Databases, clock: SettableClock) -> Iterator[Database]:
+    """A fresh database; the test runs once on SQLite and once on PostgreSQL."""
+    with databases.fresh(engine_name, clock) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def sqlite_database(databases: Databases, clock: SettableClock) -> Iterator[Database]:
+    """A fresh SQLite database, for what only SQLite can get wrong."""
+    with databases.fresh("sqlite", clock) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def postgresql_database(databases: Databases, clock: SettableClock) -> Iterator[Database]:
+    """A fresh PostgreSQL database, for what only PostgreSQL can get wrong."""
+    _skip_left_out("postgresql")
+    with databases.fresh("postgresql", clock) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Path) -> Settings:
+    """The settings of the application under test, with a data folder of its own."""
+    return cheap_settings(database.url, tmp_path / "data")
+
+
+@pytest.fixture
+def uow(database: Database) -> Iterator[UnitOfWork]:
+    """One open writing unit of work, undone at the end; while it is open SQLite lets nobody else write."""
+    with contextlib.suppress(_Undo), database.factory.begin() as unit:
+        yield unit
+        raise _Undo
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real input beside the project; without it the test is skipped, and says so."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("../shared/data is not there")
+    return SHARED_DATA

@@ -1,0 +1,65 @@
+"""How tests put the application together: as backend/app.py does, with a clock that stands still and cheap passwords."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+import backend
+from backend.db import upgrade
+from backend.db.base import Base
+from backend.db.engine import make_engine
+from backend.db.unit_of_work import UnitOfWorkFactory
+from backend.settings import Settings
+from tests.clock import SettableClock
+
+
+def cheap_settings(database_url: str, data_dir: Path, **over: Any) -> Settings:
+    """The settings of a test: argon2 as cheap as it goes, no throttling, mail into a folder."""
+    given: dict[str, Any] = {
+        "secret": b"a secret of tests, and of nothing else",
+        "argon2_time_cost": 1,
+        "argon2_memory_kib": 64,
+        "argon2_parallel": 1,
+        "throttle": False,
+        "allow_unsafe_database": True,
+    }
+    return Settings(database_url=database_url, data_dir=data_dir, **(given | over))
+
+
+def make_tables(url: str) -> None:
+    """Make all tables in an empty database."""
+    for module in pkgutil.walk_packages(backend.__path__, "backend."):
+        if module.name.endswith(".models"):
+            importlib.import_module(module.name)
+    metadatas = [Base.metadata]
+    try:
+        metadatas.append(importlib.import_module("sync.models").METADATA)
+    except Exception as error:
+        print("tests: no tables of sync:", error, file=sys.stderr)
+    engine = make_engine(url, allow_unsafe=True)
+    upgrade.create_all(engine, metadatas)
+    engine.dispose()
+
+
+def make_factory(engine: Engine, url: str, clock: SettableClock) -> UnitOfWorkFactory:
+    """The factory of units of work, with handlers and hooks as in the application once there is one."""
+    wire = _from_app("wire")
+    if wire is None:
+        return UnitOfWorkFactory(engine, clock)
+    factory: UnitOfWorkFactory = wire(engine, cheap_settings(url, Path("var/test")), clock=clock).factory
+    return factory
+
+
+def _from_app(name: str) -> Callable[..., Any] | None:
+    if importlib.util.find_spec("backend.app") is None:
+        return None
+    found: Callable[..., Any] = getattr(importlib.import_module("backend.app"), name)
+    return found
