@@ -67,7 +67,7 @@ def _raise_file_limit() -> None:
 
 @pytest.fixture(scope="session")
 def databases() -> Databases:
-    """Makes more than one database for a test, or one per example of a property: `databases.fresh("sqlite", clock)`."""
+    """Several databases for a test, or one per example of a property: `databases.fresh("sqlite", clock)`."""
     return Databases(Path(os.environ[HOME]))
 
 

@@ -39,14 +39,14 @@ class Database:
 
 
 class Databases:
-    """Makes databases in the home that this test run shares among its workers (tests/postgres.py: cluster_home)."""
+    """Makes databases in the home that the workers of this run share (`tests.postgres.cluster_home`)."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
     @contextlib.contextmanager
     def fresh(self, engine_name: str, clock: SettableClock, *, durable: bool = False) -> Iterator[Database]:
-        """A database for the length of a with-block; `durable` (PostgreSQL) keeps fsync on, to kill things on it."""
+        """A database for a with-block; `durable` (PostgreSQL) keeps fsync on, to kill things on it."""
         with self.fresh_url(engine_name, durable=durable) as url:
             engine = make_engine(url, allow_unsafe=not durable)
             try:
@@ -93,7 +93,7 @@ class Databases:
 
 
 def _once(made: Path, make: Callable[[], object]) -> None:
-    """Let the first of several processes make something; `made` is the mark that it is there, or why it cannot be."""
+    """Let the first of several processes make something; `made` marks that it is there, or says why not."""
     with locked(made.with_suffix(".lock")):
         if not made.exists():
             try:

@@ -1,7 +1,8 @@
-"""A PostgreSQL of our own for tests and benchmarks: started from the installed binaries, gone when its owner is gone.
+"""A PostgreSQL of our own for tests and benchmarks: started from the installed binaries, gone with its owner.
 
-Nobody's running server is ever used. The owner (a pytest run, a benchmark) holds a file lock for as long as it lives; a
-supervisor process waits for that lock and stops the cluster when it gets it, so that even a killed owner leaves nothing behind.
+Nobody's running server is ever used. The owner (a pytest run, a benchmark) holds a file lock for as long as it
+lives; a supervisor process waits for that lock and stops the cluster when it gets it, so that even a killed owner
+leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 2 << 30
 
 _supervisors: list[subprocess.Popen[bytes]] = []
-"""Those this process has started: kept, because a Popen that is collected complains that its process still runs."""
+"""Those this process has started: kept, because a collected Popen complains that its process still runs."""
 
 _ALWAYS = {
     "listen_addresses": "127.0.0.1",
@@ -78,7 +79,7 @@ class Cluster:
         return f"postgresql+psycopg://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
-        """A raw autocommit connection over the socket, for CREATE DATABASE and for looking behind the application's back."""
+        """A raw autocommit connection over the socket, to see what is there without asking the application."""
         return psycopg.connect(
             host=self.folder, port=self.port, user=SUPERUSER, dbname=database, autocommit=True
         )
@@ -124,15 +125,15 @@ def _has_postgis(folder: Path) -> bool:
     if not config.exists():
         return False
     share = subprocess.run([config, "--sharedir"], capture_output=True, text=True, check=False).stdout.strip()
-    # Debian's server packages carry a pg_config of the newest development package: trust the folder's own major first.
+    # Debian's pg_config may be that of another major's development package: the folder's own comes first.
     own = Path("/usr/share/postgresql") / folder.parent.name
     return any((Path(place) / "extension" / "postgis.control").exists() for place in (own, share) if place)
 
 
 @contextlib.contextmanager
 def cluster_home() -> Iterator[Path]:
-    """A folder in which clusters may be started by anyone who is told of it; they stop when this context or its process ends."""
-    # Hundreds of databases are made and dropped: in memory where there is enough, else wherever temporary files go.
+    """A folder in which whoever knows it may start clusters; they stop when this context or its process ends."""
+    # Hundreds of databases are made and dropped: in memory where there is enough of it.
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
     home = Path(tempfile.mkdtemp(prefix="doorstep-pg-", dir=MEMORY if roomy else None))
     with (home / "owner.lock").open("w") as owner:
@@ -154,7 +155,7 @@ def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
 
 
 def cluster_in(home: Path, *, durable: bool = False) -> Cluster:
-    """The cluster of this home: the first to ask starts it, everybody else (other processes too) gets the same one.
+    """The cluster of this home: the first process to ask starts it, all others get the same one.
 
     `durable` keeps fsync and synchronous commits on: the one to use where a process or a server is killed.
     """
@@ -277,7 +278,7 @@ def _start(binaries: Path, folder: Path, *, durable: bool) -> tuple[subprocess.P
 
 
 def _as_server_user(folder: Path) -> list[str]:
-    """The words before a command that make it run as somebody PostgreSQL accepts, and die with its supervisor."""
+    """The words before a command that run it as somebody PostgreSQL accepts, and end it with its supervisor."""
     if not sys.platform.startswith("linux"):
         return []
     words = ["setpriv", "--pdeathsig", "QUIT"]

@@ -1,4 +1,4 @@
-"""How tests put the application together: as backend/app.py does, with a clock that stands still and cheap passwords."""
+"""How tests put the application together: as backend/app.py does, with a still clock and cheap passwords."""
 
 from __future__ import annotations
 
