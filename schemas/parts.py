@@ -182,13 +182,18 @@ class PartUsageBody(RecordShape):
 class RecordPartUsage(Shape):
     """What happened to a part at a visit; the visit's line of that part is counted up when none is named."""
 
-    id = Id()
     visit_id = Id(required=True)
     part_id = Id(required=True)
     checklist_item_id = Id(allow_none=True)
     direction = Enumeration(UsageDirection, required=True)
     quantity = Count(required=True, min=1, max=LARGEST_QUANTITY)
     serial_number = Line(max=100, allow_none=True)
+
+
+class PostPartUsage(RecordPartUsage):
+    """A part usage as the web door takes it; `occurred_at` is now unless told."""
+
+    id = Id()
     occurred_at = Instant()
 
 

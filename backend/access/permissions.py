@@ -49,6 +49,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "site:read": frozenset({T, D, F, M, A}),
     # parts
     "checklist:prepare": frozenset({D, M, A}),
+    "checklist:unpack": frozenset({D, M, A}),
     "checklist_item:add": frozenset({D, M, A}),
     "checklist_item:read": frozenset({T, D, F, M, A}),
     "checklist_item:tick": frozenset({T, D, M, A}),

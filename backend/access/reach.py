@@ -69,3 +69,8 @@ def ever_had_visit(session: Session, technician_id: UUID, visit_id: UUID) -> boo
     """Whether the visit is or once was the technician's: then facts about it are taken from him."""
     his = (VISIT_ASSIGNMENTS.c.visit_id == visit_id) & (VISIT_ASSIGNMENTS.c.technician_id == technician_id)
     return has_visit(session, technician_id, visit_id) or bool(session.scalar(select(exists().where(his))))
+
+
+def technician_of_visit(session: Session, visit_id: UUID) -> UUID | None:
+    """Who has the visit now."""
+    return session.scalar(select(VISITS.c.technician_id).where(VISITS.c.id == visit_id))

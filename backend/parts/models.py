@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Base, Record
 from backend.db.ddl import append_only
+from backend.db.integrity import constraint_fact
+from backend.parts.rules import KitNameTaken, PartRepeated, SkuTaken
 from schemas.parts import MovementReason, PartKind, UsageDirection
 
 
@@ -121,3 +123,12 @@ class StockMovement(Record):
 
 append_only(Base.metadata, "part_usages")
 append_only(Base.metadata, "stock_movements")
+
+constraint_fact("uq_parts_sku", SkuTaken, "Find the part that has this stock number and use it.")
+constraint_fact("uq_kits_name", KitNameTaken, "Choose another name, or edit the kit that has it.")
+constraint_fact("uq_kit_lines_kit_id_part_id", PartRepeated, "Name each part once, with its quantity.")
+constraint_fact(
+    "uq_checklist_items_visit_id_part_id",
+    PartRepeated,
+    "Change the line that is there instead of adding one.",
+)
