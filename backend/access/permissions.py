@@ -121,8 +121,36 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "visit:plan": frozenset({D, M, A}),
     "visit:unassign": frozenset({D, M, A}),
     # attachments
+    "media:complete": frozenset({T, D, M}),
+    "media:read": frozenset({T, D, F, M, A}),
+    "media:register": frozenset({T, D, M}),
+    "media:upload": frozenset({T, D, M}),
     # reports
+    "conduct_rule:override": frozenset({M, A}),
+    "conduct_rule:read": frozenset({T, D, M, A}),
+    "conduct_step:answer": frozenset({T}),
+    "conduct_step:read": frozenset({T, D, M, A}),
+    "conduct_step:waive": frozenset({T}),
+    "feedback_card:fill": frozenset({T}),
+    "feedback_card:read": frozenset({T, D, M, A}),
+    "removed_part:read": frozenset({T, D, M, A}),
+    "removed_part:record": frozenset({T}),
+    "removed_part:settle": frozenset({T}),
+    "report_charge:add": frozenset({T, D, M}),
+    "report_charge:read": frozenset({T, D, F, M, A}),
+    "report_charge:withdraw": frozenset({T, D, M}),
+    "service_report:freeze": frozenset({T}),
+    "service_report:mark_absent": frozenset({T}),
+    "service_report:read": frozenset({T, D, F, M, A}),
+    "service_report:refuse": frozenset({T}),
+    "service_report:sign": frozenset({T}),
+    "service_report:write": frozenset({T}),
     # aftercare
+    "callback:assign": frozenset({D, M}),
+    "callback:close": frozenset({D, F, M}),
+    "callback:read": frozenset({D, F, M, A}),
+    "callback:take": frozenset({D, F, M}),
+    "callback_attempt:record": frozenset({D, F, M}),
     # sync
 }
 
