@@ -31,7 +31,12 @@ def _run_extra_ddl(
     if not tables:  # nothing was created, so the triggers are there already
         return
     for statement in extra_ddl_of(metadata, connection.dialect.name):
-        connection.exec_driver_sql(statement)
+        run_statement(connection, statement)
+
+
+def run_statement(connection: Connection, statement: str) -> None:
+    """Send a statement as it is: neither `:name` nor `%s` in it means anything."""
+    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def append_only(metadata: MetaData, table: str) -> None:

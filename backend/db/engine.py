@@ -16,6 +16,7 @@ from backend.db.sqlite_lock import hold_database
 
 _ACCESS = "doorstep_access"
 _READ = "read"
+_MIGRATE = "migrate"
 
 SEARCH_PATH = "field,public"
 
@@ -64,6 +65,11 @@ def reading(engine: Engine) -> Engine:
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine.execution_options(**{_ACCESS: _READ})
+
+
+def migrating(engine: Engine) -> Engine:
+    """The same pool, for migrations: as writing, but SQLite ignores foreign keys (it rebuilds tables)."""
+    return engine.execution_options(**{_ACCESS: _MIGRATE})
 
 
 def _postgresql_engine(url: URL, pool_size: int, timeouts: dict[str, int], *, allow_unsafe: bool) -> Engine:
@@ -151,6 +157,8 @@ def _sqlite_preparation(file: Path | None, driver: ModuleType) -> Callable[[Any,
 def _begin_sqlite(connection: Connection) -> None:
     # A read transaction that turns into a writing one fails at once when somebody wrote in between,
     # whatever busy_timeout says; so whoever may write takes the write lock at the start.
-    only_reads = connection.get_execution_options().get(_ACCESS) == _READ
+    access = connection.get_execution_options().get(_ACCESS)
+    only_reads = access == _READ
     connection.exec_driver_sql(f"PRAGMA query_only = {int(only_reads)}")
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {int(access != _MIGRATE)}")
     connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")

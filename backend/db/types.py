@@ -2,14 +2,17 @@
 
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from geoalchemy2 import Geography, WKBElement
-from sqlalchemy import JSON, Column, DateTime, Dialect, Index, String, Table, event
+from sqlalchemy import JSON, Column, DateTime, Dialect, String, Table, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from backend.db.ddl import extra_ddl
 
 WGS84 = 4326
 
@@ -54,8 +57,8 @@ class Instant(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return instant_text(utc) if dialect.name == "sqlite" else utc
 
-    def process_literal_param(self, value: datetime | None, _dialect: Dialect) -> str:
-        return "NULL" if value is None else f"'{instant_text(value.astimezone(UTC))}'"
+    def literal_processor(self, dialect: Dialect) -> Callable[[datetime], str]:  # noqa: ARG002 - the same on both
+        return lambda value: f"'{instant_text(value.astimezone(UTC))}'"
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
         if value is None:
@@ -163,5 +166,5 @@ def _rings(wkb: bytes) -> list[tuple[Coordinates, ...]]:
 def _index_shapes(column: Column[Any], table: object) -> None:
     """Give every shape its GiST index on PostgreSQL; on SQLite a B-tree over WKB would only cost."""
     if isinstance(table, Table) and isinstance(column.type, Point | Polygon):
-        name = f"ix_{table.name}_{column.name}"
-        table.append_constraint(Index(name, column, postgresql_using="gist").ddl_if(dialect="postgresql"))
+        statement = f"CREATE INDEX ix_{table.name}_{column.name} ON {table.name} USING gist ({column.name})"
+        extra_ddl(table.metadata, "postgresql", [statement])

@@ -1,20 +1,98 @@
-"""Makes and upgrades the tables of Doorstep."""
+"""Brings a database to the tables that this program needs: `upgrade(url)`, or `doorstep db upgrade`.
+
+The migrations are part of the package (no alembic.ini); each runs on both engines, and all that are pending
+run in one transaction: an upgrade that fails leaves nothing behind and can be repeated. There are no
+downgrades: going back means restoring the backup from before. `backend.db.revisions` writes new ones.
+"""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from sqlalchemy import Engine, MetaData
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, MetaData
 
 from backend.db.base import Base
+from backend.db.ddl import run_statement
+from backend.db.engine import make_engine, migrating, reading
 
 POSTGRESQL_SCHEMA = "field"
+EXTENSIONS = ("postgis", "btree_gist")
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+_UPGRADE_LOCK = 4_605_917_033
+"""Any number: the key of the advisory lock that lets one upgrade run at a time."""
+
+
+def upgrade(url: str) -> None:
+    """Run the migrations that are pending, if any; two processes may try at once, one of them does it.
+
+    On PostgreSQL it makes the schema `field` and, unless they are there, the extensions postgis and
+    btree_gist (for which the role must be allowed to create extensions).
+    """
+    engine = make_engine(url, statement_timeout_ms=0, lock_timeout_ms=60_000)
+    try:
+        if is_current(engine):
+            return
+        with migrating(engine).begin() as connection:
+            prepare_database(connection)
+            command.upgrade(alembic_config(connection), "head")
+            _refuse_dangling_rows(connection)
+    finally:
+        engine.dispose()
+
+
+def pending(url: str) -> bool:
+    """Whether `upgrade` has something to do. Changes nothing."""
+    engine = make_engine(url)
+    try:
+        return not is_current(engine)
+    finally:
+        engine.dispose()
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database has exactly the tables of this program's newest migration."""
+    newest = set(ScriptDirectory.from_config(alembic_config()).get_heads())
+    with reading(engine).connect() as connection:
+        return set(MigrationContext.configure(connection).get_current_heads()) == newest
 
 
 def create_all(engine: Engine, metadatas: Sequence[MetaData] = (Base.metadata,)) -> None:
     """Make all tables in an empty database straight from the models, in one transaction."""
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {POSTGRESQL_SCHEMA}")
-            for extension in ("postgis", "btree_gist"):
-                connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public")
+        prepare_database(connection)
         for metadata in metadatas:
             metadata.create_all(connection)
+
+
+def prepare_database(connection: Connection) -> None:
+    """What must be there before the first table: on PostgreSQL the schema and the extensions."""
+    if connection.dialect.name != "postgresql":
+        return
+    run_statement(connection, f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
+    run_statement(connection, f"CREATE SCHEMA IF NOT EXISTS {POSTGRESQL_SCHEMA}")
+    for extension in EXTENSIONS:
+        run_statement(connection, f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public")
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, made here instead of read from a file."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _refuse_dangling_rows(connection: Connection) -> None:
+    # A migration on SQLite may have to rebuild a table, for which foreign keys are off; so they are checked
+    # now.
+    if connection.dialect.name == "sqlite":
+        dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if dangling is not None:
+            raise RuntimeError(
+                f"the upgrade would leave rows of {dangling[0]} that point to no {dangling[2]}"
+            )

@@ -1,1 +1,1 @@
-"""Outside effects: sent after the transaction that asked for them, again if that failed, never lost in silence."""
+"""Outside effects: sent after the transaction that asked for them, and never lost in silence."""

@@ -1,8 +1,8 @@
 """Sends what is due: claim in one transaction, carry it out in none, write down what came of it in a third.
 
 No transaction is open while the outside world is waited for (on SQLite it would stop every other writer). A
-claim is a lease: when the worker dies, the message is due again once the lease is over. So a message is sent at
-least once, and what it carries (Message-ID, file name) stays the same each time.
+claim is a lease: when the worker dies, the message is due again once the lease is over. So a message is
+sent at least once, and what it carries (Message-ID, file name) stays the same each time.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,0 +1,22 @@
+"""${message}"""
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def on(engine: str, statement: str) -> None:
+    """Run a statement, as it is, on one engine only."""
+    connection = op.get_bind()
+    if connection.dialect.name == engine:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def upgrade() -> None:
+    """Everything in the one transaction that `backend.db.upgrade` holds."""
+    ${upgrades if upgrades else "pass"}
