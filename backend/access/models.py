@@ -70,6 +70,7 @@ class SignIn(Record):
     previous_hash: Mapped[str | None] = mapped_column(unique=True)
     confirmed: Mapped[bool]
     refresh_expires_at: Mapped[datetime]
+    rotated_at: Mapped[datetime]
     family_expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_because: Mapped[str | None]

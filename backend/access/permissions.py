@@ -22,14 +22,18 @@ C = Role.CUSTOMER
 GRANTS: Mapping[str, frozenset[Role]] = {
     # access
     "audit_log:read": frozenset({A}),
-    "device:enrol": frozenset({D, M, A}),
     "device:read": frozenset({T, D, F, M, A}),
     "device:revoke": frozenset({T, D, F, M, A}),
+    "enrolment_code:create": frozenset({T, D, F, M, A}),
+    "password:change": frozenset({T, D, F, M, A}),
     "session:end": frozenset({T, D, F, M, A}),
+    "sessions:end": frozenset({A}),
     "user:create": frozenset({A}),
     "user:disable": frozenset({A}),
     "user:edit": frozenset({A}),
+    "user:enable": frozenset({A}),
     "user:read": frozenset({D, F, M, A}),
+    "user_password:set": frozenset({A}),
     # customers
     "asset:archive": frozenset({D, M, A}),
     "asset:create": frozenset({D, M, A}),

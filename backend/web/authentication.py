@@ -6,9 +6,8 @@ import re
 
 from flask import Request, g
 
-from backend.access.actor import Actor
 from backend.db.unit_of_work import UnitOfWork
-from backend.web.wiring import current_wiring
+from backend.web.wiring import Admission, current_wiring
 from schemas.errors import Unauthenticated
 
 _BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/-]{16,512}=*)", re.IGNORECASE)
@@ -23,10 +22,8 @@ def bearer_token(request: Request) -> str:
     return match.group(1)
 
 
-def authenticate(uow: UnitOfWork, token: str, *, allow_revoked: bool, confirm: bool) -> Actor:
-    """The actor of `token`, remembered for this request's log and refusals."""
-    actor = current_wiring().authenticator.authenticate(
-        uow, token, allow_revoked=allow_revoked, confirm=confirm
-    )
-    g.actor = actor
-    return actor
+def authenticate(uow: UnitOfWork, token: str, *, allow_revoked: bool) -> Admission:
+    """Who holds `token`; the actor is remembered for this request's log and refusals."""
+    admission = current_wiring().authenticator.authenticate(uow, token, allow_revoked=allow_revoked)
+    g.actor = admission.actor
+    return admission

@@ -20,7 +20,7 @@ from backend.web import idempotency, preconditions, reading
 from backend.web.authentication import authenticate, bearer_token
 from backend.web.operations import describe
 from backend.web.route import Route
-from backend.web.wiring import current_wiring
+from backend.web.wiring import Admission, current_wiring
 from schemas.base import DEFAULT_PAGE, PageQuery, QueryShape, Shape
 from schemas.errors import DomainError, PermissionRefused
 
@@ -120,18 +120,23 @@ def _serve(route: Route, view: Callable[..., object], ids: Mapping[str, Any]) ->
     seen = _read(route)
     factory = current_wiring().factory
     if route.own_transactions:
-        actor = ANONYMOUS
+        admission = Admission(ANONYMOUS)
         if seen.token is not None:
             with factory.begin(write=False) as uow:
-                actor = _admit(route, uow, seen)
+                admission = _admit(route, uow, seen)
+        if route.writes and admission.first_use:
+            with factory.begin() as uow:
+                current_wiring().authenticator.confirm(uow, admission.actor)
         if seen.failure is not None:
             raise seen.failure
-        return _answer(route, view(factory, actor, *seen.arguments, **ids))
+        return _answer(route, view(factory, admission.actor, *seen.arguments, **ids))
     with factory.begin(write=route.writes) as uow:
-        actor = _admit(route, uow, seen)
+        admission = _admit(route, uow, seen)
         if seen.failure is not None:
             raise seen.failure
-        return _perform(route, view, uow, actor, seen, ids)
+        if route.writes and admission.first_use:
+            current_wiring().authenticator.confirm(uow, admission.actor)
+        return _perform(route, view, uow, admission.actor, seen, ids)
 
 
 def _perform(
@@ -199,20 +204,15 @@ def _page_request(query: dict[str, object]) -> PageRequest:
     return PageRequest(str(after) if after else None, limit if isinstance(limit, int) else DEFAULT_PAGE)
 
 
-def _admit(route: Route, uow: UnitOfWork, seen: _Reading) -> Actor:
+def _admit(route: Route, uow: UnitOfWork, seen: _Reading) -> Admission:
     if seen.token is None:
-        return ANONYMOUS
-    actor = authenticate(
-        uow,
-        seen.token,
-        allow_revoked=route.allow_revoked,
-        confirm=route.writes and not route.own_transactions,
-    )
-    if route.permission is not None and not actor.may(route.permission):
+        return Admission(ANONYMOUS)
+    admission = authenticate(uow, seen.token, allow_revoked=route.allow_revoked)
+    if route.permission is not None and not admission.actor.may(route.permission):
         raise PermissionRefused(
             f"Ask somebody whose role has the permission {route.permission!r}.", permission=route.permission
         )
-    return actor
+    return admission
 
 
 def _edited_id(ids: Mapping[str, Any]) -> UUID:

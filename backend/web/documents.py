@@ -24,8 +24,9 @@ _ASSETS_FOLDER = Path(str(files("flask_swagger_ui"))) / "dist"
 _DESCRIPTION = """\
 Field service: requests come in, visits are booked at the customer's convenience, technicians work offline.
 
-Every error is `application/problem+json` (RFC 9457) whose `type` is stable. Lists are paged by cursor: give `next`
-as `after`. Creating requests take an `Idempotency-Key`, edits need `If-Match` with the `ETag` that was read.
+Every error is `application/problem+json` (RFC 9457) whose `type` is stable. Lists are paged by cursor:
+give `next` as `after`. Creating requests take an `Idempotency-Key`; edits need `If-Match` with the `ETag`
+that was read.
 Unknown fields are refused. Instants are UTC, money is whole minor units, ids are UUIDs that clients may mint.
 """
 
@@ -69,7 +70,7 @@ def make_api(app: Flask) -> Api:
         spec_kwargs={
             "info": {
                 "description": _DESCRIPTION,
-                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+                "license": {"name": "Apache-2.0"},
             },
             "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name),
         },

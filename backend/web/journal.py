@@ -6,7 +6,9 @@ import logging
 import re
 import sys
 import time
+import traceback
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID, uuid4
 
@@ -29,7 +31,7 @@ def configure_log(stream: TextIO | None = None, level: int = logging.INFO) -> No
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.format_exc_info,
+            name_the_trouble,
             keep_out_secrets,
             _as_line,
         ],
@@ -37,6 +39,16 @@ def configure_log(stream: TextIO | None = None, level: int = logging.INFO) -> No
         logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def name_the_trouble(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace `exc_info` by where it happened; messages stay out, they quote what people entered."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        event["where"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+        event["error"] = type(error).__name__
+    return event
 
 
 def keep_out_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

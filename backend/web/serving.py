@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import structlog
 from flask import Flask, Request
 from flask.json.provider import JSONProvider
 
@@ -12,7 +13,7 @@ from backend.settings import Settings
 from backend.web import health
 from backend.web.documents import Api, make_api
 from backend.web.headers import install_headers
-from backend.web.journal import install_request_log
+from backend.web.journal import configure_log, install_request_log
 from backend.web.problems import install_problems
 
 _FORM_PARTS, _FORM_MEMORY = 200, 512 << 10
@@ -48,6 +49,8 @@ def install_web(app: Flask, settings: Settings) -> Api:
     )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    if not structlog.is_configured():
+        configure_log()
     install_request_log(app)
     install_problems(app)
     install_headers(app, https=settings.public_url.startswith("https://"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -17,19 +18,26 @@ EXTENSION = "doorstep"
 """The key of the wiring in `app.extensions`."""
 
 
+@dataclass(frozen=True)
+class Admission:
+    """Who holds a token; `first_use` until `confirm` was called for the session's newest refresh token."""
+
+    actor: Actor
+    first_use: bool = False
+
+
 class Authenticator(Protocol):
     """Who a bearer token stands for."""
 
-    def authenticate(
-        self, uow: UnitOfWork, token: str, *, allow_revoked: bool = False, confirm: bool = False
-    ) -> Actor:
-        """The actor of an access token; raises `Unauthenticated`.
+    def authenticate(self, uow: UnitOfWork, token: str, *, allow_revoked: bool = False) -> Admission:
+        """Who holds an access token; raises `Unauthenticated`.
 
         With `allow_revoked`, the token of a revoked device (or disabled user) gives an actor that is
-        `revoked` and may do nothing. `confirm` (only in a transaction that may write) notes that the
-        session's newest
-        refresh token has reached its owner.
+        `revoked` and may do nothing.
         """
+
+    def confirm(self, uow: UnitOfWork, actor: Actor) -> None:
+        """Note that the newest refresh token of the actor's session has reached its owner."""
 
     def note_refusal(
         self, uow: UnitOfWork, actor: Actor | None, action: str, detail: Mapping[str, JsonValue]

@@ -1,0 +1,234 @@
+"""The doorkeeper: lets people and phones in, knows who holds a token, and throttles whoever keeps trying."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from backend.access import actions, queries, rules, sessions, throttle
+from backend.access.actor import Actor
+from backend.access.models import AuditEntry, Device, User
+from backend.access.passwords import Passwords
+from backend.access.permissions import PERMISSIONS
+from backend.access.queries import Holder
+from backend.access.secret import derive
+from backend.access.sessions import Sessions, Tokens
+from backend.access.tokens import hash_of, plain_code
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.settings import Settings
+from backend.web.wiring import Admission
+from schemas.access import Role
+from schemas.errors import DomainError, JsonValue, Unauthenticated
+
+_WRONG_CREDENTIALS = "The address or the password is not right, or the user is disabled."
+_WRONG_TOKEN = "Refresh the session with POST /sessions/refresh, or sign in again."  # noqa: S105  # no secret
+_WRONG_CODE = "The code is not right, was used, or is older than ten minutes: ask for a new one."
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A phone that was let in, and what it needs to know about its user."""
+
+    tokens: Tokens
+    device: Device
+    display_name: str
+    time_zone: str
+
+
+class Doorkeeper:
+    """The `Authenticator` of the app, and the three ways in: password, refresh token, enrolment code.
+
+    Each way in begins its own transactions: a password is checked while none is open, because that is slow,
+    and what is refused must still be counted and logged.
+    """
+
+    def __init__(self, settings: Settings, secret: bytes) -> None:
+        self.passwords = Passwords(
+            time_cost=settings.argon2_time_cost,
+            memory_kib=settings.argon2_memory_kib,
+            parallelism=settings.argon2_parallel,
+        )
+        self.sessions = Sessions(
+            key=derive(secret, "refresh"),
+            access_seconds=settings.access_token_seconds,
+            refresh_days=settings.refresh_days,
+        )
+        self._throttles = settings.throttle
+
+    # Who holds a token
+
+    def authenticate(self, uow: UnitOfWork, token: str, *, allow_revoked: bool = False) -> Admission:
+        """Who holds an access token; raises Unauthenticated. See `backend.web.wiring.Authenticator`."""
+        holder = queries.holder_of(uow.session, hash_of(token), uow.now)
+        if holder is None or not _may_enter(holder, uow.now, allow_revoked):
+            raise Unauthenticated(_WRONG_TOKEN)
+        revoked = holder.out_since is not None
+        actor = Actor(
+            user_id=holder.user_id,
+            role=holder.role,
+            permissions=frozenset() if revoked else PERMISSIONS[holder.role],
+            device_id=holder.device_id,
+            session_id=holder.session_id,
+            revoked=revoked,
+        )
+        return Admission(actor, first_use=holder.first_use)
+
+    def confirm(self, uow: UnitOfWork, actor: Actor) -> None:
+        """Note that the newest refresh token of the actor's session has reached its owner."""
+        if actor.session_id is not None:
+            sessions.confirm(uow, actor.session_id)
+
+    def note_refusal(
+        self, uow: UnitOfWork, actor: Actor | None, action: str, detail: Mapping[str, JsonValue]
+    ) -> None:
+        """Leave a row in the audit log about something that was refused."""
+        uow.add(
+            AuditEntry(
+                id=uow.mint_id(),
+                at=uow.now,
+                actor_id=actor.user_id if actor else None,
+                role=actor.role if actor else None,
+                device_id=actor.device_id if actor else None,
+                action=action,
+                detail=dict(detail),
+            )
+        )
+
+    # Ways in
+
+    def sign_in(self, factory: UnitOfWorkFactory, email: str, password: str, address: str | None) -> Tokens:
+        """Tokens for an address and password; raises Unauthenticated or TooManyTries.
+
+        Unknown, disabled and wrong look the same and take the same time.
+        """
+        email = email.lower()
+        network = rules.network_of(address)
+        account_key = throttle.bucket_key("sign-in", email, network)
+        self._count(
+            factory,
+            {
+                account_key: rules.SIGN_IN_PER_ACCOUNT_AND_ADDRESS,
+                throttle.bucket_key("sign-in", network): rules.SIGN_IN_PER_ADDRESS,
+            },
+        )
+        with factory.begin(write=False) as uow:
+            known = queries.credentials_of(uow.session, email)
+        verdict = self.passwords.verify(known.password_hash if known else None, password)
+        with factory.begin() as uow:
+            if known is not None and verdict.right and not known.disabled:
+                user = queries.locked_user(uow.session, known.user_id)
+                if user.disabled_at is None and user.password_hash == known.password_hash:
+                    if verdict.new_hash is not None:
+                        user.password_hash = verdict.new_hash
+                    throttle.give_back(uow, account_key)
+                    tokens = self.sessions.begin(uow, user.id, None)
+                    self._note_success(uow, tokens, user.role, "session.begin")
+                    return tokens
+            detail: dict[str, JsonValue] = {"network": network}
+            if known is not None:
+                detail["user"] = str(known.user_id)
+            self.note_refusal(uow, None, "session.refused", detail)
+        raise Unauthenticated(_WRONG_CREDENTIALS)
+
+    def refresh(self, factory: UnitOfWorkFactory, refresh_token: str) -> Tokens:
+        """The next tokens of a session; raises Unauthenticated. An older token ends the whole session."""
+        with factory.begin() as uow:
+            result = self.sessions.refresh(uow, refresh_token)
+            if result.reused is not None:
+                detail: dict[str, JsonValue] = {
+                    "session": str(result.reused.id),
+                    "user": str(result.reused.user_id),
+                }
+                self.note_refusal(uow, None, "session.reuse", detail)
+        if result.tokens is None:
+            raise Unauthenticated("This refresh token is over: sign in, or enrol the phone, again.")
+        return result.tokens
+
+    def change_password(self, factory: UnitOfWorkFactory, actor: Actor, current: str, new: str) -> None:
+        """Replace one's own password, throttled too; raises CurrentPasswordWrong or PasswordTooWeak."""
+        key = throttle.bucket_key("change-password", str(actor.user_id))
+        self._count(factory, {key: rules.SIGN_IN_PER_ACCOUNT_AND_ADDRESS})
+        with factory.begin(write=False) as uow:
+            user = queries.user(uow.session, actor.user_id)
+        if not self.passwords.verify(user.password_hash, current).right:
+            raise rules.CurrentPasswordWrong("Type the password you sign in with now.")
+        password_hash = self._hash_acceptable(user, new)
+        with factory.begin() as uow:
+            actions.change_password(uow, actor, password_hash=password_hash)
+
+    def set_user_password(
+        self, factory: UnitOfWorkFactory, actor: Actor, user_id: UUID, password: str
+    ) -> None:
+        """Give somebody else a password; raises PasswordTooWeak."""
+        with factory.begin(write=False) as uow:
+            user = queries.user(uow.session, user_id)
+        password_hash = self._hash_acceptable(user, password)
+        with factory.begin() as uow:
+            actions.set_user_password(uow, actor, user_id, password_hash=password_hash)
+
+    def _hash_acceptable(self, user: User, password: str) -> str:
+        checked = rules.acceptable_password(password, email=user.email, display_name=user.display_name)
+        return self.passwords.hash(checked)
+
+    def enrol(
+        self, factory: UnitOfWorkFactory, *, code: str, device_name: str, platform: str, address: str | None
+    ) -> Enrolled:
+        """Let a phone in with a one-time code; raises Unauthenticated or TooManyTries."""
+        network = rules.network_of(address)
+        self._count(factory, {throttle.bucket_key("enrol", network): rules.ENROL_PER_ADDRESS})
+        with factory.begin() as uow:
+            enrolled = self._redeem(uow, code, device_name, platform)
+            if enrolled is None:
+                self.note_refusal(uow, None, "device.refused", {"network": network})
+        if enrolled is None:
+            raise Unauthenticated(_WRONG_CODE)
+        return enrolled
+
+    def _redeem(self, uow: UnitOfWork, code: str, device_name: str, platform: str) -> Enrolled | None:
+        row = queries.locked_code(uow.session, hash_of(plain_code(code)))
+        if row is None or row.used_at is not None or row.expires_at <= uow.now:
+            return None
+        user = queries.user(uow.session, row.user_id)
+        if user.disabled_at is not None:
+            return None
+        device = uow.add(
+            Device(
+                id=uow.mint_id(), user_id=user.id, name=device_name, platform=platform, enrolled_at=uow.now
+            )
+        )
+        row.used_at, row.device_id = uow.now, device.id
+        tokens = self.sessions.begin(uow, user.id, device.id)
+        self._note_success(uow, tokens, user.role, "device.enrol")
+        return Enrolled(tokens, device, user.display_name, user.time_zone)
+
+    def _count(self, factory: UnitOfWorkFactory, buckets: Mapping[str, rules.Allowance]) -> None:
+        if not self._throttles:
+            return
+        refusal: DomainError | None
+        with factory.begin() as uow:
+            refusal = throttle.take(uow, buckets)
+        if refusal is not None:
+            raise refusal
+
+    def _note_success(self, uow: UnitOfWork, tokens: Tokens, role: Role, action: str) -> None:
+        uow.add(
+            AuditEntry(
+                id=uow.mint_id(),
+                at=uow.now,
+                actor_id=tokens.user_id,
+                role=role,
+                device_id=tokens.device_id,
+                action=action,
+                subject_id=tokens.device_id or tokens.session_id,
+                detail={},
+            )
+        )
+
+
+def _may_enter(holder: Holder, now: datetime, allow_revoked: bool) -> bool:
+    since = holder.out_since
+    if since is None:
+        return True
+    return allow_revoked and holder.device_id is not None and now - since <= rules.REVOKED_INTAKE

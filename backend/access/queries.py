@@ -1,0 +1,188 @@
+"""All SQL of the access room that reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from backend.access.actor import Actor
+from backend.access.models import (
+    AccessToken,
+    AuditEntry,
+    Device,
+    EnrolmentCode,
+    SignIn,
+    SpentRefreshToken,
+    User,
+)
+from backend.access.rules import DeviceNotFound, UserNotFound, sees_every_device
+from backend.db.paging import Page, PageRequest, fetch_page
+from schemas.access import Role
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What signing in needs to know about a user."""
+
+    user_id: UUID
+    password_hash: str | None
+    disabled: bool
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds an access token; `first_use` until the newest refresh token has shown to have arrived."""
+
+    user_id: UUID
+    role: Role
+    session_id: UUID
+    device_id: UUID | None
+    first_use: bool
+    disabled_at: datetime | None
+    revoked_at: datetime | None
+
+    @property
+    def out_since(self) -> datetime | None:
+        """Since when the device is revoked or the user disabled, whichever came first."""
+        moments = [moment for moment in (self.disabled_at, self.revoked_at) if moment is not None]
+        return min(moments) if moments else None
+
+
+def users(
+    session: Session, page: PageRequest, *, role: Role | None = None, disabled: bool | None = None
+) -> Page[User]:
+    """Users in the order in which they were made."""
+    statement = select(User)
+    if role is not None:
+        statement = statement.where(User.role == role)
+    if disabled is not None:
+        statement = statement.where(User.disabled_at.is_not(None) if disabled else User.disabled_at.is_(None))
+    return fetch_page(session, statement, page, key=User.id)
+
+
+def user(session: Session, user_id: UUID) -> User:
+    """One user; raises UserNotFound."""
+    found = session.get(User, user_id)
+    if found is None:
+        raise UserNotFound
+    return found
+
+
+def locked_user(session: Session, user_id: UUID) -> User:
+    """One user, locked until the transaction ends; raises UserNotFound."""
+    found = session.scalar(select(User).where(User.id == user_id).with_for_update())
+    if found is None:
+        raise UserNotFound
+    return found
+
+
+def credentials_of(session: Session, email: str) -> Credentials | None:
+    """The user with this address (in lower case), if there is one."""
+    row = session.execute(
+        select(User.id, User.password_hash, User.disabled_at).where(User.email == email)
+    ).one_or_none()
+    return None if row is None else Credentials(row.id, row.password_hash, row.disabled_at is not None)
+
+
+def is_only_administrator(session: Session, user_id: UUID) -> bool:
+    """Whether no other administrator could still sign in."""
+    others = select(func.count()).where(
+        User.role == Role.ADMINISTRATOR, User.disabled_at.is_(None), User.id != user_id
+    )
+    return session.scalar(others) == 0
+
+
+def devices_visible_to(actor: Actor) -> Select[Device]:
+    """The devices an actor may see: all for the office, their own for everybody else."""
+    statement = select(Device)
+    return statement if sees_every_device(actor) else statement.where(Device.user_id == actor.user_id)
+
+
+def devices(
+    session: Session, actor: Actor, page: PageRequest, *, user_id: UUID | None = None
+) -> Page[Device]:
+    """Devices in the order in which they were enrolled."""
+    statement = devices_visible_to(actor)
+    if user_id is not None:
+        statement = statement.where(Device.user_id == user_id)
+    return fetch_page(session, statement, page, key=Device.id)
+
+
+def locked_device(session: Session, actor: Actor, device_id: UUID) -> Device:
+    """One device that the actor may see, locked; raises DeviceNotFound."""
+    found = session.scalar(devices_visible_to(actor).where(Device.id == device_id).with_for_update())
+    if found is None:
+        raise DeviceNotFound
+    return found
+
+
+def locked_code(session: Session, code_hash: str) -> EnrolmentCode | None:
+    """The enrolment code with this hash, locked."""
+    return session.scalar(select(EnrolmentCode).where(EnrolmentCode.code_hash == code_hash).with_for_update())
+
+
+def locked_sign_in(session: Session, refresh_hash: str) -> SignIn | None:
+    """The session to which a refresh token belongs or once belonged, locked."""
+    spent = select(SpentRefreshToken.session_id).where(SpentRefreshToken.token_hash == refresh_hash)
+    return session.scalar(
+        select(SignIn)
+        .where(
+            or_(
+                SignIn.current_hash == refresh_hash,
+                SignIn.previous_hash == refresh_hash,
+                SignIn.id.in_(spent),
+            )
+        )
+        .with_for_update()
+    )
+
+
+def holder_of(session: Session, token_hash: str, now: datetime) -> Holder | None:
+    """Who holds an access token that has not expired, in one statement."""
+    row = session.execute(
+        select(
+            User.id,
+            User.role,
+            SignIn.id,
+            SignIn.device_id,
+            and_(AccessToken.generation == SignIn.generation, SignIn.confirmed.is_(False)),
+            User.disabled_at,
+            Device.revoked_at,
+        )
+        .join(SignIn, SignIn.id == AccessToken.session_id)
+        .join(User, User.id == SignIn.user_id)
+        .outerjoin(Device, Device.id == SignIn.device_id)
+        .where(AccessToken.token_hash == token_hash, AccessToken.expires_at > now, SignIn.ended_at.is_(None))
+    ).one_or_none()
+    return None if row is None else Holder(*row)
+
+
+def open_sign_ins(session: Session, user_id: UUID, *, of_devices: bool) -> list[SignIn]:
+    """The sessions of a user that have not ended; those of devices only when asked for."""
+    statement = select(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))
+    if not of_devices:
+        statement = statement.where(SignIn.device_id.is_(None))
+    return list(session.scalars(statement.order_by(SignIn.id).with_for_update()))
+
+
+def audit_entries(
+    session: Session,
+    page: PageRequest,
+    *,
+    actor_id: UUID | None = None,
+    subject_id: UUID | None = None,
+    action: str | None = None,
+) -> Page[AuditEntry]:
+    """The audit log, newest first."""
+    statement = select(AuditEntry)
+    if actor_id is not None:
+        statement = statement.where(AuditEntry.actor_id == actor_id)
+    if subject_id is not None:
+        statement = statement.where(AuditEntry.subject_id == subject_id)
+    if action is not None:
+        statement = statement.where(AuditEntry.action == action)
+    return fetch_page(session, statement, page, key=AuditEntry.at, descending=True)
