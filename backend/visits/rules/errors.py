@@ -1,12 +1,64 @@
 """What can go wrong with visits, each as a fact with a name."""
 
-from schemas.errors import DomainError, ErrorKind
+from schemas.errors import DomainError, ErrorKind, RecordNotFound
 
 
-class WorkOrderOver(DomainError):
-    """A finished or cancelled work order takes no further visit of this kind."""
+class VisitNotFound(RecordNotFound):
+    """There is no such visit, or it is not for these eyes."""
 
-    title = "The work order is over."
+    title = "There is no such visit."
+
+
+class WorkOrderNotFound(RecordNotFound):
+    """There is no such work order, or it is not for these eyes."""
+
+    title = "There is no such work order."
+
+
+class WorkTypeNotFound(RecordNotFound):
+    """There is no such work type."""
+
+    title = "There is no such work type."
+
+
+class SkillNotFound(RecordNotFound):
+    """There is no such skill."""
+
+    title = "There is no such skill."
+
+
+class CodeTaken(DomainError):
+    """Codes of skills and work types are unique."""
+
+    title = "The code is taken."
+    kind = ErrorKind.CONFLICT
+
+
+class WorkTypeArchived(DomainError):
+    """No new work order is made of an archived template."""
+
+    title = "The work type is archived."
+    kind = ErrorKind.CONFLICT
+
+
+class LimitsOutOfOrder(DomainError):
+    """A work order is due before it may start."""
+
+    title = "The work order is due before it may start."
+    kind = ErrorKind.INVALID
+
+
+class PlaceMismatch(DomainError):
+    """The asset or the request belongs to another site or customer."""
+
+    title = "The site does not fit the asset or the request."
+    kind = ErrorKind.INVALID
+
+
+class RequestHasWorkOrder(DomainError):
+    """One request opens one work order."""
+
+    title = "The request has a work order already."
     kind = ErrorKind.CONFLICT
 
 
@@ -68,12 +120,15 @@ class OfferGone(DomainError):
     kind = ErrorKind.GONE
 
 
-class ConfirmationLinkUnknown(DomainError):
+class ConfirmationLinkUnknown(RecordNotFound):
+    """No link has this token."""
+
     title = "This link is not known."
-    kind = ErrorKind.NOT_FOUND
 
 
 class ConfirmationLinkExpired(DomainError):
+    """The link is too old, or a newer one was sent."""
+
     title = "This link has expired."
     kind = ErrorKind.GONE
 

@@ -81,7 +81,7 @@ def _checked(window: Window) -> Window:
     return window
 
 
-def plan_within(window: Window, duration: timedelta, start: datetime | None) -> tuple[datetime, datetime]:
+def plan_within(window: Window, duration_minutes: int, start: datetime | None) -> tuple[datetime, datetime]:
     """When the technician is to begin (at the start of the window unless told) and to end.
 
     The window is about arriving, so the work itself may go on after it. Raises PlanOutsideWindow.
@@ -93,4 +93,4 @@ def plan_within(window: Window, duration: timedelta, start: datetime | None) -> 
             arrival_window_start=window.starts_at.isoformat(),
             arrival_window_end=window.ends_at.isoformat(),
         )
-    return begins, begins + duration
+    return begins, begins + timedelta(minutes=duration_minutes)

@@ -1,0 +1,220 @@
+"""What a technician reports from the field, on line or days later: each step, and how the visit ended."""
+
+from datetime import datetime
+from uuid import UUID
+
+from backend.access.actor import Actor
+from backend.access.permissions import requires
+from backend.db.creation import created_before
+from backend.db.unit_of_work import UnitOfWork
+from backend.visits import queries
+from backend.visits.models import Visit, VisitNote
+from backend.visits.rules import (
+    FINISHES,
+    NEEDS_REASON,
+    STAMPS,
+    TRANSITIONS,
+    ReasonMissing,
+    Transition,
+    VisitFinished,
+    VisitFinishing,
+    comes_late,
+)
+from backend.visits.standing import take_fact
+from backend.visits.steps import Report, case_of, check_step, log_event, take_step, touch_case_of
+from schemas.requests import Touch
+
+
+@requires("visit:accept")
+def accept_visit(
+    uow: UnitOfWork,
+    actor: Actor,
+    visit_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """The technician takes the visit on. This one stands for all steps from the field:
+
+    `occurred_at` is the time by the device's clock (None: now), latitude and longitude (degrees, WGS 84)
+    where it was. A report that is late or said twice is kept as an event and moves nothing. Raises
+    VisitNotFound, WorkAfterRevocation, TransitionTooEarly (may come true later), TransitionRefused,
+    ReasonMissing.
+    """
+    return _report(uow, actor, visit_id, Transition.ACCEPT, Report(occurred_at, latitude, longitude, reason))
+
+
+@requires("visit:depart")
+def depart_visit(
+    uow: UnitOfWork,
+    actor: Actor,
+    visit_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """On the way. See `accept_visit`."""
+    return _report(uow, actor, visit_id, Transition.DEPART, Report(occurred_at, latitude, longitude, reason))
+
+
+@requires("visit:arrive")
+def arrive_visit(
+    uow: UnitOfWork,
+    actor: Actor,
+    visit_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """At the door. See `accept_visit`."""
+    return _report(uow, actor, visit_id, Transition.ARRIVE, Report(occurred_at, latitude, longitude, reason))
+
+
+@requires("visit:start")
+def start_visit(
+    uow: UnitOfWork,
+    actor: Actor,
+    visit_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """Work begins. See `accept_visit`."""
+    return _report(uow, actor, visit_id, Transition.START, Report(occurred_at, latitude, longitude, reason))
+
+
+@requires("visit:complete")
+def complete_visit(
+    uow: UnitOfWork,
+    actor: Actor,
+    visit_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """Everything is done. What the rooms below demand (a closed report) must be there: ReportUnsigned. See
+    `accept_visit`."""
+    return _report(
+        uow, actor, visit_id, Transition.COMPLETE, Report(occurred_at, latitude, longitude, reason)
+    )
+
+
+@requires("visit:complete_partially")
+def complete_visit_partially(
+    uow: UnitOfWork,
+    actor: Actor,
+    visit_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """Something is left for another visit, and why. As `complete_visit`. See `accept_visit`."""
+    return _report(
+        uow, actor, visit_id, Transition.COMPLETE_PARTIALLY, Report(occurred_at, latitude, longitude, reason)
+    )
+
+
+@requires("visit:cannot_complete")
+def cannot_complete_visit(
+    uow: UnitOfWork,
+    actor: Actor,
+    visit_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """It cannot be done, and why; also before the arrival (the van broke down). See `accept_visit`."""
+    return _report(
+        uow, actor, visit_id, Transition.CANNOT_COMPLETE, Report(occurred_at, latitude, longitude, reason)
+    )
+
+
+@requires("visit:report_no_access")
+def report_no_access(
+    uow: UnitOfWork,
+    actor: Actor,
+    visit_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """Nobody opened. See `accept_visit`."""
+    return _report(
+        uow, actor, visit_id, Transition.REPORT_NO_ACCESS, Report(occurred_at, latitude, longitude, reason)
+    )
+
+
+def _report(uow: UnitOfWork, actor: Actor, visit_id: UUID, transition: Transition, report: Report) -> Visit:
+    visit = queries.visit_in_the_field(uow.session, actor, visit_id)
+    if transition in NEEDS_REASON and report.reason is None:
+        raise ReasonMissing("Say why, in a sentence.")
+    if comes_late(transition, visit.status):
+        _stamp(uow, visit, transition, report)
+        uow.flush()
+        log_event(uow, actor, visit, transition.value, visit.status, report)
+        return visit
+    check_step(visit, transition)
+    outcome = TRANSITIONS[transition][visit.status]
+    if transition in FINISHES:
+        uow.tell(actor, VisitFinishing(*case_of(uow, visit), outcome))
+        visit.reason = report.reason
+    _stamp(uow, visit, transition, report)
+    take_step(uow, actor, visit, transition, report)
+    touch_case_of(uow, actor, visit, Touch.VISIT if actor.technician_id else Touch.DISPATCH)
+    if transition in FINISHES:
+        uow.tell(actor, VisitFinished(*case_of(uow, visit), outcome, report.occurred_at or uow.now))
+    return visit
+
+
+def _stamp(uow: UnitOfWork, visit: Visit, transition: Transition, report: Report) -> None:
+    """Keep the first time that was told for this step."""
+    column = STAMPS[transition]
+    if getattr(visit, column) is None:
+        setattr(visit, column, report.occurred_at or uow.now)
+
+
+@requires("visit_note:add")
+def add_visit_note(
+    uow: UnitOfWork,
+    actor: Actor,
+    note_id: UUID | None = None,
+    *,
+    visit_id: UUID,
+    text: str,
+    occurred_at: datetime | None = None,
+) -> VisitNote:
+    """Write something down about a visit. Whoever ever had it may; from somebody who has it no longer it
+    is flagged.
+
+    Raises VisitNotFound, IdAlreadyUsed.
+    """
+    if known := created_before(
+        uow, VisitNote, note_id, visit_id=visit_id, author_id=actor.user_id, text=text
+    ):
+        return known
+    visit = take_fact(uow, actor, visit_id)
+    return uow.add(
+        VisitNote(
+            id=note_id or uow.mint_id(),
+            visit_id=visit.id,
+            author_id=actor.user_id,
+            text=text,
+            occurred_at=occurred_at or uow.now,
+        )
+    )
