@@ -1,8 +1,9 @@
 """Column types that mean the same on SQLite and on PostgreSQL: instants, JSON documents and WGS 84 shapes."""
 
 import math
+import operator
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from backend.db.ddl import extra_ddl
 
 WGS84 = 4326
+_HORIZON = math.cos(math.radians(80))
 
 JsonDocument = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """A JSON document; Python's None is SQL NULL."""
@@ -108,7 +110,7 @@ class Point(TypeDecorator[Coordinates]):
 
 
 class Polygon(TypeDecorator[tuple[Coordinates, ...]]):
-    """A WGS 84 area without holes: its corners, at least three, not repeating the first one at the end.
+    """A WGS 84 area without holes: its corners, as `area_of` takes them.
 
     The edges are great circles, as in PostGIS. `geography(POLYGON)` on PostgreSQL, WKB on SQLite.
     """
@@ -122,14 +124,34 @@ class Polygon(TypeDecorator[tuple[Coordinates, ...]]):
     def process_bind_param(self, value: tuple[Coordinates, ...] | None, _dialect: Dialect) -> str | None:
         if value is None:
             return None
-        corners = value[:-1] if len(value) > 1 and value[0] == value[-1] else value
-        if len(set(corners)) < 3:
-            raise ValueError("an area needs at least three different corners")
+        corners = area_of(value)
         ring = ",".join(_pair(corner) for corner in (*corners, corners[0]))
         return f"SRID={WGS84};POLYGON(({ring}))"
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> tuple[Coordinates, ...] | None:
         return None if value is None else _rings(_wkb(value))[0][:-1]
+
+
+def area_of(corners: Sequence[Coordinates]) -> tuple[Coordinates, ...]:
+    """The corners of an area, each once. A `ValueError` for fewer than three, or for half the globe.
+
+    Which side of its edges an area lies on is only clear while all of it is seen from above its middle.
+    """
+    ring = tuple(corners[:-1] if len(corners) > 1 and corners[0] == corners[-1] else corners)
+    if len(set(ring)) < 3:
+        raise ValueError("an area needs at least three different corners")
+    vectors = [_unit_vector(corner) for corner in ring]
+    middle = [math.fsum(axis) for axis in zip(*vectors, strict=True)]
+    length = math.hypot(*middle)
+    if any(sum(map(operator.mul, vector, middle)) < _HORIZON * length for vector in vectors):
+        raise ValueError("an area cannot reach around half the globe")
+    return ring
+
+
+def _unit_vector(place: Coordinates) -> tuple[float, float, float]:
+    latitude, longitude = math.radians(place.latitude), math.radians(place.longitude)
+    level = math.cos(latitude)
+    return level * math.cos(longitude), level * math.sin(longitude), math.sin(latitude)
 
 
 def _pair(place: Coordinates) -> str:

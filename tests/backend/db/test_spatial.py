@@ -1,6 +1,5 @@
 """One GeoAlchemy2 expression gives one answer, whichever engine runs it."""
 
-import math
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, literal, select
 
 from backend.db.types import Coordinates, Point, Polygon
+from tests.backend.db.shapes import areas_and_places
 
 EARTH = 6_371_008.8  # metres
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
@@ -19,26 +19,6 @@ FIJI = (Coordinates(-19, 177), Coordinates(-19, -178), Coordinates(-16, -178), C
 """An area on both sides of the antimeridian."""
 UTRECHT, ARNHEM = Coordinates(52.0907, 5.1214), Coordinates(51.9851, 5.8987)
 BOX = (Coordinates(51, 4), Coordinates(53, 4), Coordinates(53, 7), Coordinates(51, 7))
-
-
-def away(start: Coordinates, bearing: float, angle: float) -> Coordinates:
-    """The place `angle` radians from `start` along a great circle."""
-    latitude, longitude = math.radians(start.latitude), math.radians(start.longitude)
-    sine = math.sin(latitude) * math.cos(angle) + math.cos(latitude) * math.sin(angle) * math.cos(bearing)
-    turn = math.atan2(
-        math.sin(bearing) * math.sin(angle) * math.cos(latitude), math.cos(angle) - math.sin(latitude) * sine
-    )
-    east = math.degrees(longitude + turn)
-    return Coordinates(math.degrees(math.asin(max(-1, min(1, sine)))), (east + 180) % 360 - 180)
-
-
-@st.composite
-def areas_and_places(draw: st.DrawFn) -> tuple[tuple[Coordinates, ...], Coordinates]:
-    """A star-shaped area (no edge crosses another), up to 700 km wide, and a place in or near it."""
-    centre = draw(st.builds(Coordinates, st.floats(-89, 89), st.floats(-180, 180)))
-    radii = draw(st.lists(st.floats(0.001, 0.05), min_size=4, max_size=9))
-    corners = tuple(away(centre, math.tau * n / len(radii), radius) for n, radius in enumerate(radii))
-    return corners, away(centre, draw(st.floats(0, math.tau)), draw(st.floats(0, 0.1)))
 
 
 def ask(engine: Engine, expression: Any) -> Any:
