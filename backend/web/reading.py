@@ -6,10 +6,11 @@ import json
 import math
 import zlib
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from flask import Request
 from marshmallow import ValidationError
+from werkzeug.datastructures import MultiDict
 
 from schemas.base import QueryShape, Shape
 from schemas.errors import DomainError, ErrorKind, JsonValue
@@ -50,14 +51,23 @@ class RepeatedParameter(DomainError):
     kind = ErrorKind.INVALID
 
 
-def read_query(request: Request, shape: type[QueryShape]) -> dict[str, object]:
+def read_query(request: Request, shape: type[QueryShape]) -> dict[str, Any]:
     """The fields of the query string; raises marshmallow's ValidationError, or RepeatedParameter."""
+    return _load_texts(request.args, shape)
+
+
+def read_form(request: Request, shape: type[QueryShape]) -> dict[str, Any]:
+    """The fields of an HTML form; raises marshmallow's ValidationError, or RepeatedParameter."""
+    return _load_texts(request.form, shape)
+
+
+def _load_texts(given: MultiDict[str, str], shape: type[QueryShape]) -> dict[str, Any]:
     texts: dict[str, str] = {}
-    for name, values in request.args.lists():
+    for name, values in given.lists():
         if len(values) > 1:
             raise RepeatedParameter(f"Give {name[:64]!r} once.")
         texts[name] = values[0]
-    fields: dict[str, object] = shape().load(texts)
+    fields: dict[str, Any] = shape().load(texts)
     return fields
 
 

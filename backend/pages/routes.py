@@ -1,0 +1,100 @@
+"""The customer's page behind a link: GET shows and never changes anything, POST answers, and then shows again."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from marshmallow import ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from backend.pages.views import calendar_of, show_visit
+from backend.visits.links import confirm_by_link, decline_by_link, pick_offer_by_link, visit_behind_link
+from backend.web.problems import InvalidFields, domain_error_of, status_of
+from backend.web.reading import read_form
+from backend.web.wiring import current_wiring
+from schemas.errors import DomainError, ErrorKind, RecordNotFound
+from schemas.pages import ConfirmForm, DeclineForm, PickForm
+
+pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/pages")
+
+
+class NoTimeAgreed(RecordNotFound):
+    """The visit has no arrival window, so there is no calendar file."""
+
+    title = "No time is agreed yet."
+
+
+@pages.get("/v/<token>")
+def visit_page(token: str) -> Response:
+    """The visit behind a link."""
+    wiring = current_wiring()
+    with wiring.factory.begin(write=False) as uow:
+        visit = show_visit(visit_behind_link(uow, token))
+    return _page("pages/visit.html", visit=visit, token=token)
+
+
+@pages.get("/v/<token>/visit.ics")
+def visit_calendar(token: str) -> Response:
+    """The visit as a calendar file."""
+    wiring = current_wiring()
+    with wiring.factory.begin(write=False) as uow:
+        seen = visit_behind_link(uow, token)
+        if seen.window is None:
+            raise NoTimeAgreed("There is nothing to put into a calendar yet.")
+        host = urlsplit(wiring.settings.public_url).hostname or "doorstep"
+        document = calendar_of(seen, firm=wiring.settings.firm_name, host=host, now=uow.now)
+    response = make_response(document)
+    response.headers["Content-Type"] = "text/calendar; charset=utf-8; method=PUBLISH"
+    response.headers["Content-Disposition"] = 'attachment; filename="visit.ics"'
+    return response
+
+
+@pages.post("/v/<token>/confirm")
+def confirm_visit(token: str) -> AnyResponse:
+    """Yes."""
+    form = read_form(request, ConfirmForm)
+    with current_wiring().factory.begin() as uow:
+        confirm_by_link(uow, token, form["window_version"])
+    return _shown_again(token)
+
+
+@pages.post("/v/<token>/decline")
+def decline_visit(token: str) -> AnyResponse:
+    """No."""
+    form = read_form(request, DeclineForm)
+    with current_wiring().factory.begin() as uow:
+        decline_by_link(uow, token, form["window_version"], form["reason"] or None)
+    return _shown_again(token)
+
+
+@pages.post("/v/<token>/pick")
+def pick_offer(token: str) -> AnyResponse:
+    """Another window."""
+    form = read_form(request, PickForm)
+    with current_wiring().factory.begin() as uow:
+        pick_offer_by_link(uow, token, form["offer_id"])
+    return _shown_again(token)
+
+
+@pages.errorhandler(DomainError)
+@pages.errorhandler(ValidationError)
+def explain(error: DomainError | ValidationError) -> Response:
+    """What went wrong, as a page; when the visit can still be shown, with the way back to it."""
+    fact = domain_error_of(error) or InvalidFields()
+    token = (request.view_args or {}).get("token")
+    recoverable = fact.kind in {ErrorKind.STALE, ErrorKind.CONFLICT, ErrorKind.INVALID} or request.method == "POST"
+    link_is_good = token is not None and recoverable and not isinstance(fact, RecordNotFound)
+    back = url_for("pages.visit_page", token=token) if link_is_good else None
+    response = _page("pages/problem.html", problem=fact, back=back)
+    response.status_code = status_of(fact)
+    return response
+
+
+def _page(template: str, **values: object) -> Response:
+    return make_response(render_template(template, firm=current_wiring().settings.firm_name, **values))
+
+
+def _shown_again(token: str) -> AnyResponse:
+    # 303: the browser asks with GET, so that reloading the page does not send the answer again.
+    return redirect(url_for("pages.visit_page", token=token), code=303)
