@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from backend.db.unit_of_work import UnitOfWork
 from backend.settings import Settings
+from backend.web.wiring import EXTENSION
+from tests.api import Api
 from tests.clock import SettableClock
 from tests.databases import ENGINES, SQLITE_ONLY, Database, Databases
 from tests.postgres import PostgresMissing, cluster_home, find_binaries
-from tests.wiring import cheap_settings
+from tests.wiring import cheap_settings, make_app
 
 HOME = "DOORSTEP_TEST_HOME"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -116,6 +119,20 @@ def postgresql_database(databases: Databases, clock: SettableClock) -> Iterator[
 def settings(database: Database, tmp_path: Path) -> Settings:
     """The settings of the application under test, with a data folder of its own."""
     return cheap_settings(database.url, tmp_path / "data")
+
+
+@pytest.fixture
+def app(database: Database, settings: Settings) -> Iterator[Flask]:
+    """The application as the server runs it, on `database` and its clock."""
+    made = make_app(settings, database.engine, database.clock)
+    yield made
+    made.extensions[EXTENSION].factory.engine.dispose()
+
+
+@pytest.fixture
+def api(app: Flask) -> Api:
+    """The HTTP API of `app`: `api.as_("dispatcher").get("/visits")`, `api.of(user_id)`, `api.anonymous`."""
+    return Api(app)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """A PostgreSQL of our own for tests and benchmarks: started from the installed binaries, gone with its owner.
 
-Nobody's running server is ever used. The owner (a pytest run, a benchmark) holds a file lock for as long as it
-lives; a supervisor process waits for that lock and stops the cluster when it gets it, so that even a killed owner
-leaves nothing behind.
+Nobody's running server is ever used. The owner (a pytest run, a benchmark) holds a file lock for as long as
+it lives; a supervisor process waits for that lock and stops the cluster when it gets it, so that even a killed
+owner leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Cluster:
         return f"postgresql+psycopg://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
-        """A raw autocommit connection over the socket, to see what is there without asking the application."""
+        """A raw autocommit connection over the socket, to look without asking the application."""
         return psycopg.connect(
             host=self.folder, port=self.port, user=SUPERUSER, dbname=database, autocommit=True
         )
@@ -132,7 +132,7 @@ def _has_postgis(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def cluster_home() -> Iterator[Path]:
-    """A folder in which whoever knows it may start clusters; they stop when this context or its process ends."""
+    """A folder in which whoever knows it may start clusters; they stop with this context or its process."""
     # Hundreds of databases are made and dropped: in memory where there is enough of it.
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
     home = Path(tempfile.mkdtemp(prefix="doorstep-pg-", dir=MEMORY if roomy else None))
@@ -278,7 +278,7 @@ def _start(binaries: Path, folder: Path, *, durable: bool) -> tuple[subprocess.P
 
 
 def _as_server_user(folder: Path) -> list[str]:
-    """The words before a command that run it as somebody PostgreSQL accepts, and end it with its supervisor."""
+    """The words before a command that run it as a user PostgreSQL accepts, and end it with its supervisor."""
     if not sys.platform.startswith("linux"):
         return []
     words = ["setpriv", "--pdeathsig", "QUIT"]

@@ -7,24 +7,31 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import Engine
 
 import backend
+from backend.access.doorkeeper import Doorkeeper
 from backend.db import upgrade
 from backend.db.base import Base
 from backend.db.engine import make_engine
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.settings import Settings
+from backend.web.serving import install_web
+from backend.web.wiring import EXTENSION
 from tests.clock import SettableClock
+
+SECRET = b"a secret of tests, and of nothing else"
 
 
 def cheap_settings(database_url: str, data_dir: Path, **over: Any) -> Settings:
     """The settings of a test: argon2 as cheap as it goes, no throttling, mail into a folder."""
     given: dict[str, Any] = {
-        "secret": b"a secret of tests, and of nothing else",
+        "secret": SECRET,
         "argon2_time_cost": 1,
         "argon2_memory_kib": 64,
         "argon2_parallel": 1,
@@ -56,6 +63,38 @@ def make_factory(engine: Engine, url: str, clock: SettableClock) -> UnitOfWorkFa
         return UnitOfWorkFactory(engine, clock)
     factory: UnitOfWorkFactory = wire(engine, cheap_settings(url, Path("var/test")), clock=clock).factory
     return factory
+
+
+def make_app(settings: Settings, engine: Engine, clock: SettableClock) -> Flask:
+    """The application on a database that is there."""
+    create = _from_app("create_app")
+    return create(settings, clock=clock) if create else _rooms_alone(settings, engine, clock)
+
+
+@dataclass(frozen=True)
+class _Wiring:
+    factory: UnitOfWorkFactory
+    settings: Settings
+    clock: SettableClock
+    authenticator: Doorkeeper
+
+
+def _rooms_alone(settings: Settings, engine: Engine, clock: SettableClock) -> Flask:
+    app = Flask("doorstep")
+    api = install_web(app, settings)
+    app.extensions[EXTENSION] = _Wiring(
+        UnitOfWorkFactory(engine, clock),
+        settings,
+        clock,
+        Doorkeeper(settings, SECRET),
+    )
+    for module in pkgutil.walk_packages(backend.__path__, "backend."):
+        if module.name.endswith(".routes"):
+            try:
+                api.register_blueprint(importlib.import_module(module.name).room)
+            except Exception as error:
+                print("tests: no routes of", module.name, repr(error), file=sys.stderr)
+    return app
 
 
 def _from_app(name: str) -> Callable[..., Any] | None:
