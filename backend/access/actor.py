@@ -34,5 +34,8 @@ class Actor:
         return permission in self.permissions
 
 
+SYSTEM_USER_ID = UUID("00000000-0000-7000-8000-000000000001")
+"""The user that stands for the server itself; `backend.access.permissions.SYSTEM` is the actor."""
+
 ANONYMOUS = Actor(user_id=UUID("00000000-0000-7000-8000-000000000000"), role=Role.CUSTOMER)
 """Whoever calls a route that asks for no credentials: may do nothing that is guarded."""

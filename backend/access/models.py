@@ -8,8 +8,11 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.access.actor import SYSTEM_USER_ID
+from backend.access.rules import EmailTaken
 from backend.db.base import Base, Record
-from backend.db.ddl import append_only
+from backend.db.ddl import append_only, extra_ddl
+from backend.db.integrity import constraint_fact
 from backend.db.types import JsonDocument
 from schemas.access import Role
 from schemas.errors import JsonValue
@@ -123,3 +126,13 @@ class ThrottleBucket(Base):
 
 
 append_only(Base.metadata, "audit_log")
+constraint_fact("uq_users_email", EmailTaken, "Take another address, or edit the user who has this one.")
+
+# The server itself acts too (imports, workers): its user is there with the tables, and nobody signs in as it.
+_SYSTEM_USER = (
+    "INSERT INTO users (id, revision, created_at, email, display_name, role, time_zone) "
+    "VALUES ('{id}', 1, '2000-01-01T00:00:00.000000Z', "
+    "'system@doorstep.invalid', 'Doorstep', 'system', 'UTC')"
+)
+extra_ddl(Base.metadata, "sqlite", [_SYSTEM_USER.format(id=SYSTEM_USER_ID.hex)])
+extra_ddl(Base.metadata, "postgresql", [_SYSTEM_USER.format(id=SYSTEM_USER_ID)])

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 from uuid import UUID
 
-from backend.access.actor import Actor
+from backend.access.actor import SYSTEM_USER_ID, Actor
 from backend.access.models import AuditEntry
 from backend.db.unit_of_work import UnitOfWork
 from schemas.access import Role
@@ -165,7 +165,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
 """The same table seen from the role."""
 
 SYSTEM = Actor(
-    user_id=UUID("00000000-0000-7000-8000-000000000001"),
+    user_id=SYSTEM_USER_ID,
     role=Role.SYSTEM,
     permissions=PERMISSIONS[Role.SYSTEM],
 )

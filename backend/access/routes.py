@@ -59,7 +59,7 @@ def refresh_session(factory: UnitOfWorkFactory, _: Actor, fields: dict[str, Any]
     return _doorkeeper().refresh(factory, fields["refresh_token"])
 
 
-@room.delete("/sessions/current")
+@room.delete("/sessions/current", permission="session:end")
 def end_session(uow: UnitOfWork, actor: Actor) -> None:
     """Sign out."""
     actions.end_session(uow, actor)
@@ -92,7 +92,11 @@ def change_password(factory: UnitOfWorkFactory, actor: Actor, fields: dict[str, 
 
 
 @room.post(
-    "/devices/enrolment-codes", body=shapes.CreateEnrolmentCode, answer=shapes.EnrolmentCodeAnswer, status=201
+    "/devices/enrolment-codes",
+    body=shapes.CreateEnrolmentCode,
+    answer=shapes.EnrolmentCodeAnswer,
+    status=201,
+    permission="enrolment_code:create",
 )
 def create_enrolment_code(uow: UnitOfWork, actor: Actor, fields: dict[str, Any]) -> dict[str, object]:
     """Make a one-time code for enrolling somebody's phone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, update
@@ -134,10 +134,10 @@ def end(uow: UnitOfWork, row: SignIn, because: str) -> None:
     uow.session.execute(delete(AccessToken).where(AccessToken.session_id == row.id))
 
 
-def forget_old_sessions(uow: UnitOfWork, now: datetime) -> None:
+def forget_old_tokens(uow: UnitOfWork) -> None:
     """Drop tokens that nobody can use any more; a worker calls this now and then."""
-    uow.session.execute(delete(AccessToken).where(AccessToken.expires_at <= now))
-    uow.session.execute(delete(SpentRefreshToken).where(SpentRefreshToken.expires_at <= now))
+    uow.session.execute(delete(AccessToken).where(AccessToken.expires_at <= uow.now))
+    uow.session.execute(delete(SpentRefreshToken).where(SpentRefreshToken.expires_at <= uow.now))
 
 
 def _state_of(row: SignIn, presented: str) -> RefreshState:

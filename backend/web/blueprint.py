@@ -18,11 +18,12 @@ from backend.db.paging import Page, PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from backend.web import idempotency, preconditions, reading
 from backend.web.authentication import authenticate, bearer_token
+from backend.web.limits import count_request
 from backend.web.operations import describe
 from backend.web.route import Route
 from backend.web.wiring import Admission, current_wiring
 from schemas.base import DEFAULT_PAGE, PageQuery, QueryShape, Shape
-from schemas.errors import DomainError, PermissionRefused
+from schemas.errors import DomainError, PermissionRefused, Unauthenticated
 
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -169,6 +170,8 @@ def _perform(
 def _read(route: Route) -> _Reading:
     """What comes from the network, read before a transaction is open: a slow sender holds no lock."""
     token = None if route.permission_free else bearer_token(request)
+    if token is None:
+        count_request(None, request.remote_addr)
     limit: int = getattr(current_wiring().settings, route.body_limit)
     if route.raw_body:
         request.max_content_length = limit
@@ -207,7 +210,12 @@ def _page_request(query: dict[str, object]) -> PageRequest:
 def _admit(route: Route, uow: UnitOfWork, seen: _Reading) -> Admission:
     if seen.token is None:
         return Admission(ANONYMOUS)
-    admission = authenticate(uow, seen.token, allow_revoked=route.allow_revoked)
+    try:
+        admission = authenticate(uow, seen.token, allow_revoked=route.allow_revoked)
+    except Unauthenticated:
+        count_request(None, request.remote_addr)
+        raise
+    count_request(admission.actor, request.remote_addr)
     if route.permission is not None and not admission.actor.may(route.permission):
         raise PermissionRefused(
             f"Ask somebody whose role has the permission {route.permission!r}.", permission=route.permission

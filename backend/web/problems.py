@@ -9,7 +9,8 @@ import orjson
 import structlog
 from flask import Flask, Response, g, has_request_context
 from marshmallow import ValidationError
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
@@ -44,7 +45,13 @@ STATUS: Mapping[ErrorKind, int] = {
 }
 _STATUS_OF_CLASS: Mapping[type[DomainError], int] = {UnsupportedMediaType: 415, UnreadableBody: 400}
 RETRY_AFTER_SECONDS = 2
-_LONGEST_DETAIL = 2_000
+_DETAILS: Mapping[int, str] = {
+    400: "The request is not well formed.",
+    404: "There is nothing at this address; see the API document at /docs.",
+    405: "Use one of the methods named in Allow.",
+    413: "Send less in one request.",
+    415: "Send application/json.",
+}
 
 log = structlog.get_logger("doorstep.web")
 
@@ -87,7 +94,9 @@ def domain_error_of(error: BaseException) -> DomainError | None:
         return fact_of(error) or BrokenConstraint(
             "Read the records involved again; one of them is missing or was used already."
         )
-    if isinstance(error, DBAPIError) and (is_transient(error) or is_connection_trouble(error)):
+    if isinstance(error, DataError):
+        return InvalidFields("A value does not fit where it is stored; make it shorter or smaller.")
+    if isinstance(error, PoolTimeout) or is_transient(error) or is_connection_trouble(error):
         return TemporarilyUnavailable("Repeat the request in a moment; nothing was changed.")
     return None
 
@@ -147,7 +156,7 @@ def _answer_http_exception(error: HTTPException) -> Response:
         code=name.lower().replace(" ", "-").replace("'", ""),
         title=f"{name}.",
         status=status,
-        detail=error.description if status != 500 and error.description else "The request was refused.",
+        detail=_DETAILS.get(status, "The request was refused; see the API document at /docs."),
         instance=_instance(),
     )
     response = problem_response(problem)

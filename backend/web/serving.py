@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Request
+from flask import Flask
 from flask.json.provider import JSONProvider
 
 from backend.settings import Settings
@@ -14,6 +14,7 @@ from backend.web import health
 from backend.web.documents import Api, make_api
 from backend.web.headers import install_headers
 from backend.web.journal import configure_log, install_request_log
+from backend.web.limits import LIMITS, Limits
 from backend.web.problems import install_problems
 
 _FORM_PARTS, _FORM_MEMORY = 200, 512 << 10
@@ -29,16 +30,8 @@ class OrjsonProvider(JSONProvider):
         return orjson.loads(s)
 
 
-class BoundedRequest(Request):
-    """A request whose form can never take more than a little memory."""
-
-    max_form_parts = _FORM_PARTS
-    max_form_memory_size = _FORM_MEMORY
-
-
 def install_web(app: Flask, settings: Settings) -> Api:
     """Install limits, log, problems, headers, health and documents; register rooms on what it returns."""
-    app.request_class = BoundedRequest
     app.json = OrjsonProvider(app)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.body_limit_bytes,
@@ -51,6 +44,7 @@ def install_web(app: Flask, settings: Settings) -> Api:
     app.url_map.merge_slashes = False
     if not structlog.is_configured():
         configure_log()
+    app.extensions[LIMITS] = Limits(enabled=settings.throttle)
     install_request_log(app)
     install_problems(app)
     install_headers(app, https=settings.public_url.startswith("https://"))
