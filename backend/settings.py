@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DEFAULT_DATA = Path("var/doorstep")
@@ -22,8 +23,8 @@ class Settings:
     """What a process needs to know before it starts.
 
     Sizes are bytes, durations seconds unless the name says otherwise. `secret` is None when it is to be read
-    from (or, on the first start, made in) the file `secret` of the data directory. `clock_offset_seconds` moves the
-    server's clock (decision 5) and is 0 outside demos and tests.
+    from (or, on the first start, made in) the file `secret` of the data directory. `clock_offset_seconds` moves
+    the server's clock (decision 5) and is 0 outside demos and tests.
     """
 
     database_url: str
@@ -73,27 +74,22 @@ def read_settings(
     """
     env = os.environ if environment is None else environment
     data_dir = Path(data or env.get("DOORSTEP_DATA") or DEFAULT_DATA).resolve()
-    settings = Settings(
-        database_url=database or env.get("DOORSTEP_DATABASE") or f"sqlite:///{data_dir / DEFAULT_DATABASE_NAME}",
-        data_dir=data_dir,
-    )
-    for name in ("public_url", "time_zone", "mail_url", "mail_sender", "firm_name"):
-        if value := env.get(f"DOORSTEP_{name.upper()}"):
-            settings = replace(settings, **{name: value})
-    for name in _INTEGERS:
-        if value := env.get(f"DOORSTEP_{name.upper()}"):
-            settings = replace(settings, **{name: _positive(name, value)})
-    for name in ("throttle", "allow_unsafe_database"):
-        if value := env.get(f"DOORSTEP_{name.upper()}"):
-            settings = replace(settings, **{name: _flag(name, value)})
-    if offset := env.get("DOORSTEP_CLOCK_OFFSET_SECONDS"):
-        settings = replace(settings, clock_offset_seconds=_number("clock_offset_seconds", offset))
+    given: dict[str, Any] = {name: env[_variable(name)] for name in _TEXTS if env.get(_variable(name))}
+    for read, names in ((_positive, _INTEGERS), (_flag, _FLAGS), (_number, _NUMBERS)):
+        given |= {name: read(name, env[_variable(name)]) for name in names if env.get(_variable(name))}
     if secret := env.get("DOORSTEP_SECRET"):
-        settings = replace(settings, secret=secret.encode())
+        given["secret"] = secret.encode()
+    default_url = f"sqlite:///{data_dir / DEFAULT_DATABASE_NAME}"
+    settings = Settings(
+        database_url=database or env.get("DOORSTEP_DATABASE") or default_url, data_dir=data_dir, **given
+    )
     _check_zone(settings.time_zone)
     return settings
 
 
+_TEXTS = ("public_url", "time_zone", "mail_url", "mail_sender", "firm_name")
+_FLAGS = ("throttle", "allow_unsafe_database")
+_NUMBERS = ("clock_offset_seconds",)
 _INTEGERS = (
     "access_token_seconds",
     "refresh_days",
@@ -110,9 +106,13 @@ _INTEGERS = (
 )
 
 
+def _variable(name: str) -> str:
+    return f"DOORSTEP_{name.upper()}"
+
+
 def _positive(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or int(value) == 0:
-        raise SettingsError(f"DOORSTEP_{name.upper()} must be a whole number above 0, not {value!r}.")
+        raise SettingsError(f"{_variable(name)} must be a whole number above 0, not {value!r}.")
     return int(value)
 
 
@@ -122,13 +122,13 @@ def _number(name: str, value: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise SettingsError(f"DOORSTEP_{name.upper()} must be a number of seconds, not {value!r}.")
+        raise SettingsError(f"{_variable(name)} must be a number of seconds, not {value!r}.")
     return number
 
 
 def _flag(name: str, value: str) -> bool:
     if value not in {"0", "1"}:
-        raise SettingsError(f"DOORSTEP_{name.upper()} must be 0 or 1, not {value!r}.")
+        raise SettingsError(f"{_variable(name)} must be 0 or 1, not {value!r}.")
     return value == "1"
 
 
@@ -136,4 +136,6 @@ def _check_zone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise SettingsError(f"DOORSTEP_TIME_ZONE must be an IANA zone such as Europe/Berlin, not {name!r}.") from error
+        raise SettingsError(
+            f"DOORSTEP_TIME_ZONE must be an IANA zone such as Europe/Berlin, not {name!r}."
+        ) from error

@@ -1,4 +1,4 @@
-"""The customer's page behind a link: GET shows and never changes anything, POST answers, and then shows again."""
+"""The customer's page behind a link: GET shows and never changes anything, POST answers and then shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from backend.web.wiring import current_wiring
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
 from schemas.pages import ConfirmForm, DeclineForm, PickForm
 
-pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/pages")
+pages = Blueprint(
+    "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/pages"
+)
 
 
 class NoTimeAgreed(RecordNotFound):
@@ -77,13 +79,18 @@ def pick_offer(token: str) -> AnyResponse:
     return _shown_again(token)
 
 
+_RECOVERABLE = frozenset({ErrorKind.STALE, ErrorKind.CONFLICT, ErrorKind.INVALID, ErrorKind.UNMET})
+
+
 @pages.errorhandler(DomainError)
 @pages.errorhandler(ValidationError)
 def explain(error: DomainError | ValidationError) -> Response:
     """What went wrong, as a page; when the visit can still be shown, with the way back to it."""
     fact = domain_error_of(error) or InvalidFields()
     token = (request.view_args or {}).get("token")
-    recoverable = fact.kind in {ErrorKind.STALE, ErrorKind.CONFLICT, ErrorKind.INVALID} or request.method == "POST"
+    recoverable = (
+        fact.kind in {ErrorKind.STALE, ErrorKind.CONFLICT, ErrorKind.INVALID} or request.method == "POST"
+    )
     link_is_good = token is not None and recoverable and not isinstance(fact, RecordNotFound)
     back = url_for("pages.visit_page", token=token) if link_is_good else None
     response = _page("pages/problem.html", problem=fact, back=back)

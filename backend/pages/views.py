@@ -73,6 +73,7 @@ def show_visit(seen: VisitBehindLink) -> ShownVisit:
     """The page of one visit."""
     zone = seen.visit.time_zone
     window = seen.window
+    offers = tuple(ShownOffer(o.id, show_window(o.starts_at, o.ends_at, zone)) for o in seen.offers)
     return ShownVisit(
         heading=_HEADINGS.get(seen.visit.status) or _planned_heading(seen),
         summary=seen.work_order.summary,
@@ -80,7 +81,7 @@ def show_visit(seen: VisitBehindLink) -> ShownVisit:
         address=seen.address,
         window=None if window is None else show_window(window.starts_at, window.ends_at, zone),
         window_version=seen.visit.window_version,
-        offers=tuple(ShownOffer(o.id, show_window(o.starts_at, o.ends_at, zone)) for o in seen.offers if seen.can_pick),
+        offers=offers if seen.can_pick else (),
         note=_note(seen),
         can_confirm=seen.can_confirm,
         can_decline=seen.can_decline,
@@ -96,7 +97,7 @@ def show_window(starts_at: datetime, ends_at: datetime, time_zone: str) -> Shown
 
 
 def calendar_of(seen: VisitBehindLink, *, firm: str, host: str, now: datetime) -> bytes:
-    """The visit as an iCalendar file (RFC 5545) in UTC; a new window version is a later SEQUENCE of the same event.
+    """The visit as an iCalendar file (RFC 5545) in UTC; a new window version is a later SEQUENCE.
 
     Raises ValueError when the visit has no window.
     """

@@ -1,0 +1,155 @@
+"""`doorstep doctor`: looks at machine, settings and database, and says what to do about what is amiss."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.db.engine import UnsafeDatabase, make_engine, sqlite_driver
+from backend.db.sqlite_lock import is_faulty
+from backend.db.upgrade import pending
+from backend.settings import Settings
+
+LEAST_FREE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; `advice` is what to do when it is not well."""
+
+    what: str
+    well: bool
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was looked at."""
+
+    items: tuple[Finding, ...]
+
+    @property
+    def well(self) -> bool:
+        return all(item.well for item in self.items)
+
+    def as_table(self) -> Table:
+        """The findings for a screen."""
+        table = Table(box=None, pad_edge=False)
+        for heading in ("", "what", "found", "what to do"):
+            table.add_column(heading, overflow="fold")
+        for item in self.items:
+            table.add_row("[green]ok[/]" if item.well else "[red]!![/]", item.what, item.found, item.advice)
+        return table
+
+
+def examine(settings: Settings) -> Findings:
+    """Look at everything; nothing is changed and nothing raises."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _sqlite,
+        _data,
+        _secret,
+        _database,
+        _mail,
+    )
+    return Findings(tuple(finding for check in checks for finding in check(settings)))
+
+
+def _python(_settings: Settings) -> Iterator[Finding]:
+    version = sys.version.split()[0]
+    yield Finding(
+        "Python",
+        sys.version_info >= (3, 11),
+        version,
+        "" if sys.version_info >= (3, 11) else "Install 3.11+.",
+    )
+
+
+def _sqlite(settings: Settings) -> Iterator[Finding]:
+    driver = sqlite_driver()
+    safe = not is_faulty(driver.sqlite_version_info) or not settings.database_url.startswith("sqlite")
+    advice = "" if safe else "Install pysqlite3; until then run one process only."
+    yield Finding("SQLite", safe, f"{driver.sqlite_version} ({driver.__name__})", advice)
+
+
+def _data(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    writable = os.access(existing, os.W_OK)
+    yield Finding("data folder", writable, str(folder), "" if writable else "Make it writable for this user.")
+    free = shutil.disk_usage(existing).free
+    enough = free >= LEAST_FREE_BYTES
+    yield Finding(
+        "free space", enough, f"{free / 2**30:.1f} GiB", "" if enough else "Photos will soon not fit."
+    )
+
+
+def _secret(settings: Settings) -> Iterator[Finding]:
+    file = settings.data_dir / "secret"
+    if settings.secret is not None:
+        yield Finding("secret", True, "DOORSTEP_SECRET")
+    elif not file.exists():
+        yield Finding("secret", True, "made on the first start")
+    else:
+        private = _is_private(file)
+        yield Finding("secret", private, str(file), "" if private else f"chmod 600 {file}")
+
+
+def _is_private(file: Path) -> bool:
+    return not stat.S_IMODE(file.stat().st_mode) & 0o077
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url.startswith("sqlite"):
+        yield Finding("database", True, "SQLite, embedded")
+        return
+    for tool in ("pg_dump", "psql"):
+        path = shutil.which(tool)
+        yield Finding(
+            tool,
+            path is not None,
+            path or "not found",
+            "" if path else "Install postgresql-client for backups.",
+        )
+    try:
+        engine = make_engine(settings.database_url)
+        with engine.connect() as connection:
+            version = connection.scalar(text("SHOW server_version"))
+            postgis = connection.scalar(
+                text("SELECT default_version FROM pg_available_extensions WHERE name = 'postgis'")
+            )
+        behind = pending(settings.database_url)
+    except (SQLAlchemyError, UnsafeDatabase, ValueError) as error:
+        yield Finding(
+            "database", False, str(error).strip().splitlines()[0], "Start it, or correct DOORSTEP_DATABASE."
+        )
+        return
+    yield Finding("PostgreSQL", True, str(version))
+    yield Finding(
+        "PostGIS", postgis is not None, str(postgis or "missing"), "" if postgis else "Install its package."
+    )
+    yield Finding(
+        "tables",
+        not behind,
+        "older than this program" if behind else "up to date",
+        "doorstep db upgrade" if behind else "",
+    )
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    by_folder = settings.mail_url.startswith("folder:")
+    yield Finding(
+        "mail",
+        True,
+        f"laid down in {settings.mail_folder}" if by_folder else settings.mail_url.split("@")[-1],
+    )

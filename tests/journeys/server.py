@@ -1,0 +1,129 @@
+"""A real `doorstep serve` in its own process group, to be started, killed and started again on the same data."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def doorstep(
+    *arguments: str, environment: dict[str, str], timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run one `doorstep` command to its end; its exit code and output are the caller's to judge."""
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@dataclass
+class ServerProcess:
+    """The server on one database and one data directory; `environment` holds further DOORSTEP_ variables."""
+
+    database: str
+    data: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    workers: int = 1
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            **self.environment,
+            "DOORSTEP_DATABASE": self.database,
+            "DOORSTEP_DATA": str(self.data),
+            "DOORSTEP_PUBLIC_URL": self.url,
+        }
+
+    @property
+    def log(self) -> Path:
+        return self.data / "server.log"
+
+    def start(self) -> ServerProcess:
+        """Start it and wait until it answers; raises RuntimeError with the end of its log."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "backend.cli",
+                    "serve",
+                    "--port",
+                    str(self.port),
+                    "--workers",
+                    str(self.workers),
+                ],
+                env={**os.environ, **self.variables},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                if httpx.get(f"{self.url}/health", timeout=2).status_code == 200:
+                    return self
+            except httpx.HTTPError:
+                time.sleep(0.05)
+        self.kill()
+        raise RuntimeError(f"The server did not start:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """`kill -9` of the server and all its workers at once."""
+        self._signal_group(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end, and make sure."""
+        self._signal_group(signal.SIGTERM)
+        self._signal_group(signal.SIGKILL)
+
+    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """A `doorstep` command on this server's database and data."""
+        return doorstep(*arguments, environment=self.variables, timeout=timeout)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            self._process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            return
+
+    def __enter__(self) -> ServerProcess:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
