@@ -134,12 +134,6 @@ class WorkTypeBody(RecordShape):
     archived_at = Instant()
 
 
-class WorkTypeDetail(WorkTypeBody):
-    """A template of work with the skills it needs."""
-
-    skills = fields.List(fields.Nested(SkillLevel))
-
-
 class CreateWorkType(Shape):
     """A new template of work; `code` is unique."""
 
@@ -250,7 +244,7 @@ class VisitBody(RecordShape):
 
 
 class VisitQuery(PageQuery):
-    """Which visits; `from` and `until` bound the planned start."""
+    """Which visits; the planned start lies in [`starts_after`, `starts_before`)."""
 
     status = Enumeration(VisitStatus)
     technician_id = Id()
@@ -342,34 +336,43 @@ class CancelWorkOrder(Shape):
 
 
 class FieldStep(Shape):
-    """A step reported from the field: when by the device's clock, and where it was."""
+    """A step in the field: where it was, and what is to be said about it. A mutation carries its own time."""
 
-    occurred_at = Instant()
     latitude = Latitude(allow_none=True)
     longitude = Longitude(allow_none=True)
     reason = Text(max=2000, allow_none=True)
 
 
-class FieldStepWithReason(FieldStep):
-    """A step that leaves work undone and says why."""
+class UnfinishedStep(FieldStep):
+    """A step that leaves work undone, and why."""
 
     reason = Text(max=2000, required=True)
 
 
-class AddVisitNote(Shape):
-    """Something worth writing down, for HTTP."""
+class ReportStep(FieldStep):
+    """The same over HTTP, with the time by the reporter's clock (absent: now)."""
 
-    id = Id()
-    visit_id = Id(required=True)
-    text = Text(max=4000, required=True)
+    occurred_at = Instant()
+
+
+class ReportUnfinished(UnfinishedStep):
+    """The same over HTTP, with the time by the reporter's clock (absent: now)."""
+
     occurred_at = Instant()
 
 
 class WriteVisitNote(Shape):
-    """The same from a phone, where the record is the note."""
+    """Something worth writing down, from a phone; the record is the note."""
 
     visit_id = Id(required=True)
     text = Text(max=4000, required=True)
+
+
+class AddVisitNote(WriteVisitNote):
+    """The same over HTTP."""
+
+    id = Id()
+    occurred_at = Instant()
 
 
 class VisitNoteBody(RecordShape):
@@ -400,6 +403,14 @@ class VisitEventBody(RecordShape):
     window_version = Count()
     window_start = Instant()
     window_end = Instant()
+
+
+class VisitAssignmentBody(Shape):
+    """Who had a visit from when until when (null: has it now)."""
+
+    technician_id = Id()
+    assigned_from = Instant()
+    assigned_until = Instant()
 
 
 class PaymentBadgeBody(RecordShape):

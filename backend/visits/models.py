@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Base, Record
 from backend.db.ddl import append_only, extra_ddl
-from backend.visits.rules import OPEN
+from backend.db.integrity import constraint_fact
+from backend.visits.rules import OPEN, CodeTaken, RequestHasWorkOrder, VisitWindowTaken
 from schemas.access import Role
 from schemas.requests import Priority
 from schemas.visits import Confirmation, OfferState, PaymentBadgeState, VisitStatus, WorkOrderStatus
@@ -221,6 +222,15 @@ class PaymentBadge(Record):
 
 
 append_only(Base.metadata, "visit_events")
+
+constraint_fact(
+    "ex_visits_technician_overlap", VisitWindowTaken, "Choose another time or another technician."
+)
+constraint_fact("uq_skills_code", CodeTaken)
+constraint_fact("uq_work_types_code", CodeTaken)
+constraint_fact(
+    "uq_work_orders_request_id", RequestHasWorkOrder, "Book another visit for the work order it has."
+)
 
 _OPEN_STATUSES = ", ".join(f"'{status.value}'" for status in sorted(OPEN))
 

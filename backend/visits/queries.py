@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from backend.access.actor import Actor
 from backend.access.reach import assigned_work_orders, ever_had_visit, narrowed
 from backend.db.base import Record
+from backend.db.paging import Page, PageRequest, fetch_page
 from backend.visits.models import (
     ConfirmationLink,
     PaymentBadge,
@@ -28,6 +29,7 @@ from backend.visits.models import (
 from backend.visits.rules import (
     ConfirmationLinkExpired,
     ConfirmationLinkUnknown,
+    PaymentBadgeNotFound,
     SkillNotFound,
     VisitNotFound,
     WorkAfterRevocation,
@@ -61,20 +63,6 @@ def visits_visible_to(actor: Actor) -> Select[Visit]:
 
 def _visit_of(technician_id: UUID) -> ColumnElement[bool]:
     return Visit.technician_id == technician_id
-
-
-def notes_visible_to(actor: Actor) -> Select[VisitNote]:
-    """Notes of the visits `actor` sees."""
-    return select(VisitNote).where(VisitNote.visit_id.in_(_ids(visits_visible_to(actor))))
-
-
-def events_visible_to(actor: Actor) -> Select[VisitEvent]:
-    """Events of the visits `actor` sees."""
-    return select(VisitEvent).where(VisitEvent.visit_id.in_(_ids(visits_visible_to(actor))))
-
-
-def _ids(visits: Select[Visit]) -> Select[UUID]:
-    return visits.with_only_columns(Visit.id)
 
 
 # --- one record
@@ -144,58 +132,84 @@ def _locked(statement: Select[R]) -> Select[R]:
 
 
 # --- lists
-# ------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------
 
 
-def work_types_matching(*, code: str | None = None, archived: bool = False) -> Select[WorkType]:
+def list_skills(session: Session, page: PageRequest) -> Page[Skill]:
+    """All skills."""
+    return fetch_page(session, select(Skill), page, key=Skill.code)
+
+
+def list_work_types(
+    session: Session, page: PageRequest, *, code: str | None = None, archived: bool = False
+) -> Page[WorkType]:
     """Work types with a code, archived ones or the others."""
     statement = select(WorkType).where(WorkType.archived_at.is_not(None) == archived)
-    return statement if code is None else statement.where(WorkType.code == code)
+    if code is not None:
+        statement = statement.where(WorkType.code == code)
+    return fetch_page(session, statement, page, key=WorkType.code)
 
 
-def work_orders_matching(
+def list_work_orders(
+    session: Session,
     actor: Actor,
+    page: PageRequest,
     *,
     status: WorkOrderStatus | None = None,
     request_id: UUID | None = None,
     customer_id: UUID | None = None,
     site_id: UUID | None = None,
     number: str | None = None,
-) -> Select[WorkOrder]:
+) -> Page[WorkOrder]:
     """Visible work orders, each filter optional."""
-    wanted = {
-        WorkOrder.status: status,
-        WorkOrder.request_id: request_id,
-        WorkOrder.customer_id: customer_id,
-        WorkOrder.site_id: site_id,
-        WorkOrder.number: number,
-    }
-    given = [column == value for column, value in wanted.items() if value is not None]
-    return work_orders_visible_to(actor).where(*given)
+    wanted = (
+        (WorkOrder.status, status),
+        (WorkOrder.request_id, request_id),
+        (WorkOrder.customer_id, customer_id),
+        (WorkOrder.site_id, site_id),
+        (WorkOrder.number, number),
+    )
+    given = [column == value for column, value in wanted if value is not None]
+    return fetch_page(session, work_orders_visible_to(actor).where(*given), page, key=WorkOrder.id)
 
 
-def visits_matching(
+def list_visits(
+    session: Session,
     actor: Actor,
+    page: PageRequest,
     *,
     status: VisitStatus | None = None,
     technician_id: UUID | None = None,
     work_order_id: UUID | None = None,
     starts_after: datetime | None = None,
     starts_before: datetime | None = None,
-) -> Select[Visit]:
+) -> Page[Visit]:
     """Visible visits, each filter optional; the planned start lies in [starts_after, starts_before)."""
-    statement = visits_visible_to(actor)
-    if status is not None:
-        statement = statement.where(Visit.status == status)
-    if technician_id is not None:
-        statement = statement.where(Visit.technician_id == technician_id)
-    if work_order_id is not None:
-        statement = statement.where(Visit.work_order_id == work_order_id)
+    wanted = (
+        (Visit.status, status),
+        (Visit.technician_id, technician_id),
+        (Visit.work_order_id, work_order_id),
+    )
+    given = [column == value for column, value in wanted if value is not None]
     if starts_after is not None:
-        statement = statement.where(Visit.scheduled_start >= starts_after)
+        given.append(Visit.scheduled_start >= starts_after)
     if starts_before is not None:
-        statement = statement.where(Visit.scheduled_start < starts_before)
-    return statement
+        given.append(Visit.scheduled_start < starts_before)
+    return fetch_page(session, visits_visible_to(actor).where(*given), page, key=Visit.id)
+
+
+def list_events(session: Session, actor: Actor, page: PageRequest, visit_id: UUID) -> Page[VisitEvent]:
+    """What happened to a visit, in the order the server heard of it; raises VisitNotFound."""
+    visit = visit_for(session, actor, visit_id)
+    statement = select(VisitEvent).where(VisitEvent.visit_id == visit.id)
+    return fetch_page(session, statement, page, key=VisitEvent.created_at)
+
+
+def list_notes(session: Session, actor: Actor, page: PageRequest, visit_id: UUID) -> Page[VisitNote]:
+    """The notes of a visit, the first one first; raises VisitNotFound."""
+    visit = visit_for(session, actor, visit_id)
+    statement = select(VisitNote).where(VisitNote.visit_id == visit.id)
+    return fetch_page(session, statement, page, key=VisitNote.created_at)
 
 
 def visits_planned_between(actor: Actor, starts: datetime, ends: datetime) -> Select[Visit]:
@@ -299,12 +313,12 @@ def assignments_of(session: Session, visit_id: UUID) -> Sequence[VisitAssignment
     ).all()
 
 
-def payment_badge_of(session: Session, actor: Actor, work_order_id: UUID) -> PaymentBadge | None:
-    """The badge of a work order that `actor` sees, None while nobody has written one."""
+def payment_badge_of(session: Session, actor: Actor, work_order_id: UUID) -> PaymentBadge:
+    """The badge of a work order; raises WorkOrderNotFound, PaymentBadgeNotFound while nobody has written
+    one."""
     work_order = work_order_for(session, actor, work_order_id)
-    return session.scalars(
-        select(PaymentBadge).where(PaymentBadge.work_order_id == work_order.id)
-    ).one_or_none()
+    statement = select(PaymentBadge).where(PaymentBadge.work_order_id == work_order.id)
+    return _one(session, statement, PaymentBadgeNotFound)
 
 
 # --- the customer's link

@@ -18,8 +18,7 @@ def take_fact(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> Visit:
     """The visit that a fact is about.
 
     A fact about a visit that was cancelled or given away is applied all the same, and flagged for the field
-    inbox:
-    the technician was there. Raises VisitNotFound.
+    inbox: the technician was there. Raises VisitNotFound.
     """
     if actor.technician_id is None:
         return visit_for(uow.session, actor, visit_id)
