@@ -3,7 +3,6 @@
 from enum import StrEnum
 
 from schemas.base import (
-    Count,
     Enumeration,
     Flag,
     Id,
@@ -154,17 +153,17 @@ class ReopenServiceRequest(Shape):
     reason = Text(max=2000, required=True)
 
 
+class RequestTransition(Shape):
+    """A verb, whether it can be used on the request now, and if not, why."""
+
+    name = Line(max=40)
+    allowed = Flag()
+    reason = Text(max=400, allow_none=True)
+
+
 class CaseTouchBody(Shape):
     """Who had the case in hand, and in which part of it."""
 
     user_id = Id()
     how = Enumeration(Touch)
     created_at = Instant()
-
-
-class Promise(Shape):
-    """One line of the promise table: hours until the first answer."""
-
-    priority = Enumeration(Priority)
-    channel = Enumeration(Channel)
-    hours = Count()

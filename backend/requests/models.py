@@ -7,6 +7,8 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Base, Record
+from backend.db.integrity import constraint_fact
+from backend.requests.rules import RequestKeyTaken
 from schemas.requests import Channel, Outcome, Priority, RequestStatus, Touch
 
 
@@ -58,3 +60,10 @@ class NumberSeries(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     last: Mapped[int]
+
+
+constraint_fact(
+    "uq_service_requests_external_key",
+    RequestKeyTaken,
+    "Find the request with this channel and external key.",
+)

@@ -1,0 +1,28 @@
+"""Remembers who had a case in hand, so that somebody else can call the customer back."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from backend.db.integrity import constraint_name
+from backend.db.unit_of_work import UnitOfWork
+from backend.requests.models import CaseTouch
+from schemas.requests import Touch
+
+
+def touch_case(uow: UnitOfWork, request_id: UUID, user_id: UUID, how: Touch) -> None:
+    """Note that the user had the case in hand in this part of it; noted once, however often it is said."""
+    once = (
+        CaseTouch.request_id == request_id,
+        CaseTouch.user_id == user_id,
+        CaseTouch.how == how,
+    )
+    if uow.session.scalar(select(CaseTouch.id).where(*once)) is not None:
+        return
+    try:
+        with uow.savepoint():
+            uow.add(CaseTouch(id=uow.mint_id(), request_id=request_id, user_id=user_id, how=how))
+    except IntegrityError as error:
+        if constraint_name(error) != "uq_case_touches_once":
+            raise
