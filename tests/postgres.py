@@ -1,8 +1,8 @@
 """A PostgreSQL of our own for tests and benchmarks: started from the installed binaries, gone with its owner.
 
-Nobody's running server is ever used. The owner (a pytest run, a benchmark) holds a file lock while it lives; a
-supervisor process waits for that lock and stops the cluster when it gets it, so that even a killed owner leaves
-nothing behind.
+Nobody's running server is ever used. The owner (a pytest run, a benchmark) holds a file lock as long as it
+lives; a supervisor process waits for that lock and stops the cluster when it gets it, so that even an owner
+that was killed leaves nothing behind.
 """
 
 from __future__ import annotations
