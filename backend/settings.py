@@ -23,8 +23,8 @@ class Settings:
     """What a process needs to know before it starts.
 
     Sizes are bytes, durations seconds unless the name says otherwise. `secret` is None when it is to be read
-    from (or, on the first start, made in) the file `secret` of the data directory. `clock_offset_seconds` moves
-    the server's clock (decision 5) and is 0 outside demos and tests.
+    from (or, on the first start, made in) the file `secret` of the data directory. `clock_offset_seconds`
+    moves the server's clock (decision 5) and is 0 outside demos and tests.
     """
 
     database_url: str

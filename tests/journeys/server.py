@@ -1,4 +1,4 @@
-"""A real `doorstep serve` in its own process group, to be started, killed and started again on the same data."""
+"""A real `doorstep serve` in its own process group: started, killed and started again on the same data."""
 
 from __future__ import annotations
 
