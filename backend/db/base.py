@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
         Decimal: Numeric(),
         datetime: Instant(),
         UUID: Uuid(),
-        Coordinates: Point(),
+        Coordinates: Point,  # the class: GeoAlchemy2 notes on the instance whether its column takes NULL
         StrEnum: Enum(
             StrEnum,
             native_enum=False,

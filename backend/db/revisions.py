@@ -13,6 +13,7 @@ compare the migrated databases of both engines with the models, triggers and all
 
 import argparse
 import pkgutil
+import re
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -36,8 +37,10 @@ from backend.db.upgrade import alembic_config, prepare_database, upgrade
 from sync.models import METADATA as SYNC
 from sync.models import UtcInstant
 
-INSTANT = 'sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")'
 SHAPE = 'Geography("{}", srid=4326, spatial_index=False).with_variant(sa.LargeBinary(), "sqlite")'
+
+
+_PIECE = re.compile(r".{1,80}(?:\s+|$)|\S+\s*")
 
 
 class RunOn(ops.MigrateOperation):
@@ -50,7 +53,10 @@ class RunOn(ops.MigrateOperation):
 
 @renderers.dispatch_for(RunOn)
 def _render_run_on(_context: AutogenContext, run: RunOn) -> str:
-    return f"on({run.engine!r}, {run.statement!r})"
+    # pieces of one string, which the formatter puts under each other
+    pieces = _PIECE.findall(run.statement)
+    assert "".join(pieces) == run.statement
+    return f"on({run.engine!r}, {' '.join(map(repr, pieces))})"
 
 
 def all_metadata() -> list[sa.MetaData]:
@@ -75,10 +81,13 @@ def write_revision(connection: sa.Connection, message: str, folder: Path | None 
     """
     config = alembic_config(connection)
     config.attributes["metadatas"] = all_metadata()
-    config.set_section_option("post_write_hooks", "hooks", "format")
-    config.set_section_option("post_write_hooks", "format.type", "module")
-    config.set_section_option("post_write_hooks", "format.module", "ruff")
-    config.set_section_option("post_write_hooks", "format.options", "format REVISION_SCRIPT_FILENAME")
+    config.set_section_option("post_write_hooks", "hooks", "sort, format")
+    for hook, options in (("sort", "check --quiet --select I --fix"), ("format", "format --quiet")):
+        config.set_section_option("post_write_hooks", f"{hook}.type", "module")
+        config.set_section_option("post_write_hooks", f"{hook}.module", "ruff")
+        config.set_section_option(
+            "post_write_hooks", f"{hook}.options", f"{options} REVISION_SCRIPT_FILENAME"
+        )
     if folder is not None:
         config.set_main_option("version_locations", str(folder))
     known = list(ScriptDirectory.from_config(config).walk_revisions())
@@ -125,12 +134,14 @@ def _render_type(kind: str, item: object, context: AutogenContext) -> str | bool
     if kind != "type":
         return False
     if isinstance(item, Instant | UtcInstant):
-        return INSTANT
+        return "INSTANT"  # as script.py.mako declares it
     if isinstance(item, Point | Polygon):
         context.imports.add("from geoalchemy2 import Geography")
         return SHAPE.format("POINT" if isinstance(item, Point) else "POLYGON")
     if isinstance(item, sa.Enum):
         return f"sa.String({item.length})"
+    if isinstance(item, sa.JSON):
+        return "DOCUMENT"
     return False
 
 

@@ -2,12 +2,16 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+
+INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
+DOCUMENT = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def on(engine: str, statement: str) -> None:
@@ -19,4 +23,4 @@ def on(engine: str, statement: str) -> None:
 
 def upgrade() -> None:
     """Everything in the one transaction that `backend.db.upgrade` holds."""
-    ${upgrades if upgrades else "pass"}
+    ${"\n".join(line for line in (upgrades or "pass").splitlines() if not line.lstrip().startswith("# ###")).lstrip()}

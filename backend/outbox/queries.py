@@ -8,6 +8,9 @@ from sqlalchemy.orm import Session
 
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from backend.db.paging import Page, PageRequest, fetch_page
+from backend.db.unit_of_work import UnitOfWork
+
+_MOST_LINES = 500
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ def outbox_messages(session: Session, state: OutboxState, request: PageRequest) 
     """Messages in one state, oldest first; `doorstep outbox` shows the dead ones with their `last_error`."""
     statement = select(OutboxMessage).where(OutboxMessage.state == state)
     return fetch_page(session, statement, request, key=OutboxMessage.created_at)
+
+
+def unsent(uow: UnitOfWork) -> list[OutboxMessage]:
+    """What waits and what was given up, the oldest first; at most 500, as somebody is to read it."""
+    statement = select(OutboxMessage).where(OutboxMessage.state != OutboxState.SENT)
+    oldest_first = statement.order_by(OutboxMessage.created_at, OutboxMessage.id)
+    return list(uow.session.scalars(oldest_first.limit(_MOST_LINES)))
 
 
 def forget_sent_before(session: Session, moment: datetime) -> None:
