@@ -27,6 +27,8 @@ WORK_ORDERS = table(
 )
 VISIT_ASSIGNMENTS = table("visit_assignments", column("visit_id", Uuid()), column("technician_id", Uuid()))
 
+CANCELLED = "cancelled"
+
 OFFICE = frozenset({Role.DISPATCHER, Role.FINANCE, Role.MANAGER, Role.ADMINISTRATOR, Role.SYSTEM})
 """Roles that see every row of what they may read."""
 
@@ -69,6 +71,11 @@ def ever_had_visit(session: Session, technician_id: UUID, visit_id: UUID) -> boo
     """Whether the visit is or once was the technician's: then facts about it are taken from him."""
     his = (VISIT_ASSIGNMENTS.c.visit_id == visit_id) & (VISIT_ASSIGNMENTS.c.technician_id == technician_id)
     return has_visit(session, technician_id, visit_id) or bool(session.scalar(select(exists().where(his))))
+
+
+def is_cancelled(session: Session, visit_id: UUID) -> bool:
+    """Whether the visit was called off."""
+    return session.scalar(select(VISITS.c.status).where(VISITS.c.id == visit_id)) == CANCELLED
 
 
 def technician_of_visit(session: Session, visit_id: UUID) -> UUID | None:

@@ -1,8 +1,17 @@
-"""What devices hold of parts: the catalogue for everyone, a technician's checklists and van."""
+"""What devices hold and do of parts: the catalogue for everyone, a technician's checklists and van."""
 
+from backend.parts import actions
 from backend.parts.models import ChecklistItem, Part, PartUsage, VanStock
-from schemas.parts import ChecklistItemBody, PartBody, PartUsageBody, VanStockBody
+from schemas.parts import (
+    ChecklistItemBody,
+    PartBody,
+    PartUsageBody,
+    RecordPartUsage,
+    TickChecklistItem,
+    VanStockBody,
+)
 from sync.collections import EVERYONE, Collection, Edge, Kind, Root
+from sync.mutations import MutationType
 
 TECHNICIAN = "technician"
 
@@ -44,4 +53,15 @@ COLLECTIONS = (
         kinds={"quantity": Kind.QUANTITY},
         roots=(Root(VanStock.technician_id),),
     ),
+)
+
+MUTATIONS = (
+    MutationType(
+        "checklist_item.tick",
+        "checklist_items",
+        TickChecklistItem,
+        actions.tick_checklist_item,
+        Kind.ANSWER,
+    ),
+    MutationType("part_usage.record", "part_usages", RecordPartUsage, actions.record_part_usage, Kind.FACT),
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
@@ -17,7 +17,7 @@ from backend.db.paging import Page, PageRequest, fetch_page
 from backend.parts.models import ChecklistItem, Kit, KitLine, Part, PartUsage, StockMovement, VanStock
 from backend.parts.rules import ChecklistItemNotFound, KitNotFound, PartNotFound, missing_for_dispatch
 from schemas.errors import RecordNotFound
-from schemas.parts import PartKind
+from schemas.parts import PartKind, UsageDirection
 
 R = TypeVar("R", bound=Record)
 
@@ -182,6 +182,23 @@ def list_part_usages(
     if visit_id is not None:
         statement = statement.where(PartUsage.visit_id == visit_id)
     return fetch_page(session, statement, page, key=PartUsage.id)
+
+
+def priced_usage_of(session: Session, visit_id: UUID) -> list[tuple[UUID, str, int]]:
+    """What was used at a visit of parts that have a price, whoever asks: part id, name, quantity in all."""
+    used = func.sum(PartUsage.quantity)
+    statement = (
+        select(Part.id, Part.name, used)
+        .join(PartUsage, PartUsage.part_id == Part.id)
+        .where(
+            PartUsage.visit_id == visit_id,
+            PartUsage.direction == UsageDirection.USED,
+            Part.price_minor.is_not(None),
+        )
+        .group_by(Part.id, Part.name)
+        .order_by(Part.id)
+    )
+    return [(part_id, name, int(quantity)) for part_id, name, quantity in session.execute(statement)]
 
 
 def list_van_stock(

@@ -43,7 +43,7 @@ def read_records(stream: BinaryIO) -> Iterator[Record]:
     """The records of a file in UTF-8, with or without a byte order mark; the first is the header.
 
     A quote that opens and finds no end within MOST_LINES, or whose end makes a record of another width than
-    the header's, is a stray one: it damages its own line only, and the lines after it are read for themselves.
+    the header's, is a stray one: it damages its own line, and the lines after it are read for themselves.
     Raises NotARequestFile for a file in UTF-16.
     """
     lines = _lines(stream)

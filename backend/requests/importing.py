@@ -19,7 +19,8 @@ from backend.db.faults import is_transient
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.requests.actions import import_service_requests
 from backend.requests.actions.importing import BatchCount
-from backend.requests.import_csv import DamagedRow, ImportedRow, NotARequestFile, Row, read_rows
+from backend.requests.csv_records import NotARequestFile
+from backend.requests.import_csv import DamagedRow, ImportedRow, Row, read_rows
 
 BATCH = 200
 TRIES = 3

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backend.access.actor import Actor
 from backend.access.permissions import requires
-from backend.access.reach import ever_had_visit, technician_of_visit, visit_exists
+from backend.access.reach import ever_had_visit, has_visit, is_cancelled, technician_of_visit, visit_exists
 from backend.db.creation import created_before
 from backend.db.unit_of_work import UnitOfWork
 from backend.parts.models import ChecklistItem, Part, PartUsage, StockMovement, VanStock
@@ -26,6 +26,10 @@ from backend.parts.rules import (
 )
 from schemas.errors import RecordNotFound
 from schemas.parts import MovementReason, UsageDirection
+from sync.inbox import note_for_inbox
+
+WORK_AFTER_REVOCATION = "work-after-revocation"
+"""The code that such work has in the field inbox, whatever was done."""
 
 
 @requires("part_usage:record")
@@ -118,7 +122,21 @@ def _van_for(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> UUID | None:
         return technician_of_visit(uow.session, visit_id)
     if not ever_had_visit(uow.session, actor.technician_id, visit_id):
         raise RecordNotFound("Check the id of the visit.")
+    _flag_late_work(uow, actor.technician_id, visit_id)
     return actor.technician_id
+
+
+def _flag_late_work(uow: UnitOfWork, technician_id: UUID, visit_id: UUID) -> None:
+    """What was used counts, also on a visit that was cancelled or given away; and a person looks at it."""
+    if not has_visit(uow.session, technician_id, visit_id):
+        detail = "The visit was given to somebody else; the parts were counted all the same."
+    elif is_cancelled(uow.session, visit_id):
+        detail = "The visit was cancelled; the parts were counted all the same."
+    else:
+        return
+    note_for_inbox(
+        uow, WORK_AFTER_REVOCATION, "Something was done on a visit that was no longer theirs.", detail
+    )
 
 
 def _line_for(
