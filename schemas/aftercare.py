@@ -80,3 +80,13 @@ class CallbackQuery(PageQuery):
 
     status = Enumeration(CallbackStatus)
     mine = Flag(load_default=False)
+
+
+class CallbackAttemptBody(RecordShape):
+    """One call that was made."""
+
+    callback_id = Id(dump_only=True)
+    called_by = Id(dump_only=True)
+    occurred_at = Instant(dump_only=True)
+    reached = Flag(dump_only=True)
+    note = fields.String(dump_only=True, allow_none=True)

@@ -13,6 +13,7 @@ from schemas.base import (
     Line,
     Longitude,
     PageQuery,
+    QueryShape,
     RecordShape,
     Shape,
 )
@@ -84,3 +85,12 @@ class MediaQuery(PageQuery):
 
     visit_id = Id()
     state = Enumeration(MediaState)
+
+
+class SignedAddress(QueryShape):
+    """The query of a signed upload address; only the signature decides whether it is worth anything."""
+
+    size = Line(required=True, max=12)
+    type = Line(required=True, max=100)
+    expires = Line(required=True, max=12)
+    signature = Line(required=True, max=64)

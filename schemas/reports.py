@@ -316,3 +316,25 @@ class FeedbackCardBody(RecordShape):
     words = fields.String(dump_only=True, allow_none=True)
     declined = Flag(dump_only=True)
     offered_at = Instant(dump_only=True, allow_none=True)
+
+
+class OfVisitQuery(PageQuery):
+    """Which rows: those of one visit."""
+
+    visit_id = Id()
+
+
+class ReportChargeQuery(PageQuery):
+    """Which charges: those of one report."""
+
+    report_id = Id()
+
+
+class ConductRuleQuery(PageQuery):
+    """Which rules: those written for one work type; all without it."""
+
+    work_type_id = Id()
+
+
+class NoFields(Shape):
+    """Everything is said by the name of what is done."""

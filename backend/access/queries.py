@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -70,6 +71,12 @@ def user(session: Session, user_id: UUID) -> User:
     if found is None:
         raise UserNotFound
     return found
+
+
+def user_names(session: Session, user_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What these users are called."""
+    rows = session.execute(select(User.id, User.display_name).where(User.id.in_(user_ids)))
+    return {row.id: row.display_name for row in rows}
 
 
 def locked_user(session: Session, user_id: UUID) -> User:

@@ -1,13 +1,15 @@
 """When a callback is due, what may become of it, and who may not make it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
+from uuid import UUID
 
 from schemas.aftercare import CallbackOutcome, CallbackStatus
-from schemas.errors import DomainError, ErrorKind
+from schemas.errors import DomainError, ErrorKind, RecordNotFound
+from schemas.visits import VisitStatus
 
 CALLS_BEFORE_UNREACHABLE: Final = 3
 
@@ -29,19 +31,28 @@ TRANSITIONS: Mapping[tuple[CallbackStatus, str], CallbackStatus] = MappingProxyT
 """Every way in which a callback may change. What is not here is refused."""
 
 
+PROMPT: Final = timedelta(days=1)
+
+FULL_DELAY = frozenset({VisitStatus.COMPLETED})
+PROMPT_DELAY = frozenset({VisitStatus.PARTIALLY_COMPLETED, VisitStatus.CANNOT_COMPLETE})
+"""How a visit ended, and so when the customer is called: after the firm's delay, or (somebody is left with a
+broken
+thing) after one day at most. Who was not let in has seen no work to be asked about."""
+
+
 @dataclass(frozen=True)
-class CallbackDelay:
-    """How long after the end of a visit the customer is called, by how the visit ended."""
+class Barred:
+    """Somebody who may not take a callback, and in which parts of the case they had it in hand."""
 
-    completed: timedelta
-    otherwise: timedelta
+    user_id: UUID
+    display_name: str
+    reasons: Sequence[str]
 
 
-class CallbackUnknown(DomainError):
+class CallbackUnknown(RecordNotFound):
     """No such callback, or none that this person may see."""
 
     title = "There is no such callback."
-    kind = ErrorKind.NOT_FOUND
 
 
 class CallbackNotIndependent(DomainError):
@@ -77,6 +88,15 @@ class CallbackOutcomeImpossible(DomainError):
 
     title = "The outcome does not fit what happened."
     kind = ErrorKind.INVALID
+
+
+def callback_due(outcome: VisitStatus, finished_at: datetime, delay: timedelta) -> datetime | None:
+    """When the customer is to be called after a visit that ended so; None: not at all."""
+    if outcome in FULL_DELAY:
+        return finished_at + delay
+    if outcome in PROMPT_DELAY:
+        return finished_at + min(delay, PROMPT)
+    return None
 
 
 def next_status(status: CallbackStatus, verb: str) -> CallbackStatus:

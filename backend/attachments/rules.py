@@ -1,15 +1,15 @@
 """Which files are taken, what state their record is in, and what is told when one arrives."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
 
+from backend.db.types import Coordinates
 from backend.db.unit_of_work import Fact
 from schemas.attachments import MediaKind, MediaState
-from schemas.errors import DomainError, ErrorKind
+from schemas.errors import DomainError, ErrorKind, RecordNotFound
 
 IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/heic"})
 STROKES = "application/json"
@@ -51,11 +51,10 @@ TRANSITIONS: Mapping[tuple[MediaState, str], MediaState] = MappingProxyType(
 """What may become of a media record. A stored one stays stored: its receipt has been given."""
 
 
-class MediaUnknown(DomainError):
+class MediaUnknown(RecordNotFound):
     """No such medium, or none that this person may see."""
 
     title = "There is no such medium."
-    kind = ErrorKind.NOT_FOUND
 
 
 class MediaNotAccepted(DomainError):
@@ -95,6 +94,14 @@ class MediaRegistered(Fact):
 
 
 @dataclass(frozen=True)
+class MediaRejected(Fact):
+    """The bytes of this medium are not what was declared, or nothing anybody can use."""
+
+    media_id: UUID
+    visit_id: UUID
+
+
+@dataclass(frozen=True)
 class MediaStored(Fact):
     """The bytes of this medium are in the store, whole and checked."""
 
@@ -102,16 +109,32 @@ class MediaStored(Fact):
     visit_id: UUID
 
 
-def check_acceptable(kind: MediaKind, content_type: str, size: int, *, limit: int) -> None:
-    """Refuse (`MediaNotAccepted`) what this kind may not be; `limit` is the firm's largest size in bytes."""
+def check_acceptable(kind: MediaKind, content_type: str, size: int) -> None:
+    """Refuse (`MediaNotAccepted`) a content type or size in bytes that this kind of medium may not have."""
     accepted = ACCEPTED[kind]
     if content_type not in accepted.content_types:
-        raise MediaNotAccepted(
-            f"A {kind} is one of {', '.join(sorted(accepted.content_types))}, not {content_type}."
-        )
-    largest = min(accepted.largest, limit, LARGEST_STROKE_FILE if content_type == STROKES else limit)
+        allowed = ", ".join(sorted(accepted.content_types))
+        raise MediaNotAccepted(f"A medium of kind {kind} is one of {allowed}, not {content_type}.")
+    largest = LARGEST_STROKE_FILE if content_type == STROKES else accepted.largest
     if size > largest:
         raise MediaNotAccepted(f"This file has {size} bytes; at most {largest} are taken.", largest=largest)
+
+
+def place_of(latitude: float | None, longitude: float | None) -> Coordinates | None:
+    """The place from its two halves (degrees, WGS 84); `PlaceIncomplete` when there is only one."""
+    if latitude is None and longitude is None:
+        return None
+    if latitude is None or longitude is None:
+        raise PlaceIncomplete("Send both latitude and longitude, or neither.")
+    return Coordinates(latitude, longitude)
+
+
+def next_state(state: MediaState, verb: str) -> MediaState:
+    """What the record becomes by "store" or "reject"; a stored one cannot be rejected (KeyError:
+
+    our mistake).
+    """
+    return TRANSITIONS[state, verb]
 
 
 def check_strokes(content: bytes) -> None:
@@ -160,8 +183,8 @@ def _is_on_canvas(point: object, width: float, height: float) -> bool:
 
 
 def _measures(value: object, largest: float) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and 0 <= value <= largest
+    # NaN and infinity fail the comparison too.
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= largest
 
 
 def _unreadable(detail: str) -> StrokesUnreadable:

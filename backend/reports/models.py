@@ -211,4 +211,5 @@ def _seed_statements(dialect: Dialect) -> list[str]:
 
 # The seed comes with the tables, so that no visit is ever dispatched without rules.
 extra_ddl(Base.metadata, "sqlite", _seed_statements(sqlite.dialect()))
-extra_ddl(Base.metadata, "postgresql", _seed_statements(postgresql.dialect()))
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this constructor untyped
+extra_ddl(Base.metadata, "postgresql", _seed_statements(_POSTGRESQL))

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from schemas.attachments import MediaKind
-from schemas.errors import DomainError, ErrorKind, JsonValue
+from schemas.errors import DomainError, ErrorKind, JsonValue, RecordNotFound
 from schemas.reports import ConductAnswer, ConductPhase, ConductProof, ReportStatus
 from schemas.visits import VisitStatus
 
@@ -41,22 +41,17 @@ CLOSED = frozenset({ReportStatus.SIGNED, ReportStatus.REFUSED, ReportStatus.ABSE
 NEEDS_CLOSED_REPORT = frozenset({VisitStatus.COMPLETED, VisitStatus.PARTIALLY_COMPLETED})
 """How a visit may end only when its report is closed: who could do nothing there has nothing to be signed."""
 
-FIELD_PROOFS = frozenset({ConductProof.ANSWER, ConductProof.REMOVED_PARTS, ConductProof.FEEDBACK})
-"""Steps that a technician may call not applicable, with a note; a photo is only waived by the customer."""
 
-
-class ReportUnknown(DomainError):
+class ReportUnknown(RecordNotFound):
     """No such report (or step, charge, part, card), or none that this person may see."""
 
     title = "There is no such report."
-    kind = ErrorKind.NOT_FOUND
 
 
-class ConductRuleUnknown(DomainError):
+class ConductRuleUnknown(RecordNotFound):
     """No general rule of that id."""
 
     title = "There is no such rule of conduct."
-    kind = ErrorKind.NOT_FOUND
 
 
 class ReportNotReady(DomainError):
@@ -275,6 +270,43 @@ class OpenItem:
     def as_json(self) -> dict[str, JsonValue]:
         """The item as it travels in a problem."""
         return {"code": self.code, "collection": self.collection, "id": str(self.id), "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class ReportReadiness:
+    """Whether a draft may be frozen, and all that is open."""
+
+    ready: bool
+    open: Sequence[OpenItem]
+
+
+@dataclass(frozen=True)
+class PossibleTransition:
+    """A step of the report, and why it cannot be taken now (None: it can)."""
+
+    name: str
+    allowed: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class ManifestLine:
+    """One file of a closed report: what was declared of it at closing, and whether it has arrived."""
+
+    media_id: UUID
+    kind: MediaKind
+    sha256: str
+    size: int
+    stored: bool
+
+
+@dataclass(frozen=True)
+class ReportManifest:
+    """Every file of a closed report."""
+
+    media_expected: int
+    media_stored: int
+    entries: Sequence[ManifestLine]
 
 
 def next_status(status: ReportStatus, verb: ReportVerb) -> ReportStatus:

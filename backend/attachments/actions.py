@@ -1,0 +1,93 @@
+"""What is done with media records: register, accept as stored, reject."""
+
+from datetime import datetime
+from uuid import UUID
+
+from backend.access.actor import Actor
+from backend.access.permissions import requires
+from backend.attachments.models import Media
+from backend.attachments.queries import media_for
+from backend.attachments.rules import (
+    MediaRegistered,
+    MediaRejected,
+    MediaStored,
+    check_acceptable,
+    next_state,
+    place_of,
+)
+from backend.db.creation import created_before
+from backend.db.unit_of_work import UnitOfWork
+from backend.visits.standing import take_fact
+from media.objects import DeclaredObject
+from schemas.attachments import MediaKind, MediaState
+
+
+@requires("media:register")
+def register_media(
+    uow: UnitOfWork,
+    actor: Actor,
+    media_id: UUID | None = None,
+    *,
+    visit_id: UUID,
+    kind: MediaKind,
+    sha256: str,
+    size: int,
+    content_type: str,
+    taken_at: datetime | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    occurred_at: datetime | None = None,
+) -> Media:
+    """A device says that it holds a file for a visit; a fact, so also taken from whoever had the visit once.
+
+    Raises VisitNotFound, MediaNotAccepted, PlaceIncomplete, IdAlreadyUsed. Tells MediaRegistered.
+    """
+    declared = DeclaredObject(sha256, size, content_type)
+    check_acceptable(kind, content_type, size)
+    place = place_of(latitude, longitude)
+    content = {
+        "visit_id": visit_id,
+        "registered_by": actor.user_id,
+        "kind": kind,
+        "sha256": sha256,
+        "size": size,
+        "content_type": content_type,
+        "place": place,
+    }
+    if known := created_before(uow, Media, media_id, **content):
+        return known
+    take_fact(uow, actor, visit_id)
+    media = uow.add(
+        Media(
+            id=media_id or uow.mint_id(),
+            taken_at=taken_at or occurred_at or uow.now,
+            state=MediaState.EXPECTED,
+            object_key=declared.key,
+            **content,
+        )
+    )
+    uow.tell(actor, MediaRegistered(media.id, visit_id))
+    return media
+
+
+@requires("media:complete")
+def complete_media(
+    uow: UnitOfWork, actor: Actor, media_id: UUID, *, rejected_because: str | None = None
+) -> Media:
+    """Write down what the store was found to hold: the receipt, or why the file is refused and asked for
+    again.
+
+    Whoever calls has compared the store with the record (`uploads.finish_upload`). Raises MediaUnknown.
+    Tells MediaStored, once, or MediaRejected.
+    """
+    media = media_for(uow.session, actor, media_id, lock=True)
+    if media.state is MediaState.STORED:
+        return media
+    media.state = next_state(media.state, "reject" if rejected_because else "store")
+    media.reason = rejected_because
+    if media.state is MediaState.STORED:
+        media.stored_at = uow.now
+    uow.flush()
+    fact = MediaStored if media.state is MediaState.STORED else MediaRejected
+    uow.tell(actor, fact(media.id, media.visit_id))
+    return media

@@ -1,0 +1,97 @@
+"""The routes of media records and of the upload contract."""
+
+from mimetypes import guess_extension
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from flask import Response, request
+
+from backend.access.actor import Actor
+from backend.attachments import actions, queries, uploads
+from backend.attachments.models import Media
+from backend.attachments.storage import UPLOAD_PATH, current_store
+from backend.db.paging import Page, PageRequest
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.web.blueprint import Room
+from media.signing import CHECKSUM_HEADER
+from media.uploads import UploadTicket
+from schemas.attachments import MediaBody, MediaQuery, NewMedia, SignedAddress
+from schemas.media import UploadInstructions
+
+Fields: TypeAlias = dict[str, Any]
+
+SIGNED_HEADERS = ("Content-Type", "Content-Length", CHECKSUM_HEADER)
+
+room = Room(
+    "attachments", __name__, description="Photos, signatures and documents, and how their bytes arrive."
+)
+
+
+@room.get("/media", query=MediaQuery, page_of=MediaBody, permission="media:read")
+def list_media(uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fields) -> Page[Media]:
+    """Media, of a visit or in a state."""
+    return queries.list_media(uow.session, actor, page, **query)
+
+
+@room.post("/media", body=NewMedia, answer=MediaBody, creates=True)
+def register_media(uow: UnitOfWork, actor: Actor, fields: Fields) -> Media:
+    """Say that a file exists; its bytes are sent afterwards."""
+    return actions.register_media(uow, actor, fields.pop("id", None), **fields)
+
+
+@room.get("/media/<uuid:media_id>", answer=MediaBody, permission="media:read")
+def show_media(uow: UnitOfWork, actor: Actor, media_id: UUID) -> Media:
+    """One medium; `stored` is the receipt."""
+    return queries.media_for(uow.session, actor, media_id)
+
+
+@room.post(
+    "/media/<uuid:media_id>/upload",
+    answer=UploadInstructions,
+    permission="media:upload",
+    own_transactions=True,
+)
+def offer_upload(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> UploadTicket:
+    """How to send the bytes: one request to a signed address, good for ten minutes."""
+    return uploads.offer_upload(factory, current_store(), actor, media_id)
+
+
+@room.put(
+    f"{UPLOAD_PATH}/<path:key>",
+    query=SignedAddress,
+    permission_free=True,
+    own_transactions=True,
+    raw_body=True,
+    body_limit="media_limit_bytes",
+)
+def take_upload(factory: UnitOfWorkFactory, _: Actor, query: Fields, key: str) -> None:
+    """Send the bytes to a signed address, with the headers it came with."""
+    headers = {name: request.headers[name] for name in SIGNED_HEADERS if name in request.headers}
+    uploads.take_upload(factory, current_store(), key, query, headers, request.stream)
+
+
+@room.post(
+    "/media/<uuid:media_id>/complete", answer=MediaBody, permission="media:complete", own_transactions=True
+)
+def complete_media(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Media:
+    """Have the bytes checked: the record becomes `stored`, or `rejected` with the reason."""
+    return uploads.finish_upload(factory, current_store(), actor, media_id)
+
+
+@room.get(
+    "/media/<uuid:media_id>/content",
+    permission="media:read",
+    own_transactions=True,
+    produces="application/octet-stream",
+)
+def show_content(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Response:
+    """The bytes of a stored medium, as a file to save and never as a page to show."""
+    content = uploads.open_content(factory, current_store(), actor, media_id)
+    media = content.media
+    response = Response(content.chunks, mimetype=media.content_type)
+    response.call_on_close(content.files.close)
+    response.content_length = media.size
+    name = f"{media.kind}-{media.id}{guess_extension(media.content_type) or ''}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

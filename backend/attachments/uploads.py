@@ -1,0 +1,110 @@
+"""The upload contract over media records. Bytes flow between transactions, never inside one."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import BinaryIO
+from uuid import UUID
+
+from backend.access.actor import Actor
+from backend.access.permissions import check
+from backend.attachments.actions import complete_media
+from backend.attachments.models import Media
+from backend.attachments.queries import media_for
+from backend.attachments.rules import (
+    LARGEST_STROKE_FILE,
+    STROKES,
+    MediaNotStored,
+    StrokesUnreadable,
+    check_strokes,
+)
+from backend.db.unit_of_work import UnitOfWorkFactory
+from media.disk import DiskStore
+from media.errors import UploadLinkInvalid, UploadRefused
+from media.objects import DeclaredObject, ObjectStore
+from media.uploads import (
+    Readable,
+    UploadTicket,
+    begin_upload,
+    chunks_of,
+    confirm_upload,
+    receive_upload,
+)
+from schemas.attachments import MediaState
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of a stored medium, in pieces; `close` when they are not wanted any more."""
+
+    media: Media
+    chunks: Iterator[bytes]
+    files: ExitStack
+
+
+def offer_upload(
+    factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, media_id: UUID
+) -> UploadTicket:
+    """How to send the bytes of a medium, or that they are here already. Raises MediaUnknown."""
+    check(actor, "media:upload")
+    return begin_upload(store, _declared(_read(factory, actor, media_id)), now=factory.clock())
+
+
+def take_upload(
+    factory: UnitOfWorkFactory,
+    store: ObjectStore,
+    key: str,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    body: Readable,
+) -> None:
+    """Receive the bytes for which an address was signed; who holds the address may. Changes no record.
+
+    Raises UploadLinkInvalid, UploadLinkExpired, UploadRefused, StorageFull.
+    """
+    if not isinstance(store, DiskStore):
+        raise UploadLinkInvalid("This server takes no uploads itself. Ask for a new upload address.")
+    receive_upload(store, key, query, headers, body, now=factory.clock())
+
+
+def finish_upload(factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, media_id: UUID) -> Media:
+    """Compare the store with what the record declares and write the result down: `stored`, or `rejected` and
+    why.
+
+    Raises MediaUnknown; UploadMissing while nothing whole has arrived (the record stays as it is).
+    """
+    check(actor, "media:complete")
+    reason = _fault(store, _read(factory, actor, media_id))
+    with factory.begin() as uow:
+        return complete_media(uow, actor, media_id, rejected_because=reason)
+
+
+def open_content(factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, media_id: UUID) -> Content:
+    """The bytes of a stored medium. Raises MediaUnknown, MediaNotStored, UploadMissing."""
+    media = _read(factory, actor, media_id)
+    if media.state is not MediaState.STORED:
+        raise MediaNotStored("Wait until the device has sent it: its record then says stored.")
+    files = ExitStack()
+    file: BinaryIO = files.enter_context(store.open(media.object_key))
+    return Content(media, chunks_of(file), files)
+
+
+def _read(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Media:
+    with factory.begin(write=False) as uow:
+        return media_for(uow.session, actor, media_id)
+
+
+def _declared(media: Media) -> DeclaredObject:
+    return DeclaredObject(media.sha256, media.size, media.content_type)
+
+
+def _fault(store: ObjectStore, media: Media) -> str | None:
+    """Why the stored bytes cannot be what was declared; None when they are. Raises UploadMissing."""
+    try:
+        confirm_upload(store, _declared(media))
+        if media.content_type == STROKES:
+            with store.open(media.object_key) as file:
+                check_strokes(file.read(LARGEST_STROKE_FILE + 1))
+    except (UploadRefused, StrokesUnreadable) as refusal:
+        return f"{refusal.title} {refusal.detail}"
+    return None

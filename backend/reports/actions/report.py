@@ -1,0 +1,141 @@
+"""The service report as a whole: written, frozen, signed or not, and issued by itself."""
+
+from datetime import datetime
+from typing import TypedDict, Unpack
+from uuid import UUID
+
+from backend.access.actor import Actor
+from backend.access.permissions import requires
+from backend.attachments.queries import media_of_visit
+from backend.db.unit_of_work import UnitOfWork
+from backend.reports.models import ReportMedia, ServiceReport
+from backend.reports.queries import any_row, draft_state, manifest_states, standing_charges
+from backend.reports.rules import ReportVerb, check_ready, next_status
+from backend.reports.standing import check_written, editable_report, report_in_the_field
+from schemas.attachments import MediaKind, MediaState
+from schemas.reports import SignerRole
+
+SIGNATURE = frozenset({MediaKind.SIGNATURE})
+
+
+class Prose(TypedDict, total=False):
+    """What the technician writes; absent keys stay."""
+
+    findings: str | None
+    work_done: str | None
+
+
+@requires("service_report:write")
+def write_service_report(
+    uow: UnitOfWork,
+    actor: Actor,
+    report_id: UUID,
+    *,
+    occurred_at: datetime | None = None,
+    **prose: Unpack[Prose],
+) -> ServiceReport:
+    """Write findings and work done. Raises ReportUnknown, WorkAfterRevocation, ReportSealed."""
+    report = editable_report(uow, actor, _visit_of(uow, report_id))
+    for name, value in prose.items():
+        setattr(report, name, value)
+    return report
+
+
+@requires("service_report:freeze")
+def freeze_service_report(
+    uow: UnitOfWork, actor: Actor, report_id: UUID, *, occurred_at: datetime | None = None
+) -> ServiceReport:
+    """End the draft before the customer sees it. Raises ReportNotReady with all that is open."""
+    report = report_in_the_field(uow, actor, _visit_of(uow, report_id))
+    frozen = next_status(report.status, ReportVerb.FREEZE)
+    check_ready(draft_state(uow.session, report))
+    report.status = frozen
+    report.frozen_at = occurred_at or uow.now
+    return report
+
+
+@requires("service_report:sign")
+def sign_service_report(
+    uow: UnitOfWork,
+    actor: Actor,
+    report_id: UUID,
+    *,
+    signer_name: str,
+    signer_role: SignerRole,
+    signature_media_id: UUID,
+    occurred_at: datetime | None = None,
+) -> ServiceReport:
+    """The customer signs, and with it approves the charges.
+
+    Raises ReportNotFrozen, ReportTransitionRefused, SignatureUnusable, ReportUnknown, WorkAfterRevocation.
+    """
+    report = report_in_the_field(uow, actor, _visit_of(uow, report_id))
+    signed = next_status(report.status, ReportVerb.SIGN)
+    check_written(uow, report.visit_id, signature_media_id, SIGNATURE)
+    report.status = signed
+    report.signer_name = signer_name
+    report.signer_role = signer_role
+    report.signature_media_id = signature_media_id
+    for charge in standing_charges(uow.session, report.id):
+        charge.approved = True
+    return _close(uow, actor, report, occurred_at)
+
+
+@requires("service_report:refuse")
+def refuse_service_report(
+    uow: UnitOfWork, actor: Actor, report_id: UUID, *, reason: str, occurred_at: datetime | None = None
+) -> ServiceReport:
+    """The customer will not sign. Raises as `sign_service_report`."""
+    report = report_in_the_field(uow, actor, _visit_of(uow, report_id))
+    report.status = next_status(report.status, ReportVerb.REFUSE)
+    report.refusal_reason = reason
+    return _close(uow, actor, report, occurred_at)
+
+
+@requires("service_report:mark_absent")
+def mark_absent_service_report(
+    uow: UnitOfWork, actor: Actor, report_id: UUID, *, reason: str, occurred_at: datetime | None = None
+) -> ServiceReport:
+    """Nobody is there to sign. Raises as `sign_service_report`."""
+    report = report_in_the_field(uow, actor, _visit_of(uow, report_id))
+    report.status = next_status(report.status, ReportVerb.MARK_ABSENT)
+    report.absence_reason = reason
+    return _close(uow, actor, report, occurred_at)
+
+
+def issue_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
+    """Count the files of a closed report that have arrived, and issue it when none is missing."""
+    states = manifest_states(uow.session, report.id)
+    report.media_expected = len(states)
+    report.media_stored = sum(state is MediaState.STORED for state in states.values())
+    if report.media_stored == report.media_expected and report.issued_at is None:
+        report.status = next_status(report.status, ReportVerb.ISSUE)
+        report.issued_at = uow.now
+    uow.flush()
+
+
+def _visit_of(uow: UnitOfWork, report_id: UUID) -> UUID:
+    return any_row(uow.session, ServiceReport, report_id).visit_id
+
+
+def _close(
+    uow: UnitOfWork, actor: Actor, report: ServiceReport, occurred_at: datetime | None
+) -> ServiceReport:
+    """Write the manifest: the files that belong to this report, by hash, from now on for ever."""
+    report.closed_at = occurred_at or uow.now
+    report.closed_by = actor.user_id
+    uow.flush()
+    uow.add_all(
+        ReportMedia(
+            id=uow.mint_id(),
+            report_id=report.id,
+            media_id=medium.id,
+            kind=medium.kind,
+            sha256=medium.sha256,
+            size=medium.size,
+        )
+        for medium in media_of_visit(uow.session, report.visit_id)
+        if medium.state is not MediaState.REJECTED
+    )
+    issue_when_complete(uow, report)
+    return report
