@@ -13,7 +13,6 @@ from flask import Flask
 
 from backend.db.unit_of_work import UnitOfWork
 from backend.settings import Settings
-from backend.web.wiring import EXTENSION
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.databases import ENGINES, SQLITE_ONLY, Database, Databases
@@ -122,11 +121,9 @@ def settings(database: Database, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def app(database: Database, settings: Settings) -> Iterator[Flask]:
+def app(database: Database, settings: Settings) -> Flask:
     """The application as the server runs it, on `database` and its clock."""
-    made = make_app(settings, database.engine, database.clock)
-    yield made
-    made.extensions[EXTENSION].factory.engine.dispose()
+    return make_app(settings, database.engine, database.clock)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from backend.db.engine import make_engine
 from backend.db.unit_of_work import UnitOfWorkFactory
 from tests.clock import SettableClock
 from tests.postgres import Cluster, cluster_in, locked
-from tests.wiring import make_factory, make_tables
+from tests.wiring import cheap_settings, make_factory, make_tables
 
 ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "doorstep_template"
@@ -48,9 +48,10 @@ class Databases:
     def fresh(self, engine_name: str, clock: SettableClock, *, durable: bool = False) -> Iterator[Database]:
         """A database for a with-block; `durable` (PostgreSQL) keeps fsync on, to kill things on it."""
         with self.fresh_url(engine_name, durable=durable) as url:
+            settings = cheap_settings(url, self.home / "data")
             engine = make_engine(url, allow_unsafe=not durable)
             try:
-                yield Database(url, engine, make_factory(engine, url, clock), clock)
+                yield Database(url, engine, make_factory(engine, settings, clock), clock)
             finally:
                 engine.dispose()
 

@@ -56,19 +56,19 @@ def make_tables(url: str) -> None:
     engine.dispose()
 
 
-def make_factory(engine: Engine, url: str, clock: SettableClock) -> UnitOfWorkFactory:
-    """The factory of units of work, with handlers and hooks as in the application once there is one."""
+def make_factory(engine: Engine, settings: Settings, clock: SettableClock) -> UnitOfWorkFactory:
+    """The factory of units of work, with the handlers and the hook of the application."""
     wire = _from_app("wire")
     if wire is None:
         return UnitOfWorkFactory(engine, clock)
-    factory: UnitOfWorkFactory = wire(engine, cheap_settings(url, Path("var/test")), clock=clock).factory
+    factory: UnitOfWorkFactory = wire(engine, settings, clock=clock).factory
     return factory
 
 
 def make_app(settings: Settings, engine: Engine, clock: SettableClock) -> Flask:
     """The application on a database that is there."""
     create = _from_app("create_app")
-    return create(settings, clock=clock) if create else _rooms_alone(settings, engine, clock)
+    return create(settings, engine=engine, clock=clock) if create else _rooms_alone(settings, engine, clock)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,10 @@ def _rooms_alone(settings: Settings, engine: Engine, clock: SettableClock) -> Fl
 
 
 def _from_app(name: str) -> Callable[..., Any] | None:
-    if importlib.util.find_spec("backend.app") is None:
+    try:
+        module = importlib.import_module("backend.app")
+    except Exception as error:
+        print("tests: no backend.app:", repr(error), file=sys.stderr)
         return None
-    found: Callable[..., Any] = getattr(importlib.import_module("backend.app"), name)
+    found: Callable[..., Any] = getattr(module, name)
     return found
