@@ -151,6 +151,7 @@ JOURNALS = Table(
     Column("expected_number", BigInteger, nullable=False),
     Column("acknowledged", BigInteger, nullable=False),
     Column("held", Integer, nullable=False, comment="mutations that wait for a condition"),
+    Column("retry_at", UtcInstant, comment="when the first of them is to be tried again, if ever"),
     Column("skew_seconds", Float, comment="device clock minus ours, at the last push"),
     Column("pushed_at", UtcInstant, nullable=False),
     Column("wiped_at", UtcInstant, comment="when the device was first told to wipe with its journal in"),
@@ -174,7 +175,6 @@ MUTATIONS = Table(
     Column("device_id", Uuid, nullable=False),
     Column("user_id", Uuid, nullable=False),
     Column("type", Text, nullable=False),
-    Column("collection", Text),
     Column("record_id", Uuid),
     Column("content", Text, nullable=False, comment="the mutation as it arrived"),
     Column("content_hash", String(32), nullable=False),
@@ -215,7 +215,7 @@ class FieldInboxEntry(SyncBase):
     __tablename__ = "sync_field_inbox"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    revision: Mapped[int]
+    revision: Mapped[int] = mapped_column()
     created_at: Mapped[datetime]
     owner_id: Mapped[UUID] = mapped_column(index=True)
     """Whose devices are told."""
@@ -239,4 +239,4 @@ class FieldInboxEntry(SyncBase):
     settled_at: Mapped[datetime | None] = mapped_column(index=True)
     """When a person, or a later success, closed it."""
 
-    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012, F821 - SQLAlchemy reads a class attribute
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012 - SQLAlchemy reads a class attribute

@@ -1,0 +1,315 @@
+"""One exchange: push, expand, refresh, read, in this order, each step in its own transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+import orjson
+from sqlalchemy import update
+
+from schemas.base import write_instant
+from schemas.errors import DomainError, ErrorKind, JsonValue
+from schemas.sync import ExchangeRequest
+from sync.cursor import Cursor, Place
+from sync.engine import SyncEngine
+from sync.feed import NEVER_SENT, hexadecimal, read_page
+from sync.host import Caller, UnitOfWork
+from sync.models import JOURNALS
+from sync.push import Push, Pushed
+from sync.sent import read_all, read_moment
+from sync.status import Status
+
+ROUNDS = 4
+"""How often one pull expands and refreshes before it sends what it has; the rest comes with the next pull."""
+REVOKED_DEVICES_HEARD = timedelta(days=30)
+
+_REQUEST = ExchangeRequest()
+
+
+class DeviceGone(DomainError):
+    """The device was revoked, and its journal is in or its time to send it is over."""
+
+    title = "This device was revoked."
+    kind = ErrorKind.GONE
+
+
+@dataclass(frozen=True)
+class Request:
+    """An ExchangeRequest, read."""
+
+    journal: UUID
+    acknowledged: int
+    device_now: datetime | None
+    cursor: str | None
+    limit: int
+    mutations: Sequence[JsonValue]
+    journal_start: int | None
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a pull begins: a place per feed, and whether the device must replace what it holds."""
+
+    places: dict[str, Place]
+    resync: bool
+
+
+@dataclass
+class Pulled:
+    """The changes of one answer: wire texts, where the device is afterwards, and each feed's count and digest."""
+
+    texts: list[str] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+    figures: dict[str, dict[str, object]] = field(default_factory=dict)
+    more: bool = False
+
+
+def read_request(document: JsonValue) -> Request:
+    """The request; raises marshmallow's ValidationError."""
+    read = _REQUEST.load(cast("dict[str, JsonValue]", document))
+    return Request(
+        read["journal"],
+        read["acknowledged"],
+        read_moment(read["device_now"]),
+        read["cursor"],
+        read["limit"],
+        read["mutations"],
+        read.get("journal_start"),
+    )
+
+
+@dataclass
+class Exchange:
+    """One request of one device.
+
+    `run` raises MutationGap, DeviceGone or ServerBusy; nothing is lost by any of them: whatever was taken in
+    before has its outcome stored.
+    """
+
+    engine: SyncEngine
+    caller: Caller
+    request: Request
+    pushed: Pushed = field(init=False)
+    directives: list[str] = field(default_factory=list)
+
+    def run(self) -> bytes:
+        """The answer, as the JSON text that travels."""
+        with self.engine.host.begin(write=False) as uow:
+            status = self._status(uow)
+            # The usual case, no news in either direction, is over after this one statement.
+            if status is not None and self._is_quiet(status, uow.now):
+                self.pushed = Pushed(status.expected_number, (), new_journal=False)
+                if (start := self._start(status)) is not None:
+                    return self._pull(uow, status, start)
+        if status is None:
+            self.engine.ensure_epoch()
+            return self.run()
+        if not self.engine.check_identity(status):
+            return self.run()
+        return self._take_and_give(status)
+
+    def _take_and_give(self, status: Status) -> bytes:
+        if self.caller.revoked_at is not None:
+            return self._answer_revoked(status, self.caller.revoked_at)
+        if status.journal is not None and status.journal.user_id != self.caller.user_id:
+            # Another user's journal: nothing in it can be told apart from theirs.
+            self.pushed = Pushed(1, (), new_journal=True)
+            return self._answer_without_pull(status.epoch, self.request.cursor)
+        if self.request.acknowledged >= status.expected_number:
+            return self._answer_restored(status)
+        epoch = status.epoch
+        if self._is_beyond_head(status):
+            epoch = self.engine.restored(epoch, "a device is further in its feed than the server")
+        self._push(status, epoch)
+        if self.request.limit == 0:
+            return self._answer_without_pull(epoch, self.request.cursor)
+        return self._bring_up_to_date()
+
+    def _push(self, status: Status, epoch: UUID) -> None:
+        believed = self._cursor()
+        push = Push(
+            self.engine.host,
+            self.engine.collections,
+            self.engine.mutations,
+            self.caller,
+            self.request.journal,
+            epoch,
+            believed.epoch if believed else None,
+            self.request.acknowledged,
+            self.request.device_now,
+        )
+        sent = read_all(self.request.mutations, status.expected_number)
+        self.pushed = push.run(sent, status.expected_number, self.request.journal_start)
+        if self.caller.revoked_at is None and (sent or status.journal and status.journal.retry_at):
+            push.retry_held(pushed=bool(sent))
+
+    def _bring_up_to_date(self) -> bytes:
+        """Expand and refresh until nothing is left to do (or for a few rounds), then read."""
+        for rounds_left in reversed(range(ROUNDS)):
+            with self.engine.host.begin(write=False) as uow:
+                status = self._status(uow)
+                if status is not None and (rounds_left == 0 or not self._must_refresh(status, uow.now)):
+                    start = self._start(status) or Start({}, resync=True)
+                    return self._pull(uow, status, start)
+            self.engine.expand()
+            for audience in self.caller.audiences:
+                self.engine.refresh(audience, self.caller.time_zone)
+        raise AssertionError("the last round always reads")
+
+    def _pull(self, uow: UnitOfWork, status: Status, start: Start) -> bytes:
+        """Read the pages of all feeds from the snapshot the status was read from."""
+        if start.resync:
+            self.directives.append("resync")
+        pulled, room = Pulled(), self.request.limit
+        for audience in self.caller.audiences:
+            key, place = audience.key, start.places.get(audience.key, Place(0))
+            feed = status.feeds.get(key)
+            if feed is None:
+                pulled.places[key] = Place(0)
+                continue
+            if place.position < feed.head:
+                if room == 0:
+                    pulled.more, pulled.places[key] = True, place
+                    continue
+                place, found = self._read(uow, key, place, room, pulled)
+                room -= found
+            pulled.places[key] = place
+            pulled.figures[key] = {"count": feed.records, "hash": hexadecimal(feed.digest)}
+        return self._answer(status.epoch, uow.now, pulled)
+
+    def _read(self, uow: UnitOfWork, key: str, place: Place, room: int, pulled: Pulled) -> tuple[Place, int]:
+        fresh = place.position == 0
+        page = read_page(uow.session, key, place.position, NEVER_SENT if fresh else place.started, room)
+        assert page is not None, "the status of the same snapshot knows the feed"
+        if page.wire:
+            pulled.texts.append(page.wire)
+        pulled.more = pulled.more or page.more
+        started = page.head if fresh else place.started
+        return Place(page.last, started if page.last < started else 0), page.found
+
+    def _start(self, status: Status) -> Start | None:
+        """Where the pull begins; None when the cursor is ahead of us, which only a restored server explains."""
+        keys = [audience.key for audience in self.caller.audiences]
+        nowhere = {key: Place(0) for key in keys}
+        if self.request.cursor is None:
+            return Start(nowhere, resync=False)
+        cursor = self._cursor()
+        if (
+            cursor is None
+            or cursor.epoch != status.epoch
+            or cursor.device_id != self.caller.device_id
+            or not set(cursor.places) <= set(keys)
+        ):
+            return Start(nowhere, resync=True)
+        if self._is_beyond_head(status):
+            return None
+        for key, place in cursor.places.items():
+            floor = status.feeds[key].floor if key in status.feeds else 0
+            if 0 < place.position < floor and place.started < floor:
+                return Start(nowhere, resync=True)
+        return Start({**nowhere, **cursor.places}, resync=False)
+
+    def _is_beyond_head(self, status: Status) -> bool:
+        cursor = self._cursor()
+        if cursor is None or cursor.epoch != status.epoch:
+            return False
+        heads = {key: feed.head for key, feed in status.feeds.items()}
+        keys = {audience.key for audience in self.caller.audiences}
+        return any(place.position > heads.get(key, 0) for key, place in cursor.places.items() if key in keys)
+
+    def _cursor(self) -> Cursor | None:
+        return None if self.request.cursor is None else self.engine.signer.read(self.request.cursor)
+
+    def _status(self, uow: UnitOfWork) -> Status | None:
+        return self.engine.status(uow, self.request.journal, self.caller.audiences)
+
+    def _is_quiet(self, status: Status, now: datetime) -> bool:
+        """Whether there is nothing to do but to read."""
+        return (
+            self.caller.revoked_at is None
+            and not self.request.mutations
+            and self.request.limit > 0
+            and status.identity in (None, status.known_identity)
+            and self.request.acknowledged < status.expected_number
+            and (status.journal is None or status.journal.user_id == self.caller.user_id)
+            and not self._held_are_due(status, now)
+            and not self._must_refresh(status, now)
+        )
+
+    def _must_refresh(self, status: Status, now: datetime) -> bool:
+        zone, collections = self.caller.time_zone, self.engine.collections
+        return status.changes_pending or any(
+            status.must_refresh(audience, collections, zone, now) for audience in self.caller.audiences
+        )
+
+    def _held_are_due(self, status: Status, now: datetime) -> bool:
+        retry_at = status.journal.retry_at if status.journal else None
+        return retry_at is not None and retry_at <= now
+
+    def _answer_restored(self, status: Status) -> bytes:
+        """The device remembers outcomes that we do not: its journal has to come first, then everything anew."""
+        epoch, cursor = status.epoch, self._cursor()
+        if cursor is None or cursor.epoch == epoch:
+            why = f"a device knows outcomes up to {self.request.acknowledged}, the server expects {status.expected_number}"
+            epoch = self.engine.restored(epoch, why)
+        self.directives.append("resync")
+        self.pushed = Pushed(status.expected_number, (), new_journal=False)
+        return self._answer_without_pull(epoch, None)
+
+    def _answer_revoked(self, status: Status, revoked_at: datetime) -> bytes:
+        """Its work goes to the inbox; nothing is sent any more but the order to wipe."""
+        with self.engine.host.begin() as uow:
+            now = uow.now
+            journal = status.journal
+            is_in = not self.request.mutations and self.request.acknowledged >= status.expected_number - 1
+            if now - revoked_at > REVOKED_DEVICES_HEARD or (is_in and journal and journal.wiped_at):
+                raise DeviceGone("Nothing is taken from it any more.")
+            if is_in:
+                told = update(JOURNALS).where(JOURNALS.c.journal == self.request.journal).values(wiped_at=now)
+                uow.session.connection().execute(told)
+        self._push(status, status.epoch)
+        self.directives.append("wipe")
+        return self._answer_without_pull(status.epoch, None, more=False)
+
+    def _answer_without_pull(self, epoch: UUID, cursor: str | None, *, more: bool = True) -> bytes:
+        with self.engine.host.begin(write=False) as uow:
+            now = uow.now
+        return self._written(epoch, now, [], cursor, more=more, digest=None)
+
+    def _answer(self, epoch: UUID, now: datetime, pulled: Pulled) -> bytes:
+        cursor = self.engine.signer.write(Cursor(epoch, self.caller.device_id, pulled.places))
+        digest = None if pulled.more else pulled.figures
+        return self._written(epoch, now, pulled.texts, cursor, more=pulled.more, digest=digest)
+
+    def _written(
+        self,
+        epoch: UUID,
+        now: datetime,
+        texts: list[str],
+        cursor: str | None,
+        *,
+        more: bool,
+        digest: dict[str, dict[str, object]] | None,
+    ) -> bytes:
+        """The answer as text; the changes are the stored texts, never parsed or written again."""
+        directives = [*self.directives, *(["new_journal"] if self.pushed.new_journal else ())]
+        before = {
+            "server_now": write_instant(now),
+            "epoch": epoch,
+            "expected_number": self.pushed.expected_number,
+            "outcomes": [answer.to_json() for answer in self.pushed.answers],
+        }
+        after: dict[str, object] = {"cursor": cursor, "more": more, "directives": directives}
+        if digest is not None:
+            after["digest"] = digest
+        changes = ",".join(texts).encode()
+        return b"".join((orjson.dumps(before)[:-1], b',"changes":[', changes, b"],", orjson.dumps(after)[1:]))
+
+
+def exchange(engine: SyncEngine, caller: Caller, document: JsonValue) -> bytes:
+    """One round trip of one device. Raises marshmallow's ValidationError for what is no ExchangeRequest."""
+    return Exchange(engine, caller, read_request(document)).run()

@@ -1,0 +1,110 @@
+"""A feed as stored: how a body becomes a row, and how a page is read as the bytes that travel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from uuid import UUID
+
+import orjson
+from sqlalchemy import BigInteger, Text, bindparam, case, func, select, true
+from sqlalchemy.orm import Session
+
+from sync.models import FEED_ROWS, FEEDS
+
+_MODULUS = 2**64
+NEVER_SENT = 2**62
+"""As `started`: the reader holds nothing, so no removal concerns it."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of one feed, with the feed's figures from the same snapshot.
+
+    `wire` is the comma-joined JSON text of the changes, "" for none; `last` is how far the reader is after it.
+    """
+
+    head: int
+    records: int
+    digest: int
+    last: int
+    found: int
+    wire: str
+
+    @property
+    def more(self) -> bool:
+        """Whether the feed goes on after this page."""
+        return self.last < self.head
+
+
+def write_body(body: object) -> str:
+    """The one JSON text of a body: this text is hashed, stored and sent."""
+    return orjson.dumps(body).decode()
+
+
+def hash_of(collection: str, record_id: UUID, body: str) -> int:
+    """64 bits that stand for this record with this body; 0 … 2^64-1."""
+    content = f"{collection}\0{record_id}\0{body}".encode()
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big")
+
+
+def put_envelope(collection: str, record_id: UUID, record_hash: int) -> str:
+    """The text of a put up to its body; the body and a brace follow."""
+    return f'{{"collection":"{collection}","id":"{record_id}","op":"put","hash":"{record_hash:016x}","body":'
+
+
+def removal_envelope(collection: str, record_id: UUID, why: str) -> str:
+    """The whole text of a removal."""
+    return f'{{"collection":"{collection}","id":"{record_id}","op":"remove","why":"{why}"}}'
+
+
+def signed(value: int) -> int:
+    """64 bits as databases keep them: a signed integer."""
+    value %= _MODULUS
+    return value - _MODULUS if value >= _MODULUS // 2 else value
+
+
+def hexadecimal(value: int) -> str:
+    """64 bits as they travel: 16 hexadecimal digits."""
+    return f"{value % _MODULUS:016x}"
+
+
+def read_page(session: Session, audience: str, after: int, started: int, limit: int) -> Page | None:
+    """Up to `limit` changes after a position, oldest first; None when there is no such feed. One statement."""
+    parameters = {"audience": audience, "after": after, "started": started, "limit": limit}
+    row = session.connection().execute(_PAGE[session.get_bind().dialect.name], parameters).one_or_none()
+    if row is None:
+        return None
+    last = row.last if row.found == limit else row.head
+    return Page(row.head, row.records, row.digest, last, row.found, row.wire or "")
+
+
+def _page_statement(dialect: str):  # type: ignore[no-untyped-def]  # the tuple type of the Select says nothing more
+    row = FEED_ROWS
+    text = case((row.c.removed_at.is_(None), row.c.envelope + row.c.body + "}"), else_=row.c.envelope)
+    wanted = (
+        select(row.c.position, text.label("text"))
+        .where(
+            row.c.audience == bindparam("audience", type_=Text),
+            row.c.position > bindparam("after", type_=BigInteger),
+            row.c.removed_at.is_(None) | (row.c.position > bindparam("started", type_=BigInteger)),
+        )
+        .order_by(row.c.position)
+        .limit(bindparam("limit", type_=BigInteger))
+        .subquery("wanted")
+    )
+    glue = func.group_concat if dialect == "sqlite" else func.string_agg
+    page = select(
+        func.count().label("found"),
+        func.max(wanted.c.position).label("last"),
+        glue(wanted.c.text, ",", type_=Text).label("wire"),
+    ).subquery("page")
+    feed = FEEDS
+    return (
+        select(feed.c.head, feed.c.records, feed.c.digest, page.c.found, page.c.last, page.c.wire)
+        .select_from(feed.join(page, true()))
+        .where(feed.c.audience == bindparam("audience", type_=Text))
+    )
+
+
+_PAGE = {dialect: _page_statement(dialect) for dialect in ("sqlite", "postgresql")}

@@ -1,0 +1,141 @@
+"""The session hook: whatever a flush changes in a synced table leaves a change row and its fields' revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Executable, bindparam, delete, event, inspect
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstanceState,
+    Mapper,
+    ORMExecuteState,
+    Session,
+    UOWTransaction,
+    sessionmaker,
+)
+
+from sync.collections import Collection as Synced
+from sync.collections import CollectionSet
+from sync.models import CHANGES, FIELD_REVISIONS
+from sync.sql import dialect_of, upsert, write
+
+ACTOR = "actor_id"
+"""The key in `session.info` of whoever acts."""
+RECORDED = "sync_recorded"
+"""The execution option by which a bulk statement says that it calls `record_changes` itself."""
+WHOLE_RECORD = ""
+"""Stands for all fields that did not change since the record was created."""
+_UNTRACKED = frozenset({"id", "revision", "created_at"})
+
+
+class UnrecordedChange(RuntimeError):
+    """A bulk statement on a synced table: it passes the hook by, and no device would ever hear of it."""
+
+
+def install_hook(sessions: sessionmaker[Session] | type[Session], collections: CollectionSet) -> None:
+    """Watch every session that this factory makes."""
+    by_mapper = {collection.mapper: collection for collection in collections}
+
+    def after_flush(session: Session, _context: UOWTransaction) -> None:
+        changes = list(_flushed(session, by_mapper))
+        if changes:
+            _write(session, changes)
+
+    def on_execute(state: ORMExecuteState) -> None:
+        if not (state.is_insert or state.is_update or state.is_delete):
+            return
+        table = getattr(state.statement, "table", None)
+        if table in collections.by_table and not state.execution_options.get(RECORDED):
+            raise UnrecordedChange(
+                f"{table}: change rows through loaded objects and flush, or call sync.hook.record_changes "
+                f"and give the statement execution_options({RECORDED}=True)"
+            )
+
+    event.listen(sessions, "after_flush", after_flush)
+    event.listen(sessions, "do_orm_execute", on_execute)
+
+
+def record_changes(
+    session: Session, collection: str, revisions: Mapping[UUID, int], fields: Collection[str] = ()
+) -> None:
+    """Do the hook's work for rows that a bulk statement inserted (`fields` = [WHOLE_RECORD]), changed or deleted (no fields).
+
+    `revisions` holds the new revision of each record, which the statement must have raised.
+    """
+    changes = [
+        _Change(collection, record, revision, fields, deleted=False) for record, revision in revisions.items()
+    ]
+    _write(session, changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a flush did to one record."""
+
+    collection: str
+    record_id: UUID
+    revision: int
+    fields: Collection[str]
+    deleted: bool
+
+
+def _flushed(session: Session, by_mapper: Mapping[Mapper[DeclarativeBase], Synced]) -> Iterator[_Change]:
+    for row in session.new:
+        state = inspect(row)
+        if collection := by_mapper.get(state.mapper):
+            yield _Change(collection.name, *_identity(state), (WHOLE_RECORD,), deleted=False)
+    for row in session.dirty:
+        state = inspect(row)
+        collection = by_mapper.get(state.mapper)
+        if collection is not None and (changed := _changed_fields(state)):
+            yield _Change(collection.name, *_identity(state), changed - _UNTRACKED, deleted=False)
+    for row in session.deleted:
+        state = inspect(row)
+        if collection := by_mapper.get(state.mapper):
+            yield _Change(collection.name, *_identity(state), (), deleted=True)
+
+
+def _identity(state: InstanceState[object]) -> tuple[UUID, int]:
+    return state.dict["id"], state.dict["revision"]
+
+
+def _changed_fields(state: InstanceState[object]) -> frozenset[str]:
+    keys = (attribute.key for attribute in state.mapper.column_attrs)
+    return frozenset(key for key in keys if key != "revision" and state.attrs[key].history.has_changes())
+
+
+def _write(session: Session, changes: list[_Change]) -> None:
+    actor = session.info.get(ACTOR)
+    write(
+        session, CHANGES.insert(), [{"collection": c.collection, "record_id": c.record_id} for c in changes]
+    )
+    forgotten = [{"of_collection": c.collection, "of_record": c.record_id} for c in changes if c.deleted]
+    write(session, _FORGET, forgotten)
+    revisions = [
+        {
+            "collection": c.collection,
+            "record_id": c.record_id,
+            "field": field,
+            "revision": c.revision,
+            "actor_id": actor,
+        }
+        for c in changes
+        for field in c.fields
+    ]
+    write(session, _REMEMBER[dialect_of(session)], revisions)
+
+
+def _remember(dialect: str) -> Executable:
+    statement = upsert(dialect, FIELD_REVISIONS)
+    newest = {"revision": statement.excluded.revision, "actor_id": statement.excluded.actor_id}
+    return statement.on_conflict_do_update(index_elements=["collection", "record_id", "field"], set_=newest)
+
+
+_FORGET = delete(FIELD_REVISIONS).where(
+    FIELD_REVISIONS.c.collection == bindparam("of_collection"),
+    FIELD_REVISIONS.c.record_id == bindparam("of_record"),
+)
+_REMEMBER = {dialect: _remember(dialect) for dialect in ("sqlite", "postgresql")}

@@ -1,0 +1,81 @@
+"""The field inbox: where people see every mutation, or part of one, that did not simply apply."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from uuid import UUID
+
+from sqlalchemy import select
+
+from schemas.errors import JsonValue
+from schemas.sync import FieldInboxBody
+from sync.collections import Collection, Root
+from sync.host import UnitOfWork
+from sync.models import FieldInboxEntry
+
+COLLECTION = "field_inbox"
+_NOTES = "sync_inbox_notes"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Why something is in the inbox: a stable code, a title, and what to do next."""
+
+    code: str
+    title: str
+    detail: str
+
+
+def inbox_collection(audience: str) -> Collection:
+    """The collection that shows devices of this audience kind their own entries: open ones, and lately settled."""
+    window = (FieldInboxEntry.settled_at, FieldInboxEntry.settled_at)
+    root = Root(FieldInboxEntry.owner_id, window=window)
+    return Collection(COLLECTION, FieldInboxEntry, FieldInboxBody, audience, roots=(root,))
+
+
+def note_for_inbox(uow: UnitOfWork, code: str, title: str, detail: str) -> None:
+    """Called by a use case that applies a mutation but wants a person to look at it: the outcome is `merged`.
+
+    Through any other door than sync the note leads nowhere.
+    """
+    notes: list[Note] = uow.session.info.setdefault(_NOTES, [])
+    notes.append(Note(code, title, detail))
+
+
+def take_notes(uow: UnitOfWork) -> list[Note]:
+    """The notes left since the last call."""
+    notes: list[Note] = uow.session.info.pop(_NOTES, [])
+    return notes
+
+
+def entry_id(mutation_id: UUID, code: str, content: str) -> UUID:
+    """The same content refused again for the same reason is the same entry."""
+    return UUID(
+        bytes=blake2b(f"{mutation_id}\0{code}\0{content}".encode(), digest_size=16).digest(), version=5
+    )
+
+
+def content_with(content: str, server: Mapping[str, object]) -> str:
+    """The mutation's JSON with the values that stand on the server beside it."""
+    if not server:
+        return content
+    values = {name: _plain(value) for name, value in server.items()}
+    return json.dumps({"mutation": json.loads(content), "server": values}, ensure_ascii=True)
+
+
+def _plain(value: object) -> JsonValue:
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+
+
+def settle_entries(uow: UnitOfWork, mutation_ids: Sequence[UUID], outcome: str | None = None) -> None:
+    """Close the open entries of mutations that went through after all (or, without outcome, were dealt with)."""
+    of_mutation = FieldInboxEntry.mutation_id.in_(mutation_ids)
+    still_open = FieldInboxEntry.settled_at.is_(None)
+    for entry in uow.session.scalars(select(FieldInboxEntry).where(of_mutation, still_open)):
+        entry.settled_at = uow.now
+        if outcome is not None:
+            entry.outcome = outcome
+    uow.flush()

@@ -1,0 +1,192 @@
+"""Push: takes a device's mutations in, chunk by chunk, each chunk one transaction that is repeated when it lost a race."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeVar, cast
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
+
+from schemas.errors import DomainError, ErrorKind
+from sync.apply import Applier, MustRepeat
+from sync.collections import CollectionSet
+from sync.held import retry_held
+from sync.host import Caller, Host, UnitOfWork
+from sync.journal import Answer, Chunk, MutationGap, Stored
+from sync.models import ENTRIES, JOURNALS, MUTATIONS
+from sync.mutations import MutationTable, Outcome
+from sync.sent import Sent
+from sync.sql import batches, dialect_of, upsert
+
+CHUNK = 100
+"""Mutations in one transaction: few enough that nobody waits long for their locks."""
+ATTEMPTS = 6
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
+
+T = TypeVar("T")
+
+
+class ServerBusy(DomainError):
+    """The database refuses work for the moment; the device sends the same again."""
+
+    title = "The server is busy."
+    kind = ErrorKind.UNAVAILABLE
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of a request's mutations."""
+
+    expected_number: int
+    answers: Sequence[Answer]
+    new_journal: bool
+
+
+@dataclass(frozen=True)
+class Push:
+    """The mutations of one request. `epoch` is in force, `cursor_epoch` is what the device believes."""
+
+    host: Host
+    collections: CollectionSet
+    mutations: MutationTable
+    caller: Caller
+    journal: UUID
+    epoch: UUID
+    cursor_epoch: UUID | None
+    acknowledged: int
+    device_now: datetime | None
+
+    def run(self, sent: Sequence[Sent], expected_number: int, journal_start: int | None) -> Pushed:
+        """Take everything up to the first gap; raises MutationGap when that is before the first mutation."""
+        answers: list[Answer] = []
+        new_journal = False
+        for part in batches(sent, CHUNK):
+            chunk = repeated(self.host, partial(self._chunk, part, journal_start))
+            answers += chunk.answers
+            expected_number, new_journal = chunk.expected_number, new_journal or chunk.new_journal
+            if len(chunk.answers) < len(part):
+                break
+        if sent and not answers and not new_journal:
+            raise MutationGap(
+                f"Send mutation {expected_number} first, or say with journal_start where your journal begins.",
+                expected_number=expected_number,
+            )
+        return Pushed(expected_number, answers, new_journal)
+
+    def retry_held(self, *, pushed: bool) -> None:
+        """Give mutations that wait for a condition another chance."""
+        repeated(
+            self.host,
+            lambda uow, last: retry_held(uow, self._applier(uow, last=last), self.journal, pushed=pushed),
+        )
+
+    def _chunk(self, part: Sequence[Sent], journal_start: int | None, uow: UnitOfWork, last: bool) -> Chunk:
+        applier = self._applier(uow, last=last)
+        chunk = open_chunk(uow, applier, self.journal, part, skew_of(self.device_now, uow.now))
+        if journal_start is not None and part[0].number >= journal_start > chunk.expected_number:
+            chunk.skip_lost(journal_start)
+            self.host.alarm(
+                "sync-lost-in-restore", f"journal {self.journal}: nobody has its beginning any more"
+            )
+        applier.lock_records(part)
+        for sent in part:
+            if not chunk.take(sent):
+                break
+        chunk.close(self.acknowledged)
+        return chunk
+
+    def _applier(self, uow: UnitOfWork, *, last: bool) -> Applier:
+        return Applier(
+            self.host, uow, self.caller, self.collections, self.mutations, self.epoch, self.cursor_epoch, last
+        )
+
+
+def repeated(host: Host, work: Callable[[UnitOfWork, bool], T]) -> T:
+    """Run `work(uow, is_last_attempt)` in a transaction of its own, again after a lost race; then ServerBusy."""
+    pause, trouble = _FIRST_PAUSE, cast("Exception | None", None)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with host.begin() as uow:
+                return work(uow, attempt == ATTEMPTS)
+        except (MustRepeat, IntegrityError) as error:
+            trouble = error
+        except DomainError:
+            raise
+        except Exception as error:
+            if host.is_database_trouble(error):
+                raise ServerBusy("Send the same again in a moment.") from error
+            if not host.is_transient(error):
+                raise
+            trouble = error
+        if attempt < ATTEMPTS:
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads racers, keeps no secret
+            pause = min(2 * pause, _LONGEST_PAUSE)
+    raise ServerBusy("Send the same again in a moment.") from trouble
+
+
+def open_chunk(
+    uow: UnitOfWork, applier: Applier, journal: UUID, sent: Sequence[Sent], skew_seconds: float | None
+) -> Chunk:
+    """Lock the journal and read what is known of these mutations."""
+    caller, connection = applier.caller, uow.session.connection()
+    row = connection.execute(_LOCK, {"of": journal}).one_or_none()
+    if row is None:
+        first = {
+            "journal": journal,
+            "device_id": caller.device_id,
+            "user_id": caller.user_id,
+            "pushed_at": uow.now,
+            "expected_number": 1,
+            "acknowledged": 0,
+            "held": 0,
+        }
+        begin = upsert(dialect_of(uow.session), JOURNALS).values(first).on_conflict_do_nothing()
+        connection.execute(begin)
+        row = connection.execute(_LOCK, {"of": journal}).one()
+    entries = _entries(uow, journal, sent)
+    ids = {item.mutation_id for item in sent if item.mutation_id is not None} | set(entries.values())
+    held = _held_records(uow, journal) if row.held else set()
+    return Chunk(
+        uow, caller, applier, journal, row.expected_number, skew_seconds, entries, _known(uow, ids), held
+    )
+
+
+def skew_of(device_now: datetime | None, now: datetime) -> float | None:
+    """Seconds by which the device's clock is ahead of ours, the way of the request included."""
+    return None if device_now is None else (device_now - now).total_seconds()
+
+
+def _entries(uow: UnitOfWork, journal: UUID, sent: Sequence[Sent]) -> dict[int, UUID]:
+    numbers = [item.number for item in sent]
+    columns = select(ENTRIES.c.number, ENTRIES.c.mutation_id)
+    rows = uow.session.connection().execute(
+        columns.where(ENTRIES.c.journal == journal, ENTRIES.c.number.between(min(numbers), max(numbers)))
+    )
+    return {row.number: row.mutation_id for row in rows}
+
+
+def _known(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, Stored]:
+    table = MUTATIONS.c
+    columns = select(table.mutation_id, table.content_hash, table.outcome, table.problem, table.fields)
+    rows = uow.session.connection().execute(columns.where(table.mutation_id.in_(sorted(ids))))
+    return {row.mutation_id: Stored(*row) for row in rows}
+
+
+def _held_records(uow: UnitOfWork, journal: UUID) -> set[UUID]:
+    table = MUTATIONS.c
+    rows = select(table.record_id).where(table.journal == journal, table.outcome == Outcome.HELD.value)
+    return {record for record in uow.session.connection().execute(rows).scalars() if record is not None}
+
+
+_LOCK = (
+    select(JOURNALS.c.user_id, JOURNALS.c.expected_number, JOURNALS.c.held)
+    .where(JOURNALS.c.journal == bindparam("of"))
+    .with_for_update()
+)

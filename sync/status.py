@@ -1,0 +1,123 @@
+"""How things stand for one device, read in one statement: what makes an exchange without news cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, bindparam, exists, func, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from sync.collections import EVERYONE, CollectionSet
+from sync.host import Audience
+from sync.models import CHANGES, FEEDS, FLOORS, JOURNALS, MARKS, STATE
+from sync.window import local_day
+
+
+@dataclass(frozen=True)
+class FeedStatus:
+    """One feed's figures. `floor`: removals up to there are forgotten."""
+
+    head: int
+    records: int
+    digest: int
+    local_day: date | None
+    time_zone: str
+    shape: str
+    marked: bool
+    floor: int
+
+
+@dataclass(frozen=True)
+class JournalStatus:
+    """One journal's figures. `retry_at`: when the first of its held mutations is to be tried again."""
+
+    user_id: UUID
+    expected_number: int
+    acknowledged: int
+    held: int
+    retry_at: datetime | None
+    wiped_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything an exchange must know before it does anything."""
+
+    epoch: UUID
+    known_identity: str | None
+    identity: str | None
+    changes_pending: bool
+    journal: JournalStatus | None
+    feeds: Mapping[str, FeedStatus]
+
+    @property
+    def expected_number(self) -> int:
+        """The number of the next mutation; 1 for a journal nobody has seen."""
+        return self.journal.expected_number if self.journal else 1
+
+    def must_refresh(
+        self, audience: Audience, collections: CollectionSet, time_zone: str, now: datetime
+    ) -> bool:
+        """Whether this audience's feed may differ from its scope, expands left aside."""
+        feed = self.feeds.get(audience.key)
+        if feed is None or feed.marked or feed.shape != collections.shape_of(audience.kind):
+            return True
+        if audience.kind == EVERYONE:
+            return False
+        return (
+            feed.local_day is None
+            or feed.time_zone != time_zone
+            or local_day(now, time_zone) > feed.local_day
+        )
+
+
+def read_status(
+    session: Session, identity: ColumnElement[str | None], journal: UUID, audiences: Sequence[Audience]
+) -> Status | None:
+    """The status, None for a database that has no epoch yet."""
+    keys = [audience.key for audience in audiences]
+    rows = session.connection().execute(_statement(identity), {"journal": journal, "audiences": keys}).all()
+    if not rows:
+        return None
+    first = rows[0]
+    known = JournalStatus(*first[6:12]) if first.user_id is not None else None
+    feeds = {row.audience: FeedStatus(*row[12:20]) for row in rows if row.audience is not None}
+    return Status(first.epoch, first.server_identity, first.identity, first.pending, known, feeds)
+
+
+@cache
+def _statement(identity: ColumnElement[str | None]) -> Select[Any]:
+    marked = exists().where(MARKS.c.audience == FEEDS.c.audience)
+    floor = select(func.coalesce(func.max(FLOORS.c.position), 0)).where(FLOORS.c.audience == FEEDS.c.audience)
+    joined = STATE.outerjoin(JOURNALS, JOURNALS.c.journal == bindparam("journal")).outerjoin(
+        FEEDS, FEEDS.c.audience.in_(bindparam("audiences", expanding=True))
+    )
+    journal, feed = JOURNALS.c, FEEDS.c
+    return select(
+        STATE.c.epoch,
+        STATE.c.server_identity,
+        identity.label("identity"),
+        exists(select(CHANGES.c.id)).label("pending"),
+        feed.audience,
+        STATE.c.id,
+        journal.user_id,
+        journal.expected_number,
+        journal.acknowledged,
+        journal.held,
+        journal.retry_at,
+        journal.wiped_at,
+        feed.head,
+        feed.records,
+        feed.digest,
+        feed.local_day,
+        feed.time_zone,
+        feed.shape,
+        marked.label("marked"),
+        floor.scalar_subquery().label("floor"),
+    ).select_from(joined)
