@@ -1,0 +1,1 @@
+"""Rows that tests begin with, made by the actions of their rooms."""
