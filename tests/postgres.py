@@ -28,8 +28,8 @@ from typing import IO
 import psycopg
 
 MISSING = (
-    "PostgreSQL with PostGIS is missing: install the packages postgresql and postgresql-postgis "
-    "(DOORSTEP_TEST_SQLITE_ONLY=1 leaves the PostgreSQL half of the tests out)."
+    "PostgreSQL with PostGIS is missing: install it, on Debian 12 the packages postgresql and "
+    "postgresql-15-postgis-3 (DOORSTEP_TEST_SQLITE_ONLY=1 leaves the PostgreSQL half of the tests out)."
 )
 SUPERUSER = "postgres"
 START_SECONDS = 60.0
