@@ -10,7 +10,7 @@ from schemas.errors import IdAlreadyUsed
 R = TypeVar("R", bound=Record)
 
 
-def created_before(uow: UnitOfWork, model: type[R], record_id: UUID | None, **content: object) -> R | None:
+def created_before(uow: UnitOfWork, model: type[R], record_id: UUID | None, /, **content: object) -> R | None:
     """The record that an earlier attempt created with this id and `content` (column values), or None.
 
     Raises IdAlreadyUsed when the id exists with other content. Simultaneous attempts meet at the primary key.
