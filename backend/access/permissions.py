@@ -115,7 +115,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "shift:create": frozenset({D, M, A}),
     "shift:read": frozenset({T, D, M, A}),
     "shift:remove": frozenset({D, M, A}),
-    "technician:create": frozenset({M, A}),
+    "technician:create": frozenset({A}),
     "technician:edit": frozenset({D, M, A}),
     "technician:read": frozenset({T, D, F, M, A}),
     "technician:suggest": frozenset({D, M, A}),

@@ -34,6 +34,8 @@ from backend.visits.steps import (
 )
 from schemas.requests import Touch
 
+__all__ = ["check_step", "place", "plan_for", "send_out"]
+
 
 def plan_for(visit: Visit, scheduled_start: datetime | None) -> tuple[datetime, datetime]:
     """When the visit would begin and end: as planned now, or from `scheduled_start`. Raises

@@ -7,7 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
 from backend.access.reach import assigned_work_orders, ever_had_visit, narrowed
@@ -27,6 +27,7 @@ from backend.visits.models import (
     WorkTypeSkill,
 )
 from backend.visits.rules import (
+    OPEN,
     ConfirmationLinkExpired,
     ConfirmationLinkUnknown,
     PaymentBadgeNotFound,
@@ -218,6 +219,23 @@ def visits_planned_between(actor: Actor, starts: datetime, ends: datetime) -> Se
         visits_visible_to(actor)
         .where(Visit.scheduled_start < ends, Visit.scheduled_end > starts)
         .order_by(Visit.technician_id, Visit.scheduled_start, Visit.id)
+    )
+
+
+def has_visit_between(
+    technician_id: InstrumentedAttribute[UUID], starts: datetime, ends: datetime, besides: UUID
+) -> ColumnElement[bool]:
+    """Whether the technician of a row has an open visit, other than `besides`, planned at that time."""
+    return (
+        select(Visit.id)
+        .where(
+            Visit.technician_id == technician_id,
+            Visit.id != besides,
+            Visit.status.in_(OPEN),
+            Visit.scheduled_start < ends,
+            Visit.scheduled_end > starts,
+        )
+        .exists()
     )
 
 

@@ -26,9 +26,11 @@ from backend.visits.actions.field_work import (
     start_visit,
 )
 from backend.visits.actions.work_orders import cancel_work_order, edit_work_order, open_work_order
+from backend.visits.models import Visit
 
 __all__ = [
     "AllowedTransition",
+    "Visit",
     "accept_visit",
     "add_visit_note",
     "archive_work_type",
