@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, Text, bindparam, case, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, case, func, select, true
 from sqlalchemy.orm import Session
 
 from sync.models import FEED_ROWS, FEEDS
@@ -79,11 +80,16 @@ def read_page(session: Session, audience: str, after: int, started: int, limit: 
     return Page(row.head, row.records, row.digest, last, row.found, row.wire or "")
 
 
-def _page_statement(dialect: str):  # type: ignore[no-untyped-def]  # the tuple type of the Select says nothing more
+def wire_text() -> ColumnElement[str]:
+    """A feed row as the JSON text of a ChangeMessage."""
+    row = FEED_ROWS.c
+    return case((row.removed_at.is_(None), row.envelope + row.body + "}"), else_=row.envelope)
+
+
+def _page_statement(dialect: str) -> Select[Any]:
     row = FEED_ROWS
-    text = case((row.c.removed_at.is_(None), row.c.envelope + row.c.body + "}"), else_=row.c.envelope)
     wanted = (
-        select(row.c.position, text.label("text"))
+        select(row.c.position, wire_text().label("text"))
         .where(
             row.c.audience == bindparam("audience", type_=Text),
             row.c.position > bindparam("after", type_=BigInteger),

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from schemas.errors import DomainError, JsonValue
+from schemas.errors import DomainError
 from sync.collections import EVERYONE
 
 
@@ -95,24 +95,6 @@ class Host(Protocol):
         """One transaction: committed on success, rolled back on an exception.
 
         A writing one is READ COMMITTED on PostgreSQL and IMMEDIATE on SQLite; a reading one is one snapshot.
-        """
-        ...
-
-    def caller(self) -> Caller:
-        """Who is asking in the current HTTP request; raises an UNAUTHENTICATED DomainError.
-
-        A revoked device is a caller too: its work is still taken in.
-        """
-        ...
-
-    def authorize(self, permission: str) -> None:
-        """Raise a DomainError unless the user of the current HTTP request holds this permission."""
-        ...
-
-    def read_json(self, limit: int) -> JsonValue:
-        """The body of the current HTTP request, unpacked if gzip: UTF-8, no key twice, no NaN, bounded depth.
-
-        Raises a DomainError. Texts may hold characters that a database refuses; the engine judges them.
         """
         ...
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from backend.db.faults import is_connection_trouble, is_transient
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from schemas.base import Count, Id, Instant, RecordShape, Shape, Text as TextField
-from schemas.errors import DomainError, ErrorKind, JsonValue, PermissionRefused, RecordNotFound
+from schemas.errors import DomainError, ErrorKind, RecordNotFound
 from sync.collections import EVERYONE, Collection, Edge, Kind, Root
 from sync.engine import SyncEngine
 from sync.hook import install_hook
@@ -239,21 +239,9 @@ class ToyHost:
     factory: UnitOfWorkFactory
     alarms: list[str] = field(default_factory=list)
     cursor_secret: bytes = b"s" * 32
-    asking: Caller | None = None
-    body: JsonValue = None
 
     def begin(self, *, write: bool = True) -> AbstractContextManager[UnitOfWork]:
         return self.factory.begin(write=write)
-
-    def caller(self) -> Caller:
-        assert self.asking is not None
-        return self.asking
-
-    def authorize(self, permission: str) -> None:
-        raise PermissionRefused
-
-    def read_json(self, limit: int) -> JsonValue:
-        return self.body
 
     def domain_error(self, error: Exception) -> DomainError | None:
         if isinstance(error, IntegrityError | ValidationError):

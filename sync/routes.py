@@ -1,0 +1,46 @@
+"""What the sync routes do, for the host's blueprint to wrap: answers as Flask responses, gzip, never cached."""
+
+from __future__ import annotations
+
+import zlib
+
+from flask import Request, Response
+
+from schemas.errors import JsonValue
+from sync.engine import SyncEngine
+from sync.exchange import exchange
+from sync.host import Caller
+from sync.reconcile import reconcile
+
+LARGEST_BODY = 16 << 20
+"""Bytes of a request after unpacking."""
+_WORTH_PACKING = 1024
+_FAST = 1
+
+
+def answer_exchange(engine: SyncEngine, caller: Caller, document: JsonValue, request: Request) -> Response:
+    """`POST /sync/exchange`. `document` is the parsed body, whose texts may hold what no database takes.
+
+    The host authenticates, revoked devices included, parses strictly (no key twice, no NaN) up to LARGEST_BODY,
+    and turns the errors of `sync.exchange.exchange` into problems.
+    """
+    return respond(exchange(engine, caller, document), request)
+
+
+def answer_reconcile(engine: SyncEngine, caller: Caller, document: JsonValue, request: Request) -> Response:
+    """`POST /sync/reconcile`, on the same terms."""
+    return respond(reconcile(engine, caller, document), request)
+
+
+def respond(body: bytes, request: Request) -> Response:
+    """A JSON answer that no cache keeps and no proxy buffers, packed when the device can unpack it."""
+    response = Response(status=200, content_type="application/json")
+    if len(body) >= _WORTH_PACKING and request.accept_encodings["gzip"] > 0:
+        packer = zlib.compressobj(_FAST, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+        body = packer.compress(body) + packer.flush()
+        response.headers["Content-Encoding"] = "gzip"
+    response.set_data(body)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
