@@ -1,0 +1,181 @@
+"""The files on this phone: kept until the server's receipt for them has come down in the feed."""
+
+import hashlib
+import json
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from mobile_client_stub.store import Store
+from mobile_client_stub.words import PhoneError, new_id, written
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", 0, "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
+    (b"WEBP", 8, "image/webp"),
+    (b"ftyphei", 4, "image/heic"),
+    (b"ftypmif1", 4, "image/heic"),
+    (b"%PDF-", 0, "application/pdf"),
+)
+
+
+@dataclass(frozen=True)
+class File:
+    """Bytes that are safe in the phone's own folder."""
+
+    sha256: str
+    size: int
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Medium:
+    """One file's way to the server. `outcome` and `problem` are what became of its registration."""
+
+    id: str
+    visit_id: str
+    kind: str
+    sha256: str
+    size: int
+    content_type: str
+    sent_at: str | None
+    stored_at: str | None
+    attempts: int
+    trouble: str | None
+    outcome: str | None
+    problem: str | None
+
+    @property
+    def may_go(self) -> bool:
+        """Whether the server knows the record, so that it will take the bytes."""
+        return self.sent_at is None and self.outcome in {"applied", "merged"}
+
+    @property
+    def state(self) -> str:
+        """Where it stands, for people."""
+        if self.stored_at:
+            return "stored"
+        if self.sent_at:
+            return "sent, waiting for the receipt"
+        if self.outcome in {"held", "refused", "overridden"}:
+            return f"kept: its registration was {self.outcome}"
+        return "waiting" if self.outcome is None else "ready to send"
+
+
+def keep_bytes(store: Store, content: bytes) -> File:
+    """Put the bytes on the phone's disk, durably, under their SHA-256; doing it twice is harmless."""
+    if not content:
+        raise PhoneError("The file is empty. Take it again.")
+    file = File(hashlib.sha256(content).hexdigest(), len(content), content_type_of(content))
+    part = store.media_folder / f"{new_id()}.part"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as target:
+        target.write(content)
+        target.flush()
+        os.fsync(target.fileno())
+    part.replace(path_of(store, file.sha256))
+    folder = os.open(store.media_folder, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+    return file
+
+
+def content_type_of(content: bytes) -> str:
+    """The type that the first bytes announce; PhoneError for anything that the server would not take."""
+    for signature, offset, content_type in _SIGNATURES:
+        if content[offset:].startswith(signature):
+            return content_type
+    try:
+        json.loads(content)
+    except ValueError:
+        raise PhoneError(
+            "Only photos (JPEG, PNG, WebP, HEIC), PDF files and signatures can be sent."
+        ) from None
+    return "application/json"
+
+
+def path_of(store: Store, sha256: str) -> Path:
+    """Where the bytes lie on this phone."""
+    return store.media_folder / sha256
+
+
+def add(
+    connection: sqlite3.Connection,
+    media_id: str,
+    mutation_id: str,
+    visit_id: str,
+    kind: str,
+    file: File,
+    now: datetime,
+) -> None:
+    """Queue a file whose bytes are on the disk and whose registration is in the journal."""
+    connection.execute(
+        "INSERT INTO media (id, mutation_id, visit_id, kind, sha256, size, content_type, added_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (media_id, mutation_id, visit_id, kind, file.sha256, file.size, file.content_type, written(now)),
+    )
+
+
+def all_media(connection: sqlite3.Connection) -> list[Medium]:
+    """Every file this phone ever queued, oldest first."""
+    rows = connection.execute(
+        "SELECT q.*, m.outcome, m.problem FROM media q LEFT JOIN mutations m USING (mutation_id)"
+        " ORDER BY q.id"
+    )
+    return [Medium(**{name: row[name] for name in Medium.__dataclass_fields__}) for row in rows]
+
+
+def note_sent(connection: sqlite3.Connection, media_id: str, now: datetime) -> None:
+    """The server said that it has the whole file; the receipt in the feed is still to come."""
+    connection.execute("UPDATE media SET sent_at = ?, trouble = NULL WHERE id = ?", (written(now), media_id))
+
+
+def note_trouble(connection: sqlite3.Connection, media_id: str, trouble: str) -> None:
+    """This try failed; the next sync tries again."""
+    connection.execute(
+        "UPDATE media SET attempts = attempts + 1, trouble = ? WHERE id = ?", (trouble, media_id)
+    )
+
+
+def take_receipts(connection: sqlite3.Connection, now: datetime) -> None:
+    """After a whole pull: believe the feed about each file that has no receipt yet.
+
+    A record that left this phone's scope (the visit went to somebody else) brings no receipt any more; then
+    what the server answered when it had checked the bytes is the receipt.
+    """
+    waiting = connection.execute(
+        "SELECT q.id, q.sent_at, json_extract(r.body, '$.state') AS state,"
+        " json_extract(r.body, '$.reason') AS reason"
+        " FROM media q LEFT JOIN records r ON r.collection = 'media' AND r.id = q.id"
+        " WHERE q.stored_at IS NULL"
+    ).fetchall()
+    for row in waiting:
+        out_of_sight = row["state"] is None and row["sent_at"] is not None
+        if row["state"] == "stored" or out_of_sight:
+            connection.execute(
+                "UPDATE media SET stored_at = ?, trouble = NULL WHERE id = ?", (written(now), row["id"])
+            )
+        elif row["state"] == "rejected":
+            connection.execute(
+                "UPDATE media SET sent_at = NULL, trouble = ? WHERE id = ?",
+                (f"rejected: {row['reason'] or 'no reason given'}", row["id"]),
+            )
+
+
+def delete_stored(store: Store) -> int:
+    """Delete the files that have their receipt; returns how many.
+
+    A file that another record still waits for stays.
+    """
+    rows = store.connection.execute(
+        "SELECT sha256 FROM media GROUP BY sha256 HAVING count(*) = count(stored_at)"
+    ).fetchall()
+    deleted = 0
+    for row in rows:
+        path = path_of(store, row["sha256"])
+        if path.exists():
+            path.unlink()
+            deleted += 1
+    return deleted

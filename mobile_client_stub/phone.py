@@ -1,0 +1,277 @@
+"""The phone: what its user sees, does and sends.
+
+All of it works without a network, except `enrol` and `sync`.
+"""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+import httpx
+
+from mobile_client_stub import journal, media_queue, records
+from mobile_client_stub.exchange import Exchanged, exchange
+from mobile_client_stub.overlay import overlaid
+from mobile_client_stub.store import Account, Store, folder_of
+from mobile_client_stub.transport import TIMEOUT, Refused, Server, SignedOut, enrol
+from mobile_client_stub.uploads import Uploaded, upload_waiting
+from mobile_client_stub.words import Body, Clock, PhoneError, one_that_matches, text_of, utc_now, written
+from mobile_client_stub.work import FieldWork
+
+_CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """One mutation that is not simply done, and why."""
+
+    mutation: journal.Mutation
+    state: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """What has not reached the server, or did not go through there."""
+
+    mutations: list[Unfinished]
+    media: list[media_queue.Medium]
+    unsent: int
+    last_contact: str | None
+    last_trouble: str | None
+    signed_out: str | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits: neither a mutation nor a file nor an answer."""
+        return not self.mutations and not self.media
+
+
+@dataclass
+class SyncReport:
+    """What one sync did."""
+
+    exchanged: Exchanged
+    uploaded: Uploaded = field(default_factory=Uploaded)
+    files_deleted: int = 0
+    wiped: bool = False
+
+
+class Phone(FieldWork):
+    """A phone that lives in the folder `home`."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        clock: Clock = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+        dice: random.Random | None = None,
+    ) -> None:
+        """`transport` may be a `FaultyTransport`; `sleep` and `dice` decide how retries are spread."""
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.home = home
+        self.clock = clock
+        self._sleep = sleep
+        self._dice = dice
+        self._client = httpx.Client(transport=transport, timeout=TIMEOUT)
+        self._store: Store | None = None
+        current = home / _CURRENT
+        if current.exists():
+            self._store = Store(home / current.read_text().strip())
+
+    def __enter__(self) -> "Phone":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database and the network."""
+        self._client.close()
+        if self._store is not None:
+            self._store.close()
+
+    @property
+    def store(self) -> Store:
+        """The database of whoever uses the phone; PhoneError before enrolment."""
+        if self._store is None:
+            raise PhoneError(
+                "This phone is not enrolled. Ask the office for a code and run `enrol CODE --server URL`."
+            )
+        return self._store
+
+    @property
+    def account(self) -> Account:
+        """Who uses the phone; PhoneError before enrolment and after a wipe."""
+        account = self.store.account()
+        if account is None:
+            raise PhoneError(
+                "This phone was wiped. Ask the office for a code and run `enrol CODE --server URL`."
+            )
+        return account
+
+    def enrol(self, server: str, code: str, *, name: str = "phone", platform: str = "reference") -> Account:
+        """Make this phone a device of the person the code was given to.
+
+        What another user did here stays theirs.
+        """
+        server = server.rstrip("/")
+        if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
+            raise PhoneError(f"{server!r} is no address of a server. It looks like https://field.example.")
+        enrolled = enrol(self._client, server, code.strip(), name, platform)
+        if self._store is not None:
+            self._store.close()
+        folder = folder_of(self.home, server, text_of(enrolled, "user_id"))
+        self._store = Store(folder)
+        with self._store.transaction() as connection:
+            if self._store.save_account(connection, server, enrolled):
+                journal.start_new_journal(connection)  # another device to the server: its numbers start at 1
+                records.start_again(connection)
+        part = self.home / f"{_CURRENT}.part"
+        part.write_text(str(folder.relative_to(self.home)))
+        part.replace(self.home / _CURRENT)
+        return self.account
+
+    def sync(self) -> SyncReport:
+        """Everything up, everything down, files, receipts.
+
+        Raises PhoneError; whatever happens, nothing is lost.
+        """
+        store, _ = self.store, self.account
+        server = Server(store, self._client, sleep=self._sleep, dice=self._dice)
+        with store.one_sync_at_a_time():
+            try:
+                report = SyncReport(self._exchange(server))
+                report.uploaded = upload_waiting(store, server, self.clock)
+                if report.uploaded.sent:
+                    self._exchange(server)
+            except PhoneError as error:
+                self._note_trouble(str(error))
+                if not isinstance(error, Refused | SignedOut) or not self._wipe_if_due():
+                    raise
+                return SyncReport(Exchanged(), wiped=True)
+            report.files_deleted = media_queue.delete_stored(store)
+            with store.transaction() as connection:
+                journal.forget_old(connection, self.clock())
+            report.wiped = report.uploaded.trouble is None and self._wipe_if_due()
+            return report
+
+    def view(self, collection: str) -> dict[str, Body]:
+        """A collection as the user should see it: the server's records with their own work laid over."""
+        if self.account.locked:
+            raise PhoneError("The office has locked this phone. Your work is kept and still sent by `sync`.")
+        connection = self.store.connection
+        return overlaid(collection, records.read_all(connection, collection), journal.unsettled(connection))
+
+    def record(self, collection: str, typed: str, noun: str) -> Body:
+        """See `FieldWork.record`."""
+        seen = self.view(collection)
+        return seen[one_that_matches(typed, seen, noun)]
+
+    def record_of_visit(self, collection: str, visit: str, noun: str) -> Body:
+        """See `FieldWork.record_of_visit`."""
+        visit_id = text_of(self.record("visits", visit, "visit"), "id")
+        found = [body for body in self.view(collection).values() if body.get("visit_id") == visit_id]
+        if len(found) != 1:
+            raise PhoneError(
+                f"This visit has no {noun} on this phone yet. Run `sync`; it comes when it is dispatched."
+            )
+        return found[0]
+
+    def records_of_visit(self, collection: str, visit_id: str) -> list[Body]:
+        """All records of a collection that belong to a visit (whole id)."""
+        return [body for body in self.view(collection).values() if body.get("visit_id") == visit_id]
+
+    def visits(self) -> list[Body]:
+        """The visits on this phone, in the order they are planned."""
+        return sorted(
+            self.view("visits").values(), key=lambda visit: text_of(visit, "scheduled_start") or "~"
+        )
+
+    def inbox(self) -> list[Body]:
+        """What people have to look at, or looked at lately, oldest first."""
+        return sorted(self.view("field_inbox").values(), key=lambda entry: text_of(entry, "created_at"))
+
+    def outbox(self) -> Outbox:
+        """What has not reached the server and why, what did not go through there, and files on their way."""
+        signed_out, connection = self.account.signed_out, self.store.connection
+        progress = journal.progress(connection)
+        unsent = {mutation.mutation_id for mutation in journal.unacknowledged(connection)}
+        settled = {
+            text_of(entry, "mutation_id")
+            for entry in records.read_all(connection, "field_inbox").values()
+            if entry.get("settled_at")
+        }
+        unfinished = [
+            found
+            for mutation in journal.everything(connection)
+            if mutation.mutation_id not in settled or mutation.mutation_id in unsent
+            if (
+                found := _unfinished(
+                    mutation, mutation.mutation_id in unsent, signed_out, progress.last_trouble
+                )
+            )
+        ]
+        waiting = [medium for medium in media_queue.all_media(connection) if medium.stored_at is None]
+        return Outbox(
+            unfinished, waiting, len(unsent), progress.last_contact, progress.last_trouble, signed_out
+        )
+
+    def media_of_visit(self, visit_id: str) -> tuple[int, int]:
+        """How many files of a visit the server has stored, and how many there are: "3 of 5"."""
+        seen = {
+            text_of(body, "id"): text_of(body, "state") for body in self.records_of_visit("media", visit_id)
+        }
+        for medium in media_queue.all_media(self.store.connection):
+            if medium.visit_id == visit_id:
+                seen[medium.id] = "stored" if medium.stored_at else seen.get(medium.id, "expected")
+        return list(seen.values()).count("stored"), len(seen)
+
+    def _exchange(self, server: Server) -> Exchanged:
+        try:
+            return exchange(self.store, server, self.clock)
+        except (ValueError, KeyError, sqlite3.IntegrityError) as error:
+            raise PhoneError(
+                f"The server's answer makes no sense to this phone ({error}). Update the phone."
+            ) from error
+
+    def _note_trouble(self, trouble: str) -> None:
+        with self.store.transaction() as connection:
+            connection.execute(
+                "UPDATE progress SET last_trouble = ?", (f"{written(self.clock())} {trouble}",)
+            )
+
+    def _wipe_if_due(self) -> bool:
+        """Remove everything from the phone when the office asked for it and the whole journal is in."""
+        account, connection = self.store.account(), self.store.connection
+        if account is None or not account.wipe_due or journal.unacknowledged_count(connection):
+            return False
+        with self.store.transaction() as connection:
+            for table in ("account", "progress", "mutations", "places", "records", "staged", "media"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a literal list
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for path in self.store.media_folder.iterdir():
+            path.unlink()
+        return True
+
+
+def _unfinished(
+    mutation: journal.Mutation, unsent: bool, signed_out: str | None, trouble: str | None
+) -> Unfinished | None:
+    if unsent:
+        return Unfinished(mutation, "waiting", signed_out or trouble or "not synchronised since it was done")
+    if mutation.outcome in {"applied", "merged", None}:
+        return None
+    problem = mutation.problem or {}
+    why = text_of(problem, "detail") or text_of(problem, "title") or "the office will look at it"
+    return Unfinished(mutation, str(mutation.outcome), why)

@@ -1,0 +1,260 @@
+"""What a technician can do, as verbs: each writes one mutation to the journal, online or not."""
+
+from datetime import datetime
+from pathlib import Path
+
+from mobile_client_stub import journal, media_queue, records
+from mobile_client_stub.overlay import EFFECTS
+from mobile_client_stub.store import Store
+from mobile_client_stub.strokes import strokes_of
+from mobile_client_stub.words import Body, Clock, PhoneError, new_id, text_of
+
+
+class FieldWork:
+    """The verbs. Ids may be short; `occurred_at` is now by the phone's clock unless given.
+
+    Every verb returns the id of what it changed or made, and raises PhoneError when the phone does not know
+    the record that is meant. Whether the server agrees with what was done shows after the next sync.
+    """
+
+    clock: Clock
+
+    @property
+    def store(self) -> Store:
+        """The database of whoever uses the phone."""
+        raise NotImplementedError
+
+    def record(self, collection: str, typed: str, noun: str) -> Body:
+        """The one record that the typed id means, as the user sees it."""
+        raise NotImplementedError
+
+    def record_of_visit(self, collection: str, visit: str, noun: str) -> Body:
+        """The one record of a collection that belongs to a visit."""
+        raise NotImplementedError
+
+    def write(
+        self,
+        kind: str,
+        record: str,
+        fields: Body | None = None,
+        *,
+        occurred_at: datetime | None = None,
+        file: tuple[str, media_queue.File] | None = None,
+    ) -> str:
+        """Put any mutation into the journal, in one transaction; returns its id.
+
+        `file` (kind of medium, bytes that are kept) goes into the media queue with it.
+        """
+        given = {name: value for name, value in (fields or {}).items() if value is not None}
+        moment = occurred_at or self.clock()
+        effect = EFFECTS.get(kind)
+        with self.store.transaction() as connection:
+            base = None if effect is None else records.revision_of(connection, effect.collection, record)
+            mutation_id = journal.write(connection, kind, record, base, given, moment)
+            if file is not None:
+                media_queue.add(
+                    connection, record, mutation_id, text_of(given, "visit_id"), file[0], file[1], moment
+                )
+        return mutation_id
+
+    def step(
+        self,
+        name: str,
+        visit: str,
+        *,
+        reason: str | None = None,
+        place: tuple[float, float] | None = None,
+        occurred_at: datetime | None = None,
+    ) -> str:
+        """A step of a visit.
+
+        `name` is accept, depart, arrive, start, complete, complete_partially, cannot_complete or
+        report_no_access.
+        `place` is (latitude, longitude) in degrees.
+        """
+        visit_id = self._visit(visit)
+        latitude, longitude = place or (None, None)
+        fields: Body = {"reason": reason, "latitude": latitude, "longitude": longitude}
+        self.write(f"visit.{name}", visit_id, fields, occurred_at=occurred_at)
+        return visit_id
+
+    def tick(self, item: str, *, packed: bool | None = None, verified: bool | None = None) -> str:
+        """Tick a line of a checklist as packed, or as seen in the van."""
+        item_id = text_of(self.record("checklist_items", item, "checklist item"), "id")
+        self.write("checklist_item.tick", item_id, {"packed": packed, "verified": verified})
+        return item_id
+
+    def use(
+        self,
+        item: str,
+        quantity: int,
+        *,
+        returned: bool = False,
+        serial_number: str | None = None,
+        occurred_at: datetime | None = None,
+    ) -> str:
+        """Say how much of a line of the checklist was used, or came back unused."""
+        line = self.record("checklist_items", item, "checklist item")
+        fields: Body = {
+            "visit_id": line["visit_id"],
+            "part_id": line["part_id"],
+            "checklist_item_id": line["id"],
+            "direction": "returned" if returned else "used",
+            "quantity": quantity,
+            "serial_number": serial_number,
+        }
+        return self._new("part_usage.record", fields, occurred_at)
+
+    def answer(self, step: str, answer: str, *, note: str | None = None) -> str:
+        """Answer a conduct step: yes, no or not_applicable."""
+        step_id = text_of(self.record("conduct_steps", step, "conduct step"), "id")
+        self.write("conduct_step.answer", step_id, {"answer": answer, "note": note})
+        return step_id
+
+    def photo(
+        self,
+        visit: str,
+        content: bytes | Path,
+        kind: str,
+        *,
+        place: tuple[float, float] | None = None,
+        occurred_at: datetime | None = None,
+    ) -> str:
+        """Keep a file and queue it; `kind` is before, after, document or other."""
+        visit_id = self._visit(visit)
+        taken = content if isinstance(content, bytes) else _bytes_of(content)
+        file = media_queue.keep_bytes(self.store, taken)
+        media_id = new_id()
+        latitude, longitude = place or (None, None)
+        fields: Body = {
+            "visit_id": visit_id,
+            "kind": kind,
+            "sha256": file.sha256,
+            "size": file.size,
+            "content_type": file.content_type,
+            "latitude": latitude,
+            "longitude": longitude,
+        }
+        self.write("media.register", media_id, fields, occurred_at=occurred_at, file=(kind, file))
+        return media_id
+
+    def remove_part(
+        self,
+        visit: str,
+        name: str,
+        disposition: str | None = None,
+        *,
+        consented_by: str | None = None,
+        serial_number: str | None = None,
+        occurred_at: datetime | None = None,
+    ) -> str:
+        """A part taken out, what the customer wants done with it (keep, return, dispose), and who said so."""
+        fields: Body = {
+            "visit_id": self._visit(visit),
+            "name": name,
+            "disposition": disposition,
+            "consented_by": consented_by,
+            "serial_number": serial_number,
+        }
+        return self._new("removed_part.record", fields, occurred_at)
+
+    def note(self, visit: str, text: str, *, occurred_at: datetime | None = None) -> str:
+        """Write something down about a visit."""
+        return self._new("visit_note.add", {"visit_id": self._visit(visit), "text": text}, occurred_at)
+
+    def write_report(self, visit: str, *, findings: str | None = None, work_done: str | None = None) -> str:
+        """The report's prose; what is left out stays as it is."""
+        report_id = self._report(visit)
+        self.write("service_report.write", report_id, {"findings": findings, "work_done": work_done})
+        return report_id
+
+    def charge(
+        self,
+        visit: str,
+        description: str,
+        quantity: int,
+        unit_minor: int,
+        currency: str,
+        *,
+        part_id: str | None = None,
+    ) -> str:
+        """A charge for the customer to approve; `unit_minor` in the smallest unit of the currency."""
+        fields: Body = {
+            "report_id": self._report(visit),
+            "description": description,
+            "quantity": quantity,
+            "unit_minor": unit_minor,
+            "currency": currency,
+            "part_id": part_id,
+        }
+        return self._new("report_charge.add", fields, None)
+
+    def freeze(self, visit: str, *, occurred_at: datetime | None = None) -> str:
+        """Close the report for changes, before the customer sees it."""
+        report_id = self._report(visit)
+        self.write("service_report.freeze", report_id, occurred_at=occurred_at)
+        return report_id
+
+    def sign(
+        self,
+        visit: str,
+        name: str,
+        role: str = "customer",
+        *,
+        strokes: bytes | None = None,
+        occurred_at: datetime | None = None,
+    ) -> str:
+        """The customer signs: the strokes (drawn for them when there are none) and whose they are."""
+        report_id = self._report(visit)
+        media_id = self.photo(visit, strokes or strokes_of(name), "signature", occurred_at=occurred_at)
+        fields: Body = {"signer_name": name, "signer_role": role, "signature_media_id": media_id}
+        self.write("service_report.sign", report_id, fields, occurred_at=occurred_at)
+        return report_id
+
+    def refuse_to_sign(self, visit: str, reason: str, *, occurred_at: datetime | None = None) -> str:
+        """The customer does not want to sign, and says why."""
+        report_id = self._report(visit)
+        self.write("service_report.refuse", report_id, {"reason": reason}, occurred_at=occurred_at)
+        return report_id
+
+    def nobody_signs(self, visit: str, reason: str, *, occurred_at: datetime | None = None) -> str:
+        """Nobody is there to sign, and why."""
+        report_id = self._report(visit)
+        self.write("service_report.mark_absent", report_id, {"reason": reason}, occurred_at=occurred_at)
+        return report_id
+
+    def feedback(
+        self,
+        visit: str,
+        scores: dict[str, int] | None = None,
+        *,
+        words: str | None = None,
+        declined: bool = False,
+        occurred_at: datetime | None = None,
+    ) -> str:
+        """The customer's card: scores from 1 to 5 and words, or that they declined.
+
+        `scores` may have punctuality, conduct, quality and cleanliness.
+        """
+        card_id = text_of(self.record_of_visit("feedback_cards", visit, "feedback card"), "id")
+        fields: Body = {**(scores or {}), "words": words, "declined": True if declined else None}
+        self.write("feedback_card.fill", card_id, fields, occurred_at=occurred_at)
+        return card_id
+
+    def _visit(self, visit: str) -> str:
+        return text_of(self.record("visits", visit, "visit"), "id")
+
+    def _report(self, visit: str) -> str:
+        return text_of(self.record_of_visit("service_reports", visit, "service report"), "id")
+
+    def _new(self, kind: str, fields: Body, occurred_at: datetime | None) -> str:
+        record = new_id()
+        self.write(kind, record, fields, occurred_at=occurred_at)
+        return record
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PhoneError(f"{path} cannot be read: {error.strerror}.") from None

@@ -1,0 +1,1 @@
+"""Tests of the reference phone, against a strict server of their own."""
