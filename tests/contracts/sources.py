@@ -53,5 +53,5 @@ def modules(*folders: str) -> list[Module]:
     return [
         Module(path)
         for path in repository_files()
-        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in folders
+        if path.suffix == ".py" and any(path.is_relative_to(ROOT / folder) for folder in folders)
     ]

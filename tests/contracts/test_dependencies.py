@@ -1,0 +1,47 @@
+"""What the code imports is what pyproject.toml asks for: no more, no less."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+from tests.contracts.sources import PACKAGES, ROOT, modules
+
+# Asked for without being imported by name: drivers, data, and the files of the page that shows the API.
+LOADED_OTHERWISE = {"flask-swagger-ui", "psycopg", "pysqlite3", "tzdata"}
+
+
+def asked_for() -> set[str]:
+    """Names of the distributions that the server needs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return {re.split(r"[\[~=<>;\s]", text, maxsplit=1)[0] for text in project["dependencies"]}
+
+
+def imported(*folders: str) -> set[str]:
+    """Names of the distributions whose packages are imported below the folders."""
+    names: set[str] = set()
+    for module in modules(*folders):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.split(".")[0])
+    foreign = names - set(sys.stdlib_module_names) - {*PACKAGES, "tests", "__future__"}
+    known = packages_distributions()
+    return {known.get(name, [name])[0].lower().replace("_", "-") for name in foreign}
+
+
+def test_everything_imported_is_asked_for() -> None:
+    assert imported(*PACKAGES) - asked_for() == set()
+
+
+def test_nothing_is_asked_for_in_vain() -> None:
+    assert asked_for() - imported(*PACKAGES) - LOADED_OTHERWISE == set()
+
+
+def test_the_demo_needs_nothing_of_the_tests() -> None:
+    """`make demo` installs what the server needs and nothing else."""
+    assert imported("tests/journeys") - asked_for() - {"pytest"} == set()
