@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from schemas.errors import JsonValue
+from schemas.errors import JsonValue, RecordNotFound
 from schemas.sync import FieldInboxBody
 from sync.collections import Collection, Root
 from sync.host import UnitOfWork
@@ -70,12 +70,24 @@ def _plain(value: object) -> JsonValue:
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
 
 
-def settle_entries(uow: UnitOfWork, mutation_ids: Sequence[UUID], outcome: str | None = None) -> None:
-    """Close the open entries of mutations that went through after all (or, without outcome, were dealt with)."""
-    of_mutation = FieldInboxEntry.mutation_id.in_(mutation_ids)
-    still_open = FieldInboxEntry.settled_at.is_(None)
-    for entry in uow.session.scalars(select(FieldInboxEntry).where(of_mutation, still_open)):
-        entry.settled_at = uow.now
-        if outcome is not None:
-            entry.outcome = outcome
-    uow.flush()
+def entries(*, open_only: bool) -> Select[tuple[FieldInboxEntry]]:
+    """The inbox for the people who sort it out; the host pages and orders it by id."""
+    everything = select(FieldInboxEntry)
+    return everything.where(FieldInboxEntry.settled_at.is_(None)) if open_only else everything
+
+
+def read_entry(uow: UnitOfWork, entry: UUID) -> FieldInboxEntry:
+    """One entry with all that was sent; raises RecordNotFound."""
+    found = uow.session.get(FieldInboxEntry, entry)
+    if found is None:
+        raise RecordNotFound("Look at the list again.")
+    return found
+
+
+def settle(uow: UnitOfWork, entry: UUID) -> FieldInboxEntry:
+    """A person has dealt with it. Settling twice changes nothing."""
+    found = read_entry(uow, entry)
+    if found.settled_at is None:
+        found.settled_at = uow.now
+        uow.flush()
+    return found

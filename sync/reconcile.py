@@ -13,7 +13,7 @@ from schemas.errors import JsonValue
 from schemas.sync import ReconcileRequest
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
-from sync.feed import hexadecimal, removal_envelope, wire_text
+from sync.feed import hexadecimal, wire_text
 from sync.host import Caller, UnitOfWork
 from sync.models import FEED_ROWS
 from sync.refresh import OUT_OF_SCOPE
@@ -52,7 +52,10 @@ def _compared(engine: SyncEngine, uow: UnitOfWork, caller: Caller, held: dict[Ke
             if extra.pop((collection, record_id), None) != record_hash % 2**64:
                 wanted.append((collection, record_id))
         texts += _texts(uow, key, wanted)
-    texts += [removal_envelope(collection, record_id, OUT_OF_SCOPE) for collection, record_id in extra]
+    texts += [
+        orjson.dumps({"collection": name, "id": record_id, "op": "remove", "why": OUT_OF_SCOPE}).decode()
+        for name, record_id in extra
+    ]
     places = {key: Place(feed.head) for key, feed in status.feeds.items()}
     cursor = engine.signer.write(Cursor(status.epoch, caller.device_id, places))
     figures = {
@@ -69,7 +72,9 @@ def _texts(uow: UnitOfWork, audience: str, wanted: Iterable[Key]) -> list[str]:
     texts: list[str] = []
     for collection, ids in by_collection.items():
         for batch in batches(ids):
-            rows = uow.session.connection().execute(_TEXTS, {"of": audience, "collection": collection, "ids": batch})
+            rows = uow.session.connection().execute(
+                _TEXTS, {"of": audience, "collection": collection, "ids": batch}
+            )
             texts += rows.scalars()
     return texts
 

@@ -1,0 +1,150 @@
+"""The oracle: whether every feed is its scope and every mutation is accounted for, worked out the slow way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from sync.engine import SyncEngine
+from sync.feed import hash_of, signed
+from sync.host import Audience
+from sync.models import CHANGES, ENTRIES, FEED_ROWS, FEEDS, JOURNALS, MARKS, MUTATIONS, FieldInboxEntry
+from sync.mutations import Outcome
+from sync.refresh import Difference, read_bodies, scope_parameters
+
+_ROUNDS = 5
+
+
+@dataclass
+class Report:
+    """What was found. `faults` is empty when all is well; `figures` are for people."""
+
+    faults: list[str] = field(default_factory=list)
+    figures: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+
+def check(engine: SyncEngine) -> Report:
+    """Expand and refresh everything, then compare. On a database that nobody writes to meanwhile."""
+    bring_up_to_date(engine)
+    report = Report()
+    with engine.host.begin(write=False) as uow:
+        session = uow.session
+        for name, table in (("changes", CHANGES), ("marks", MARKS)):
+            left = session.connection().execute(select(func.count()).select_from(table)).scalar_one()
+            if left:
+                report.faults.append(f"{left} {name} are left")
+        for feed in session.connection().execute(select(FEEDS).order_by(FEEDS.c.audience)):
+            _check_feed(engine, session, feed, report)
+        _check_journals(session, report)
+    return report
+
+
+def bring_up_to_date(engine: SyncEngine) -> None:
+    """Expand and refresh until no mark is left, also for audiences that have never pulled."""
+    for _ in range(_ROUNDS):
+        engine.expand()
+        with engine.host.begin(write=False) as uow:
+            connection = uow.session.connection()
+            zones = {row.audience: row.time_zone for row in connection.execute(select(FEEDS))}
+            marked = set(connection.execute(select(MARKS.c.audience).distinct()).scalars())
+        if not marked:
+            return
+        for key in sorted(marked):
+            engine.refresh(Audience.parse(key), zones.get(key) or "UTC")
+
+
+def _check_feed(engine: SyncEngine, session: Session, feed: Row[Any], report: Report) -> None:
+    audience = Audience.parse(feed.audience)
+    if audience.kind not in engine.collections.audience_kinds():
+        return
+    scope = session.connection().execute(
+        engine.scope.closures[audience.kind], scope_parameters(audience, feed.local_day, feed.time_zone)
+    )
+    wanted = {(collection, record_id): revision for collection, record_id, revision in scope}
+    rows = session.connection().execute(select(FEED_ROWS).where(FEED_ROWS.c.audience == feed.audience)).all()
+    shown = {(row.collection, row.record_id): row for row in rows if row.removed_at is None}
+    report.figures["feeds"] += 1
+    report.figures["records in feeds"] += len(shown)
+    _expect(
+        report,
+        {key: row.revision for key, row in shown.items()} == wanted,
+        f"{feed.audience}: is not its scope",
+    )
+    _expect(report, feed.records == len(shown), f"{feed.audience}: counts {feed.records}, shows {len(shown)}")
+    total = signed(sum(row.hash for row in shown.values()))
+    _expect(report, feed.digest == total, f"{feed.audience}: the digest is not the sum of the hashes")
+    _expect(
+        report,
+        all(row.position <= feed.head for row in rows),
+        f"{feed.audience}: a position is after the head",
+    )
+    for row in shown.values():
+        right = signed(hash_of(row.collection, row.record_id, row.body)) == row.hash
+        _expect(
+            report, right, f"{feed.audience}: {row.collection} {row.record_id} has another hash than its body"
+        )
+    _check_bodies(engine, session, feed.audience, shown, report)
+
+
+def _check_bodies(
+    engine: SyncEngine,
+    session: Session,
+    audience: str,
+    shown: dict[tuple[str, UUID], Row[Any]],
+    report: Report,
+) -> None:
+    for collection in engine.collections:
+        held = [
+            Difference(name, record_id, row.revision, True, row.hash, None)
+            for (name, record_id), row in shown.items()
+            if name == collection.name
+        ]
+        for body in read_bodies(session, collection, held):
+            same = body.text == shown[(collection.name, body.difference.record_id)].body
+            _expect(
+                report, same, f"{audience}: {collection.name} {body.difference.record_id} has an old body"
+            )
+
+
+def _check_journals(session: Session, report: Report) -> None:
+    connection = session.connection()
+    mutations = dict(connection.execute(select(MUTATIONS.c.mutation_id, MUTATIONS.c.outcome)).tuples().all())
+    noted = set(session.scalars(select(FieldInboxEntry.mutation_id).distinct()))
+    lost = {(e.journal, e.number) for e in session.scalars(select(FieldInboxEntry)) if e.mutation_id is None}
+    report.figures["mutations"] = len(mutations)
+    report.figures["inbox entries"] = connection.execute(
+        select(func.count()).select_from(FieldInboxEntry)
+    ).scalar_one()
+    entered: Counter[UUID] = Counter()
+    for journal in connection.execute(select(JOURNALS)):
+        report.figures["journals"] += 1
+        entries = select(ENTRIES.c.number, ENTRIES.c.mutation_id).where(ENTRIES.c.journal == journal.journal)
+        stood = connection.execute(entries.order_by(ENTRIES.c.number)).tuples().all()
+        entered.update(mutation_id for _, mutation_id in stood)
+        numbers = [number for number, _ in stood]
+        for before, after in pairwise([*numbers, journal.expected_number]):
+            known = after == before + 1 or (journal.journal, before + 1) in lost
+            _expect(report, known, f"journal {journal.journal}: nothing between {before} and {after}")
+    for mutation_id, outcome in mutations.items():
+        report.figures[outcome] += 1
+        _expect(report, entered[mutation_id] > 0, f"mutation {mutation_id} stands in no journal")
+        accounted = outcome == Outcome.APPLIED.value or mutation_id in noted
+        _expect(report, accounted, f"mutation {mutation_id} is {outcome}, and the inbox does not say so")
+    for mutation_id in entered.keys() - mutations.keys():
+        report.faults.append(f"mutation {mutation_id} was taken in and has no outcome")
+
+
+def _expect(report: Report, holds: bool, otherwise: str) -> None:
+    if not holds:
+        report.faults.append(otherwise)
