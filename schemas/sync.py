@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Id, Instant, Line, RecordShape, Shape
+from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Id, Instant, Line, PageQuery, RecordShape, Shape
 
 PROTOCOL = 1
 MOST_MUTATIONS = 1000
@@ -167,3 +167,10 @@ class FieldInboxDetail(FieldInboxBody):
     content = fields.String(
         dump_only=True, metadata={"description": "JSON text of the mutation as it arrived."}
     )
+
+
+class FieldInboxQuery(PageQuery):
+    """Which entries."""
+
+    settled = Flag()
+    record_id = Id()

@@ -156,6 +156,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "callback:take": frozenset({D, F, M}),
     "callback_attempt:record": frozenset({D, F, M}),
     # sync
+    "field_inbox:read": frozenset({D, M, A}),
 }
 
 PERMISSIONS: Mapping[Role, frozenset[str]] = {

@@ -168,6 +168,16 @@ def holder_of(session: Session, token_hash: str, now: datetime) -> Holder | None
     return None if row is None else Holder(*row)
 
 
+def zone_and_revocation(session: Session, device_id: UUID) -> tuple[str, datetime | None]:
+    """The time zone of a device's user, and since when the device is revoked or its user disabled."""
+    zone, *moments = session.execute(
+        select(User.time_zone, User.disabled_at, Device.revoked_at)
+        .join(Device, Device.user_id == User.id)
+        .where(Device.id == device_id)
+    ).one()
+    return zone, min((moment for moment in moments if moment is not None), default=None)
+
+
 def open_sign_ins(session: Session, user_id: UUID, *, of_devices: bool) -> list[SignIn]:
     """The sessions of a user that have not ended; those of devices only when asked for."""
     statement = select(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))

@@ -1,0 +1,141 @@
+"""The composition root: makes one application out of the rooms, the sync engine and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from flask import Flask
+from sqlalchemy import Engine
+from uuid_utils.compat import uuid7
+
+import backend.access.routes
+import backend.aftercare.routes
+import backend.attachments.routes
+import backend.customers.routes
+import backend.dispatch.routes
+import backend.parts.routes
+import backend.reports.routes
+import backend.requests.routes
+import backend.visits.routes
+from backend.access.doorkeeper import Doorkeeper
+from backend.access.secret import derive, server_secret
+from backend.attachments.storage import UPLOAD_PATH, install_store
+from backend.db.engine import make_engine
+from backend.db.unit_of_work import UnitOfWorkFactory
+from backend.facts import handlers
+from backend.mutations import COLLECTIONS, MUTATIONS
+from backend.outbox.transports import mail_transport
+from backend.outbox.worker import OutboxWorker
+from backend.pages.routes import pages
+from backend.settings import Settings
+from backend.sync_host import SyncHost
+from backend.sync_routes import make_sync_room
+from backend.web.documents import Api
+from backend.web.serving import install_web
+from backend.web.wiring import EXTENSION
+from media.disk import DiskStore
+from media.signing import UploadSigner
+from sync.engine import SyncEngine
+from sync.hook import install_hook
+
+ROOMS = (
+    backend.access.routes.room,
+    backend.customers.routes.room,
+    backend.parts.routes.room,
+    backend.requests.routes.room,
+    backend.visits.routes.room,
+    backend.dispatch.routes.room,
+    backend.attachments.routes.room,
+    backend.reports.routes.room,
+    backend.aftercare.routes.room,
+)
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything a process needs, put together once; see `backend.web.wiring.Wiring`."""
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    factory: UnitOfWorkFactory
+    authenticator: Doorkeeper
+    objects: DiskStore
+    sync: SyncEngine
+
+
+@dataclass(frozen=True)
+class ServedWiring(Wiring):
+    """The wiring of an application that answers HTTP, with its API document."""
+
+    api: Api
+
+
+def database_of(settings: Settings) -> Engine:
+    """The engine of the settings' database."""
+    return make_engine(
+        settings.database_url,
+        pool_size=settings.database_pool,
+        allow_unsafe=settings.allow_unsafe_database or None,
+    )
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The machine's clock, moved as the settings say."""
+    offset = timedelta(seconds=settings.clock_offset_seconds)
+    return lambda: datetime.now(UTC) + offset
+
+
+def wire(
+    engine: Engine, settings: Settings, *, clock: Clock | None = None, mint_id: Callable[[], UUID] = uuid7
+) -> Wiring:
+    """Put everything but HTTP together on one database."""
+    clock = clock or clock_of(settings)
+    secret = server_secret(settings.secret, settings.data_dir)
+    factory = UnitOfWorkFactory(engine, clock, mint_id, handlers(settings.callback_days))
+    host = SyncHost(factory, derive(secret, "cursor"))
+    sync = SyncEngine(host, COLLECTIONS, MUTATIONS)
+    install_hook(factory.session_factory, sync.collections)
+    return Wiring(
+        settings=settings,
+        engine=engine,
+        clock=clock,
+        factory=factory,
+        authenticator=Doorkeeper(settings, secret),
+        objects=DiskStore(settings.media_folder, UploadSigner(derive(secret, "upload"), UPLOAD_PATH)),
+        sync=sync,
+    )
+
+
+def create_app(
+    settings: Settings,
+    *,
+    engine: Engine | None = None,
+    clock: Clock | None = None,
+    mint_id: Callable[[], UUID] = uuid7,
+) -> Flask:
+    """The application that serves one firm; `engine` when the caller already has one on that database."""
+    app = Flask("backend", static_folder=None)
+    api = install_web(app, settings)
+    wiring = wire(engine or database_of(settings), settings, clock=clock, mint_id=mint_id)
+    app.extensions[EXTENSION] = ServedWiring(**vars(wiring), api=api)
+    install_store(app, wiring.objects)
+    for room in (*ROOMS, make_sync_room(wiring.sync)):
+        api.register_blueprint(room)
+    app.register_blueprint(pages)
+    return app
+
+
+def start_outbox(app: Flask) -> OutboxWorker:
+    """Start to send what transactions asked for, in a thread of this process."""
+    wiring: ServedWiring = app.extensions[EXTENSION]
+    settings = wiring.settings
+    mail = mail_transport(settings.mail_url, settings.mail_folder, settings.mail_sender)
+    worker = OutboxWorker(wiring.factory, {"mail": mail})
+    worker.start()
+    return worker

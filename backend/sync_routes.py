@@ -1,0 +1,103 @@
+"""The doors of the sync engine: phones exchange, the office reads the field inbox."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, request
+from sqlalchemy import select
+
+from backend.access.actor import Actor
+from backend.access.queries import zone_and_revocation
+from backend.db.paging import Page, PageRequest, fetch_page
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.web.blueprint import Room
+from backend.web.reading import parse_json, read_bytes
+from schemas.access import Role
+from schemas.errors import ErrorKind, JsonValue, PermissionRefused, RecordNotFound
+from schemas.sync import FieldInboxBody, FieldInboxDetail, FieldInboxQuery
+from sync.engine import SyncEngine
+from sync.host import EVERYBODY, Audience, Caller
+from sync.models import FieldInboxEntry
+from sync.routes import LARGEST_BODY, answer_exchange, answer_reconcile
+
+AUDIENCE = Role.TECHNICIAN.value
+"""The kind of audience that phones belong to; its members are technicians."""
+
+
+class DeviceNeeded(PermissionRefused):
+    """Only an enrolled phone exchanges: its id ties journal, cursor and user together."""
+
+    title = "Only an enrolled phone may do this."
+    kind = ErrorKind.FORBIDDEN
+
+
+def make_sync_room(engine: SyncEngine) -> Room:
+    """The routes of one engine."""
+    room = Room("sync", __name__, description="Phones exchange; the office reads what did not simply apply.")
+
+    @room.post(
+        "/sync/exchange",
+        own_transactions=True,
+        allow_revoked=True,
+        raw_body=True,
+        body_limit="sync_body_limit_bytes",
+    )
+    def exchange(factory: UnitOfWorkFactory, actor: Actor) -> Response:
+        """Mutations up, outcomes and changes down (docs/protocol.md)."""
+        return answer_exchange(engine, _caller(factory, actor), _document(), request)
+
+    @room.post(
+        "/sync/reconcile",
+        own_transactions=True,
+        allow_revoked=True,
+        raw_body=True,
+        body_limit="sync_body_limit_bytes",
+    )
+    def reconcile(factory: UnitOfWorkFactory, actor: Actor) -> Response:
+        """What a phone holds up, the differences down."""
+        return answer_reconcile(engine, _caller(factory, actor), _document(), request)
+
+    @room.get("/sync/inbox", query=FieldInboxQuery, page_of=FieldInboxBody, permission="field_inbox:read")
+    def list_inbox(
+        uow: UnitOfWork, _: Actor, page: PageRequest, query: dict[str, Any]
+    ) -> Page[FieldInboxEntry]:
+        """The field inbox, newest first; `settled=false` shows what still waits for somebody."""
+        statement = select(FieldInboxEntry)
+        if (settled := query.get("settled")) is not None:
+            known = FieldInboxEntry.settled_at
+            statement = statement.where(known.is_not(None) if settled else known.is_(None))
+        if record_id := query.get("record_id"):
+            statement = statement.where(FieldInboxEntry.record_id == record_id)
+        return fetch_page(uow.session, statement, page, key=FieldInboxEntry.id, descending=True)
+
+    @room.get("/sync/inbox/<uuid:entry_id>", answer=FieldInboxDetail, permission="field_inbox:read")
+    def show_inbox_entry(uow: UnitOfWork, _: Actor, entry_id: UUID) -> FieldInboxEntry:
+        """One entry, with all that the phone sent."""
+        entry = uow.session.get(FieldInboxEntry, entry_id)
+        if entry is None:
+            raise RecordNotFound
+        return entry
+
+    return room
+
+
+def _caller(factory: UnitOfWorkFactory, actor: Actor) -> Caller:
+    if actor.role is not Role.TECHNICIAN or actor.device_id is None:
+        raise DeviceNeeded("Enrol a technician's phone with POST /devices/enrol and use its tokens.")
+    with factory.begin(write=False) as uow:
+        time_zone, revoked_at = zone_and_revocation(uow.session, actor.device_id)
+    return Caller(
+        device_id=actor.device_id,
+        user_id=actor.user_id,
+        actor=actor,
+        audiences=(Audience(AUDIENCE, actor.user_id), EVERYBODY),
+        time_zone=time_zone,
+        revoked_at=revoked_at if actor.revoked else None,
+    )
+
+
+def _document() -> JsonValue:
+    # A text that no database takes is one mutation's fault, not the whole request's: the engine judges it.
+    return parse_json(read_bytes(request, LARGEST_BODY), refuse_unstorable_text=False)

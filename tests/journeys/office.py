@@ -1,0 +1,84 @@
+"""The people in the office, as their own client of the API: signed in, paging, and loud when refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+Body = dict[str, Any]
+
+
+class OfficeRefused(AssertionError):
+    """The server refused something that the story needs; the problem says why."""
+
+    def __init__(self, method: str, path: str, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.problem: Body = response.json() if "json" in response.headers.get("content-type", "") else {}
+        super().__init__(f"{method} {path} → {response.status_code} {response.text[:600]}")
+
+
+class Office:
+    """One signed-in person of the office."""
+
+    def __init__(
+        self, url: str, email: str, password: str, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._client = httpx.Client(base_url=url, timeout=60, transport=transport)
+        self._credentials = {"email": email, "password": password}
+        self._tokens: Body = {}
+        self.sign_in()
+
+    def __enter__(self) -> Office:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def sign_in(self) -> None:
+        """Get tokens for the password."""
+        response = self._client.post("/sessions", json=self._credentials)
+        if response.status_code != 200:
+            raise OfficeRefused("POST", "/sessions", response)
+        self._tokens = response.json()
+
+    def get(self, path: str, **query: object) -> Any:
+        """The answer to a GET."""
+        return self._call("GET", path, params={name: str(value) for name, value in query.items()})
+
+    def every(self, path: str, **query: object) -> Iterator[Body]:
+        """All items of a paged list."""
+        after: str | None = None
+        while True:
+            page = self.get(path, limit=200, **query, **({"after": after} if after else {}))
+            yield from page["items"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def post(self, path: str, **fields: object) -> Any:
+        """Do something; creating routes get an idempotency key."""
+        return self._call("POST", path, json=fields, headers={"Idempotency-Key": str(uuid4())})
+
+    def edit(self, path: str, **changes: object) -> Any:
+        """Read a record and change some of its fields."""
+        revision = self.get(path)["revision"]
+        return self._call("PATCH", path, json=changes, headers={"If-Match": f'"{revision}"'})
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        response = self._send(method, path, options)
+        if response.status_code == 401:
+            self.sign_in()
+            response = self._send(method, path, options)
+        if not response.is_success:
+            raise OfficeRefused(method, path, response)
+        return response.json() if response.content else None
+
+    def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._tokens['access_token']}", **options.get("headers", {})}
+        return self._client.request(method, path, **{**options, "headers": headers})

@@ -1,0 +1,106 @@
+"""The technicians: a day's work at one door, on a phone that may have no network."""
+
+from __future__ import annotations
+
+import random
+from enum import StrEnum
+from typing import Any
+
+from mobile_client_stub.phone import Phone
+
+Body = dict[str, Any]
+
+# A whole baseline JPEG: eight grey pixels by eight.
+_PIXEL = bytes.fromhex(
+    "ffd8ffe000104a46494600010100000100010000ffdb00430050373c463c32504641465a55505f78c882786e6e78f5af"
+    "b991c8ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc0000b080008"
+    "000801011100ffc40014000100000000000000000000000000000000ffc4001410010000000000000000000000000000"
+    "0000ffda0008010100003f003fffd9"
+)
+
+
+class Ending(StrEnum):
+    """How a visit ends at the door."""
+
+    SIGNED = "signed"
+    REFUSED = "refused"
+    ABSENT = "absent"
+    NO_ACCESS = "no access"
+
+
+def photograph(text: str) -> bytes:
+    """A JPEG that is like no other: `text` stands in its comment segment."""
+    words = text.encode()
+    comment = b"\xff\xfe" + (len(words) + 2).to_bytes(2, "big") + words
+    return _PIXEL[:2] + comment + _PIXEL[2:]
+
+
+def work_visit(phone: Phone, visit: Body, ending: Ending, dice: random.Random) -> None:
+    """Everything a technician does for one visit, in the order of a good one."""
+    visit_id = visit["id"]
+    for step in ("accept", "depart", "arrive"):
+        phone.step(step, visit_id)
+    if ending is Ending.NO_ACCESS:
+        phone.note(visit_id, "Rang twice, called, waited fifteen minutes.")
+        phone.step("report_no_access", visit_id, reason="Nobody opened.")
+        return
+    phone.step("start", visit_id)
+    phone.photo(visit_id, photograph(f"before {visit_id}"), "before", place=(52.0412, 1.1554))
+    use_parts(phone, visit_id, dice)
+    phone.note(visit_id, "Customer asks for a call before the next yearly service.")
+    phone.photo(visit_id, photograph(f"after {visit_id}"), "after")
+    write_report(phone, visit_id)
+    close_report(phone, visit_id, ending)
+    phone.step("complete", visit_id)
+
+
+def use_parts(phone: Phone, visit_id: str, dice: random.Random) -> None:
+    """Verify what is in the van, use some of it, bring the rest back, and list what the customer is charged."""
+    catalogue = phone.view("parts")
+    for item in phone.records_of_visit("checklist_items", visit_id):
+        phone.tick(str(item["id"]), verified=True)
+        if item["kind"] != "part":
+            continue
+        quantity = int(str(item["quantity"]))
+        used = dice.randint(0, quantity)
+        part = catalogue[str(item["part_id"])]
+        if used:
+            phone.use(str(item["id"]), used)
+            phone.remove_part(visit_id, f"Old {part['name']}", "dispose", consented_by="Customer")
+            if part.get("price_minor") is not None:
+                phone.charge(
+                    visit_id,
+                    str(part["name"]),
+                    used,
+                    int(str(part["price_minor"])),
+                    str(part["currency"]),
+                    part_id=str(part["id"]),
+                )
+        if quantity - used:
+            phone.use(str(item["id"]), quantity - used, returned=True)
+
+
+def write_report(phone: Phone, visit_id: str) -> None:
+    """The report's words, the conduct steps, and the feedback card."""
+    phone.write_report(
+        visit_id, findings="Found worn, not broken.", work_done="Replaced, tested, cleaned up."
+    )
+    for step in sorted(
+        phone.records_of_visit("conduct_steps", visit_id), key=lambda s: int(str(s["position"]))
+    ):
+        if step["proof"] == "answer":
+            phone.answer(str(step["id"]), "yes")
+    phone.feedback(
+        visit_id, {"punctuality": 5, "conduct": 5, "quality": 4, "cleanliness": 5}, words="Friendly!"
+    )
+
+
+def close_report(phone: Phone, visit_id: str, ending: Ending) -> None:
+    """Freeze the report, then hand it to the customer."""
+    phone.freeze(visit_id)
+    if ending is Ending.SIGNED:
+        phone.sign(visit_id, "M. Customer")
+    elif ending is Ending.REFUSED:
+        phone.refuse_to_sign(visit_id, "Does not agree with the price of the part.")
+    else:
+        phone.nobody_signs(visit_id, "The customer had to leave for work.")

@@ -1,0 +1,503 @@
+"""A day in the field, end to end: a firm's requests become booked visits, phones work without a network, and all is well.
+
+`python -m tests.journeys.the_day` tells it on the screen and exits 0 only if the day's own check holds.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import httpx
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from mobile_client_stub import journal
+from mobile_client_stub.faults import FaultyTransport, random_faults
+from mobile_client_stub.phone import Phone
+from mobile_client_stub.words import PhoneError
+from tests.journeys.customers import Customer, wait_for_letters
+from tests.journeys.office import Office, OfficeRefused
+from tests.journeys.server import ServerProcess
+from tests.journeys.technicians import Ending, work_visit
+
+Body = dict[str, Any]
+
+DEMO_REQUESTS = Path(__file__).parent / "data" / "requests.csv"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which day is told.
+
+    `visit_minutes` is the pace of the round, `first_hour` its beginning on the clock of `time_zone`. `booking_day`
+    is the day before the visits. `fault_rate` is the share of requests that the evening's bad network spoils.
+    """
+
+    database: str
+    folder: Path
+    requests: Path
+    technicians: int
+    time_zone: str
+    booking_day: date
+    first_hour: int = 8
+    visit_minutes: int = 65
+    rounds: int = 11
+    fault_rate: float = 0.25
+    seed: int = 1
+    workers: int = 1
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def at(self, day: int, hour: int, minute: int = 0) -> datetime:
+        """An instant on the wall clock: day 0 books, day 1 works."""
+        local = datetime.combine(self.booking_day, datetime.min.time(), self.zone) + timedelta(days=day)
+        return local.replace(hour=hour, minute=minute).astimezone(UTC)
+
+    def slot(self, number: int) -> datetime:
+        """When the visits of round `number` are planned to begin."""
+        return self.at(1, self.first_hour) + timedelta(minutes=self.visit_minutes * number)
+
+
+@dataclass
+class Told:
+    """What came of the day."""
+
+    devices: int = 0
+    visits: int = 0
+    mutations: int = 0
+    lost: int = 0
+    doubled: int = 0
+    devices_equal: bool = False
+    check_passed: bool = False
+    outcomes: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    figures: Body = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the day's own check holds."""
+        return (
+            self.check_passed
+            and self.devices_equal
+            and not self.lost
+            and not self.doubled
+            and self.visits > 0
+        )
+
+    def last_line(self) -> str:
+        """The sentence that `make demo` ends with."""
+        equal = "devices equal server" if self.devices_equal else "DEVICES DIFFER FROM SERVER"
+        return (
+            f"demo: {self.devices} devices, {self.visits} visits, {self.mutations} mutations, "
+            f"{self.lost} lost, {self.doubled} doubled, {equal}"
+        )
+
+
+class Day:
+    """The story, chapter by chapter; each leaves what the next one needs."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self.plan = plan
+        self.console = console
+        self.dice = random.Random(plan.seed)
+        self.server = ServerProcess(plan.database, plan.folder / "server", workers=plan.workers)
+        self.told = Told()
+        self.firm: Body = {}
+        self.visits: list[Body] = []
+        self.phones: dict[str, Phone] = {}
+        self.now = plan.at(0, 9)
+
+    def tell(self) -> Told:
+        """All chapters, in order."""
+        try:
+            self._take_requests_in()
+            with self._server_on(self.plan.at(0, 10)):
+                self._triage()
+                self._book()
+                self._customers_answer()
+                self._pack_and_dispatch()
+                self._phones_enrol()
+            # The phones lose the network: there is no server while they work.
+            self._work_offline()
+            with self._server_on(self.plan.at(1, 18)):
+                self._the_office_changes_its_mind()
+                self._phones_come_back()
+                self._the_moved_visit_is_worked()
+                self._compare_with_fresh_phones()
+            self._check()
+        finally:
+            self.server.stop()
+            for phone in self.phones.values():
+                phone.close()
+        return self.told
+
+    # Day 0: the office
+
+    def _take_requests_in(self) -> None:
+        self._chapter("Requests come in")
+        self._command("db", "upgrade")
+        imported = self._command("import-requests", str(self.plan.requests))
+        self._say(imported.splitlines()[-1])
+        seeded = self._command("seed", "--technicians", str(self.plan.technicians), "--json")
+        self.firm = json.loads(seeded)
+        logins = self.plan.folder / "logins.json"
+        logins.write_text(json.dumps(self.firm, indent=2))
+        logins.chmod(0o600)
+
+    def _triage(self) -> None:
+        self._chapter("Triage")
+        office, decided = self.office(), Counter[str]()
+        for customer in office.every("/customers"):
+            key = str(customer["external_key"] or "customer").lower().replace(" ", "-")
+            office.edit(f"/customers/{customer['id']}", email=f"{key}@example.org")
+        for site in office.every("/sites", needs_location="true"):
+            office.edit(
+                f"/sites/{site['id']}", latitude=52.0412, longitude=1.1554, time_zone=self.plan.time_zone
+            )
+        work_types = {work["name"]: work["id"] for work in office.every("/work-types")}
+        requests = list(office.every("/service-requests", status="new"))
+        for number, request in enumerate(self._progress(requests, "requests")):
+            outcome = {6: "remote", 19: "rejected", 32: "replace"}.get(number, "visit")
+            decided[outcome] += 1
+            fields: Body = {"outcome": outcome, "outcome_reason": "Settled on the phone."}
+            if outcome == "visit":
+                work_type = work_types.get(request["category"]) or next(iter(work_types.values()))
+                fields = {"outcome": "visit", "work_type_id": work_type}
+            office.post(f"/service-requests/{request['id']}/triage", **fields)
+        self._say(", ".join(f"{count} {outcome}" for outcome, count in decided.most_common()))
+
+    def _book(self) -> None:
+        self._chapter("Visits are booked a day ahead")
+        office = self.office()
+        orders = list(office.every("/work-orders", status="unscheduled"))
+        seats = [number for number in range(self.plan.rounds) for _ in range(self.plan.technicians)]
+        if len(orders) > len(seats):
+            raise AssertionError(f"{len(orders)} work orders do not fit into {len(seats)} seats")
+        for order in self._progress(orders, "work orders"):
+            self.visits.append(self._book_one(office, order, seats))
+        self._say(f"{len(self.visits)} visits for {self.plan.technicians} technicians")
+
+    def _book_one(self, office: Office, order: Body, seats: list[int]) -> Body:
+        start = self.plan.slot(seats[0])
+        visit = office.post(
+            "/visits",
+            work_order_id=order["id"],
+            starts_at=_instant(start - timedelta(minutes=30)),
+            ends_at=_instant(start + timedelta(minutes=90)),
+            scheduled_start=_instant(start),
+        )
+        for seat in dict.fromkeys(seats):
+            if seat != seats[0]:
+                start = self.plan.slot(seat)
+                office.post(
+                    f"/visits/{visit['id']}/reschedule",
+                    starts_at=_instant(start - timedelta(minutes=30)),
+                    ends_at=_instant(start + timedelta(minutes=90)),
+                    scheduled_start=_instant(start),
+                )
+            nearest = office.get(f"/visits/{visit['id']}/technician-suggestions")
+            if free := nearest["suggestions"]:
+                seats.remove(seat)
+                return office.post(f"/visits/{visit['id']}/assign", technician_id=free[0]["technician_id"])
+        raise AssertionError(f"nobody is free and qualified for {order['number']}")
+
+    def _customers_answer(self) -> None:
+        self._chapter("Customers confirm by link, without a login")
+        office = self.office()
+        picky = self.visits[0]
+        later = self.plan.slot(self.plan.rounds)
+        office.post(
+            f"/visits/{picky['id']}/offer-windows",
+            windows=[
+                {
+                    "starts_at": _instant(later - timedelta(minutes=30)),
+                    "ends_at": _instant(later + timedelta(minutes=90)),
+                }
+            ],
+        )
+        for visit in self._progress(self.visits, "links"):
+            office.post(f"/visits/{visit['id']}/issue-confirmation-link")
+        orders = {order["number"]: order["id"] for order in office.every("/work-orders")}
+        for letter in wait_for_letters(self.server.data / "mail", len(self.visits)):
+            customer = Customer(letter)
+            if orders[letter.work_order] == picky["work_order_id"]:
+                customer.look()
+                assert office.get(f"/visits/{picky['id']}")["confirmation"] == "requested", (
+                    "looking is not answering"
+                )
+                customer.pick_another()
+                assert "BEGIN:VCALENDAR" in customer.calendar()
+            else:
+                customer.confirm()
+        self._keep_the_promise(office, picky)
+        confirmed = sum(visit["confirmation"] == "confirmed" for visit in office.every("/visits"))
+        self._say(f"{confirmed} confirmed, one of them for another window")
+
+    def _keep_the_promise(self, office: Office, picky: Body) -> None:
+        """Whoever picked another window gets a technician for it, the old one or another."""
+        visit = office.get(f"/visits/{picky['id']}")
+        if visit["technician_id"] is None:
+            free = office.get(f"/visits/{visit['id']}/technician-suggestions")["suggestions"]
+            office.post(f"/visits/{visit['id']}/assign", technician_id=free[0]["technician_id"])
+
+    def _pack_and_dispatch(self) -> None:
+        self._chapter("Kits are packed; what lacks parts does not leave")
+        office = self.office()
+        self.visits = list(office.every("/visits"))
+        refusal = self._refused(office, self.visits[0])
+        for visit in self._progress(self.visits, "kits"):
+            for line in office.every("/checklist-items", visit_id=visit["id"]):
+                office.post(f"/checklist-items/{line['id']}/tick", packed=True)
+            office.post(f"/visits/{visit['id']}/dispatch")
+        self._say(f"refused first: “{refusal}”; then {len(self.visits)} dispatched")
+
+    def _refused(self, office: Office, visit: Body) -> str:
+        try:
+            office.post(f"/visits/{visit['id']}/dispatch")
+        except OfficeRefused as refused:
+            return str(refused.problem["detail"])
+        raise AssertionError("an unpacked visit was dispatched")
+
+    def _phones_enrol(self) -> None:
+        self._chapter("Phones enrol and take the day along")
+        office = self.office()
+        for technician in self.firm["technicians"]:
+            code = office.post("/devices/enrolment-codes", user_id=technician["id"])["code"]
+            phone = self._phone(f"phone-{technician['id']}")
+            phone.enrol(self.server.url, code, name=f"Phone of {technician['name']}")
+            phone.sync()
+            self.phones[technician["id"]] = phone
+            self._say(f"{technician['name']}: {len(phone.visits())} visits on the phone")
+        self.told.devices = len(self.phones)
+
+    # Day 1: the field
+
+    def _work_offline(self) -> None:
+        self._chapter("All day without a network")
+        self.now = self.plan.at(1, self.plan.first_hour)
+        for phone in self._progress(list(self.phones.values()), "phones"):
+            for number, visit in enumerate(phone.visits()):
+                self.now = max(self.now, datetime.fromisoformat(visit["scheduled_start"]))
+                work_visit(phone, visit, self._ending(number), self.dice)
+            self.now = self.plan.at(1, self.plan.first_hour)
+        unsent = sum(phone.outbox().unsent for phone in self.phones.values())
+        self._say(
+            f"{unsent} mutations and {sum(len(p.outbox().media) for p in self.phones.values())} files wait on phones"
+        )
+        try:
+            next(iter(self.phones.values())).sync()
+        except PhoneError as error:
+            self._say(f"a phone that tries anyway says: “{error}”")
+
+    def _ending(self, number: int) -> Ending:
+        return {1: Ending.REFUSED, 4: Ending.ABSENT, 6: Ending.NO_ACCESS}.get(number % 8, Ending.SIGNED)
+
+    def _the_office_changes_its_mind(self) -> None:
+        self._chapter("Meanwhile the dispatcher moves one visit and cancels another, both already worked on")
+        office = self.office()
+        first, second = list(self.phones)[:2]
+        mine = [visit for visit in office.every("/visits", technician_id=first)]
+        moved = next(visit for visit in mine if self._can_take(office, visit, second))
+        self.moved_visit, self.moved_to = moved["id"], second
+        cancelled = next(visit for visit in mine if visit["id"] != moved["id"])
+        office.post(
+            f"/visits/{cancelled['id']}/cancel", reason="The customer called: the neighbour has fixed it."
+        )
+        self._say("moved one, cancelled one; the phones do not know yet")
+
+    def _can_take(self, office: Office, visit: Body, technician: str) -> bool:
+        try:
+            office.post(
+                f"/visits/{visit['id']}/move", technician_id=technician, reason="Nearer to the next one."
+            )
+        except OfficeRefused:
+            return False
+        return True
+
+    def _phones_come_back(self) -> None:
+        self._chapter("The phones come back over a link that loses requests and replies")
+        self.now = self.plan.at(1, 18)
+        for number, identity in enumerate(self._progress(list(self.phones), "phones")):
+            faults = random_faults(self.plan.seed + number, self.plan.fault_rate)
+            phone = self._over_a_bad_network(
+                identity, FaultyTransport(httpx.HTTPTransport(), faults, delay=0.01)
+            )
+            self._drain(phone)
+        self._say(", ".join(f"{count} × {fault}" for fault, count in self.told.faults.most_common()))
+
+    def _over_a_bad_network(self, identity: str, transport: FaultyTransport) -> Phone:
+        self.phones[identity].close()
+        self.phones[identity] = self._phone(f"phone-{identity}", transport)
+        self.told.faults.update(transport.suffered)
+        self._transports.append(transport)
+        return self.phones[identity]
+
+    def _drain(self, phone: Phone, tries: int = 200) -> None:
+        for _ in range(tries):
+            try:
+                phone.sync()
+            except PhoneError:
+                continue
+            outbox = phone.outbox()
+            if not outbox.unsent and not outbox.media:
+                return
+        raise AssertionError(f"a phone did not drain: {phone.outbox()}")
+
+    def _the_moved_visit_is_worked(self) -> None:
+        self._chapter("The moved visit is on the other phone now")
+        phone = self.phones[self.moved_to]
+        phone.sync()
+        visit = phone.view("visits")[self.moved_visit]
+        self._say(f"{visit['status']}: whoever takes a visit over packs and leaves anew")
+
+    def _compare_with_fresh_phones(self) -> None:
+        self._chapter("Every phone against a fresh one of the same technician")
+        office, equal = self.office(), []
+        for identity, phone in self.phones.items():
+            self._drain(phone)
+            fresh = self._phone(f"fresh-{identity}")
+            fresh.enrol(self.server.url, office.post("/devices/enrolment-codes", user_id=identity)["code"])
+            fresh.sync()
+            equal.append(_records(fresh) == _records(phone))
+            fresh.close()
+        self.told.devices_equal = bool(equal) and all(equal)
+        self.told.visits = sum(visit["finished_at"] is not None for visit in office.every("/visits"))
+
+    def _check(self) -> None:
+        self._chapter("The check")
+        files = [self._write_journal(identity, phone) for identity, phone in self.phones.items()]
+        arguments = [argument for file in files for argument in ("--journals", str(file))]
+        checked = self.server.run("check", "--json", *arguments)
+        self.told.figures = json.loads(checked.stdout or "{}")
+        self.told.check_passed = checked.returncode == 0
+        if not self.told.check_passed:
+            self._say(checked.stdout[-3000:] + checked.stderr[-3000:])
+        figures = self.told.figures.get("journals", {})
+        self.told.mutations = figures.get("mutations", 0)
+        self.told.lost, self.told.doubled = figures.get("lost", 0), figures.get("doubled", 0)
+
+    def _write_journal(self, identity: str, phone: Phone) -> Path:
+        mutations = journal.everything(phone.store.connection)
+        self.told.outcomes.update(str(mutation.outcome) for mutation in mutations)
+        file = self.plan.folder / f"journal-{identity}.jsonl"
+        lines = [
+            json.dumps({"message": mutation.message(), "outcome": mutation.outcome}) for mutation in mutations
+        ]
+        file.write_text("\n".join(lines) + "\n")
+        return file
+
+    # The furniture of the story
+
+    def office(self, role: str = "dispatcher") -> Office:
+        """Somebody of the office, signed in."""
+        person = next(person for person in self.firm["office"] if person["role"] == role)
+        return Office(self.server.url, person["email"], person["password"])
+
+    def _server_on(self, instant: datetime) -> ServerProcess:
+        offset = (instant - datetime.now(UTC)).total_seconds()
+        self.server.environment["DOORSTEP_CLOCK_OFFSET_SECONDS"] = str(offset)
+        self.now = instant
+        return self.server
+
+    def _command(self, *arguments: str) -> str:
+        self._server_on(self.plan.at(0, 9))
+        done = self.server.run(*arguments)
+        if done.returncode:
+            raise AssertionError(
+                f"doorstep {' '.join(arguments)} → {done.returncode}\n{done.stdout}{done.stderr}"
+            )
+        return done.stdout.strip()
+
+    def _phone(self, name: str, transport: httpx.BaseTransport | None = None) -> Phone:
+        return Phone(
+            self.plan.folder / name,
+            transport=transport,
+            clock=lambda: self.now,
+            sleep=lambda seconds: time.sleep(min(seconds, 0.02)),
+            dice=random.Random(self.plan.seed),
+        )
+
+    def _chapter(self, heading: str) -> None:
+        self.console.print(f"\n[bold]{heading}[/]")
+
+    def _say(self, sentence: str) -> None:
+        self.console.print(f"  {sentence}", highlight=False, markup=False)
+
+    def _progress(self, items: list[Any], what: str) -> Any:
+        with Progress(console=self.console, transient=True) as progress:
+            yield from progress.track(items, description=f"  {what}")
+
+
+def _records(phone: Phone) -> set[tuple[str, str, str]]:
+    """What a phone holds: (collection, id, hash) of every record."""
+    rows = phone.store.connection.execute("SELECT collection, id, hash FROM records")
+    return {(str(row[0]), str(row[1]), str(row[2])) for row in rows}
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def closing_table(told: Told) -> Table:
+    """The figures of the day."""
+    table = Table(title="The day", title_justify="left", show_header=False, box=None)
+    rows = {
+        "phones": told.devices,
+        "visits finished": told.visits,
+        "mutations made offline": told.mutations,
+        "what became of them": ", ".join(f"{count} {name}" for name, count in told.outcomes.most_common()),
+        "faults of the network": sum(told.faults.values()),
+        "lost / doubled": f"{told.lost} / {told.doubled}",
+        "devices equal server": "yes" if told.devices_equal else "NO",
+        "doorstep check": "passed" if told.check_passed else "FAILED",
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    return table
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A new folder for everything the day leaves.",
+)
+@click.option("--database", help="PostgreSQL address; SQLite in the folder unless given.")
+@click.option("--seed", default=1, show_default=True)
+def main(folder: Path, database: str | None, seed: int) -> None:
+    """Tell the demo's day."""
+    folder.mkdir(parents=True)
+    plan = Plan(
+        database=database or f"sqlite:///{(folder / 'doorstep.sqlite').resolve()}",
+        folder=folder.resolve(),
+        requests=DEMO_REQUESTS,
+        technicians=3,
+        time_zone="Europe/London",
+        booking_day=date(2026, 3, 3),
+        rounds=14,
+        seed=seed,
+    )
+    console = Console()
+    told = Day(plan, console).tell()
+    console.print()
+    console.print(closing_table(told))
+    click.echo(told.last_line())
+    sys.exit(0 if told.holds else 1)
+
+
+if __name__ == "__main__":
+    main()
