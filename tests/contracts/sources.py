@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +33,7 @@ class Module:
         return ast.parse(self.text)
 
 
+@cache
 def repository_files() -> list[Path]:
     """Every file that is, or would be, part of a commit; without git, all outside the generated folders."""
     listing = subprocess.run(
@@ -48,10 +49,15 @@ def repository_files() -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
+@cache
+def _module(path: Path) -> Module:
+    return Module(path)
+
+
 def modules(*folders: str) -> list[Module]:
-    """Every Python file below the folders."""
+    """Every Python file below the folders; each is read and parsed once in a run."""
     return [
-        Module(path)
+        _module(path)
         for path in repository_files()
         if path.suffix == ".py" and any(path.is_relative_to(ROOT / folder) for folder in folders)
     ]
