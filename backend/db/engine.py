@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -96,6 +95,7 @@ def _refuse_unsafe_server(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.rollback()
     for setting, value in (("fsync", fsync), ("synchronous_commit", synchronous_commit)):
         if value == "off":
+            dbapi_connection.close()
             raise UnsafeDatabase(
                 f"PostgreSQL runs with {setting}=off and would lose acknowledged work in a crash: turn it on "
                 "(or set DOORSTEP_ALLOW_UNSAFE_DATABASE=1 for throw-away data)"
@@ -119,7 +119,9 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
         _make_private_file(file)
     sizes = {} if file is None else {"pool_size": pool_size, "max_overflow": pool_size}
     engine = create_engine(url.set(drivername="sqlite"), module=driver, connect_args={"timeout": 30}, **sizes)
-    event.listen(engine, "connect", _sqlite_preparation(file, driver))
+    if file is not None:
+        event.listen(engine, "do_connect", lambda *_: hold_database(file, driver.sqlite_version_info))
+    event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -135,23 +137,18 @@ def _make_private_file(file: Path) -> None:
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm the mode of the file
 
 
-def _sqlite_preparation(file: Path | None, driver: ModuleType) -> Callable[[Any, object], None]:
-    def prepare(dbapi_connection: Any, _record: object) -> None:
-        if file is not None:
-            hold_database(file, driver.sqlite_version_info)
-        # We say BEGIN ourselves (below): the driver's own rules neither cover DDL nor savepoints.
-        dbapi_connection.isolation_level = None
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "recursive_triggers = ON",  # else INSERT OR REPLACE would slip past an append-only trigger
-            "busy_timeout = 30000",
-        ):
-            dbapi_connection.execute(f"PRAGMA {pragma}")
-        register_spatial_functions(dbapi_connection)
-
-    return prepare
+def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
+    # We say BEGIN ourselves (below): the driver's own rules neither cover DDL nor savepoints.
+    dbapi_connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "recursive_triggers = ON",  # else INSERT OR REPLACE would slip past an append-only trigger
+        "busy_timeout = 30000",
+    ):
+        dbapi_connection.execute(f"PRAGMA {pragma}")
+    register_spatial_functions(dbapi_connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -74,11 +74,8 @@ def differences(connection: sa.Connection) -> list[Any]:
     return list(compare_metadata(context, every))
 
 
-def write_revision(connection: sa.Connection, message: str, folder: Path | None = None) -> Path:
-    """Write the next migration: from this upgraded PostgreSQL database to the models. Returns its path.
-
-    `folder`: where it goes, if not among the package's versions.
-    """
+def write_revision(connection: sa.Connection, message: str) -> Path:
+    """Write the next migration: from this upgraded PostgreSQL database to the models. Returns its path."""
     config = alembic_config(connection)
     config.attributes["metadatas"] = all_metadata()
     config.set_section_option("post_write_hooks", "hooks", "sort, format")
@@ -88,8 +85,6 @@ def write_revision(connection: sa.Connection, message: str, folder: Path | None 
         config.set_section_option(
             "post_write_hooks", f"{hook}.options", f"{options} REVISION_SCRIPT_FILENAME"
         )
-    if folder is not None:
-        config.set_main_option("version_locations", str(folder))
     known = list(ScriptDirectory.from_config(config).walk_revisions())
 
     config.attributes["rebuilds_tables"] = bool(known)

@@ -1307,6 +1307,41 @@ def upgrade() -> None:
     )
     on(
         "sqlite",
+        "CREATE TRIGGER append_only_visit_events_update BEFORE UPDATE ON visit_events "
+        "BEGIN SELECT RAISE(ABORT, 'constraint:append_only_visit_events'); END",
+    )
+    on(
+        "sqlite",
+        "CREATE TRIGGER append_only_visit_events_delete BEFORE DELETE ON visit_events "
+        "BEGIN SELECT RAISE(ABORT, 'constraint:append_only_visit_events'); END",
+    )
+    on(
+        "sqlite",
+        "CREATE TRIGGER ex_visits_technician_overlap_insert BEFORE INSERT ON visits WHEN "
+        "NEW.technician_id IS NOT NULL AND NEW.status IN ('accepted', 'confirmed', "
+        "'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', 'requires_slot') "
+        "AND EXISTS (SELECT 1 FROM visits AS other WHERE other.technician_id = "
+        "NEW.technician_id AND other.id <> NEW.id AND other.status IN ('accepted', "
+        "'confirmed', 'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', "
+        "'requires_slot') AND other.scheduled_start < NEW.scheduled_end AND "
+        "NEW.scheduled_start < other.scheduled_end) BEGIN SELECT RAISE(ABORT, "
+        "'constraint:ex_visits_technician_overlap'); END",
+    )
+    on(
+        "sqlite",
+        "CREATE TRIGGER ex_visits_technician_overlap_update BEFORE UPDATE OF "
+        "technician_id, status, scheduled_start, scheduled_end ON visits WHEN "
+        "NEW.technician_id IS NOT NULL AND NEW.status IN ('accepted', 'confirmed', "
+        "'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', 'requires_slot') "
+        "AND EXISTS (SELECT 1 FROM visits AS other WHERE other.technician_id = "
+        "NEW.technician_id AND other.id <> NEW.id AND other.status IN ('accepted', "
+        "'confirmed', 'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', "
+        "'requires_slot') AND other.scheduled_start < NEW.scheduled_end AND "
+        "NEW.scheduled_start < other.scheduled_end) BEGIN SELECT RAISE(ABORT, "
+        "'constraint:ex_visits_technician_overlap'); END",
+    )
+    on(
+        "sqlite",
         "CREATE TRIGGER append_only_part_usages_update BEFORE UPDATE ON part_usages BEGIN "
         "SELECT RAISE(ABORT, 'constraint:append_only_part_usages'); END",
     )
@@ -1392,41 +1427,6 @@ def upgrade() -> None:
         "'feedback', NULL, 1, 1)",
     )
     on(
-        "sqlite",
-        "CREATE TRIGGER append_only_visit_events_update BEFORE UPDATE ON visit_events "
-        "BEGIN SELECT RAISE(ABORT, 'constraint:append_only_visit_events'); END",
-    )
-    on(
-        "sqlite",
-        "CREATE TRIGGER append_only_visit_events_delete BEFORE DELETE ON visit_events "
-        "BEGIN SELECT RAISE(ABORT, 'constraint:append_only_visit_events'); END",
-    )
-    on(
-        "sqlite",
-        "CREATE TRIGGER ex_visits_technician_overlap_insert BEFORE INSERT ON visits WHEN "
-        "NEW.technician_id IS NOT NULL AND NEW.status IN ('accepted', 'confirmed', "
-        "'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', 'requires_slot') "
-        "AND EXISTS (SELECT 1 FROM visits AS other WHERE other.technician_id = "
-        "NEW.technician_id AND other.id <> NEW.id AND other.status IN ('accepted', "
-        "'confirmed', 'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', "
-        "'requires_slot') AND other.scheduled_start < NEW.scheduled_end AND "
-        "NEW.scheduled_start < other.scheduled_end) BEGIN SELECT RAISE(ABORT, "
-        "'constraint:ex_visits_technician_overlap'); END",
-    )
-    on(
-        "sqlite",
-        "CREATE TRIGGER ex_visits_technician_overlap_update BEFORE UPDATE OF "
-        "technician_id, status, scheduled_start, scheduled_end ON visits WHEN "
-        "NEW.technician_id IS NOT NULL AND NEW.status IN ('accepted', 'confirmed', "
-        "'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', 'requires_slot') "
-        "AND EXISTS (SELECT 1 FROM visits AS other WHERE other.technician_id = "
-        "NEW.technician_id AND other.id <> NEW.id AND other.status IN ('accepted', "
-        "'confirmed', 'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', "
-        "'requires_slot') AND other.scheduled_start < NEW.scheduled_end AND "
-        "NEW.scheduled_start < other.scheduled_end) BEGIN SELECT RAISE(ABORT, "
-        "'constraint:ex_visits_technician_overlap'); END",
-    )
-    on(
         "postgresql",
         "CREATE FUNCTION append_only_audit_log() RETURNS trigger LANGUAGE plpgsql AS $$ "
         "BEGIN RAISE EXCEPTION 'rows of audit_log are never changed' USING ERRCODE = "
@@ -1490,6 +1490,26 @@ def upgrade() -> None:
     on("postgresql", "CREATE INDEX ix_sites_point ON sites USING gist (point)")
     on("postgresql", "CREATE INDEX ix_technicians_home ON technicians USING gist (home)")
     on("postgresql", "CREATE INDEX ix_technicians_territory ON technicians USING gist (territory)")
+    on(
+        "postgresql",
+        "CREATE FUNCTION append_only_visit_events() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'rows of visit_events are never changed' USING ERRCODE "
+        "= 'check_violation', CONSTRAINT = 'append_only_visit_events', TABLE = "
+        "'visit_events'; END $$",
+    )
+    on(
+        "postgresql",
+        "CREATE TRIGGER append_only_visit_events BEFORE UPDATE OR DELETE OR TRUNCATE ON "
+        "visit_events FOR EACH STATEMENT EXECUTE FUNCTION append_only_visit_events()",
+    )
+    on("postgresql", "CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public")
+    on(
+        "postgresql",
+        "ALTER TABLE visits ADD CONSTRAINT ex_visits_technician_overlap EXCLUDE USING "
+        "gist (technician_id WITH =, tstzrange(scheduled_start, scheduled_end) WITH &&) "
+        "WHERE (technician_id IS NOT NULL AND status IN ('accepted', 'confirmed', "
+        "'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', 'requires_slot'))",
+    )
     on(
         "postgresql",
         "CREATE FUNCTION append_only_part_usages() RETURNS trigger LANGUAGE plpgsql AS $$ "
@@ -1578,24 +1598,4 @@ def upgrade() -> None:
         "('0190a000-0000-7000-8000-000000000008', 1, '2025-01-01T00:00:00.000000Z', "
         "'feedback-card', NULL, 80, 'leaving', 'The feedback card was offered.', "
         "'feedback', NULL, true, true)",
-    )
-    on(
-        "postgresql",
-        "CREATE FUNCTION append_only_visit_events() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'rows of visit_events are never changed' USING ERRCODE "
-        "= 'check_violation', CONSTRAINT = 'append_only_visit_events', TABLE = "
-        "'visit_events'; END $$",
-    )
-    on(
-        "postgresql",
-        "CREATE TRIGGER append_only_visit_events BEFORE UPDATE OR DELETE OR TRUNCATE ON "
-        "visit_events FOR EACH STATEMENT EXECUTE FUNCTION append_only_visit_events()",
-    )
-    on("postgresql", "CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public")
-    on(
-        "postgresql",
-        "ALTER TABLE visits ADD CONSTRAINT ex_visits_technician_overlap EXCLUDE USING "
-        "gist (technician_id WITH =, tstzrange(scheduled_start, scheduled_end) WITH &&) "
-        "WHERE (technician_id IS NOT NULL AND status IN ('accepted', 'confirmed', "
-        "'dispatched', 'en_route', 'in_progress', 'offered', 'on_site', 'requires_slot'))",
     )
