@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from backend.access import actions, queries, rules, sessions, throttle
 from backend.access.actor import Actor
-from backend.access.models import AuditEntry, Device, User
+from backend.access.models import AuditEntry, Device, EnrolmentCode, User
 from backend.access.passwords import Passwords
 from backend.access.permissions import PERMISSIONS
 from backend.access.queries import Holder
@@ -56,6 +56,7 @@ class Doorkeeper:
             refresh_days=settings.refresh_days,
         )
         self._throttles = settings.throttle
+        self._code_lives = timedelta(seconds=settings.enrolment_code_seconds)
 
     # Who holds a token
 
@@ -171,6 +172,14 @@ class Doorkeeper:
     def _hash_acceptable(self, user: User, password: str) -> str:
         checked = rules.acceptable_password(password, email=user.email, display_name=user.display_name)
         return self.passwords.hash(checked)
+
+    def create_code(self, uow: UnitOfWork, actor: Actor, user_id: UUID) -> tuple[str, EnrolmentCode]:
+        """A one-time code for somebody's phone, and its row; raises TooManyTries."""
+        key = throttle.bucket_key("enrolment-code", str(actor.user_id))
+        refusal = throttle.take(uow, {key: rules.CODES_PER_USER}) if self._throttles else None
+        if refusal is not None:
+            raise refusal
+        return actions.create_enrolment_code(uow, actor, user_id, valid_for=self._code_lives)
 
     def enrol(
         self, factory: UnitOfWorkFactory, *, code: str, device_name: str, platform: str, address: str | None

@@ -178,6 +178,16 @@ def zone_and_revocation(session: Session, device_id: UUID) -> tuple[str, datetim
     return zone, min((moment for moment in moments if moment is not None), default=None)
 
 
+def audited_actions_of_devices(session: Session, device_ids: Collection[UUID]) -> dict[str, int]:
+    """How often each action was done from these devices, by the audit log."""
+    statement = (
+        select(AuditEntry.action, func.count())
+        .where(AuditEntry.device_id.in_(device_ids))
+        .group_by(AuditEntry.action)
+    )
+    return dict(session.execute(statement).tuples())
+
+
 def open_sign_ins(session: Session, user_id: UUID, *, of_devices: bool) -> list[SignIn]:
     """The sessions of a user that have not ended; those of devices only when asked for."""
     statement = select(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, column, exists, false, select, table
+from sqlalchemy import ColumnElement, Select, String, Uuid, column, exists, false, select, table
 from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
@@ -15,7 +15,11 @@ S = TypeVar("S", bound=Select[Any])
 # Rooms above `visits` may not import it, so its tables stand here by name, with the columns that are read.
 # A test compares them with the real ones.
 VISITS = table(
-    "visits", column("id", Uuid()), column("work_order_id", Uuid()), column("technician_id", Uuid())
+    "visits",
+    column("id", Uuid()),
+    column("work_order_id", Uuid()),
+    column("technician_id", Uuid()),
+    column("status", String()),
 )
 WORK_ORDERS = table(
     "work_orders",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -100,8 +99,7 @@ def change_password(factory: UnitOfWorkFactory, actor: Actor, fields: dict[str, 
 )
 def create_enrolment_code(uow: UnitOfWork, actor: Actor, fields: dict[str, Any]) -> dict[str, object]:
     """Make a one-time code for enrolling somebody's phone."""
-    valid_for = timedelta(seconds=current_wiring().settings.enrolment_code_seconds)
-    code, row = actions.create_enrolment_code(uow, actor, fields["user_id"], valid_for=valid_for)
+    code, row = _doorkeeper().create_code(uow, actor, fields["user_id"])
     return {"code": code, "user_id": row.user_id, "expires_at": row.expires_at}
 
 

@@ -208,7 +208,7 @@ def may_enrol_for(actor: Actor, user_id: UUID, role: Role) -> bool:
     """A code makes its holder act as the user: the office enrols technicians, administrators everybody."""
     if actor.role in (Role.ADMINISTRATOR, Role.SYSTEM) or actor.user_id == user_id:
         return True
-    return role is Role.TECHNICIAN
+    return role is Role.TECHNICIAN and sees_every_device(actor)
 
 
 def sees_every_device(actor: Actor) -> bool:

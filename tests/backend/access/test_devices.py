@@ -1,0 +1,195 @@
+"""Phones: enrolled with a code that works once and soon, listed, and shut out at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from werkzeug.test import TestResponse
+
+from backend.access.actor import Actor
+from backend.access.doorkeeper import Doorkeeper
+from backend.access.rules import ENROL_PER_ADDRESS
+from schemas.access import Role
+from schemas.errors import Unauthenticated
+from tests.api import Api, Client
+from tests.clock import SettableClock
+from tests.databases import Database
+
+
+def code_for(api: Api, user_id: UUID | None, by: Role = Role.DISPATCHER) -> TestResponse:
+    return api.as_(by).post("/devices/enrolment-codes", {"user_id": str(user_id)})
+
+
+def enrol(api: Api, code: str, address: str = "192.0.2.1") -> TestResponse:
+    fields = {"code": code, "device_name": "Pixel of Ada", "platform": "android 15"}
+    return api.anonymous.post("/devices/enrol", fields, environ_overrides={"REMOTE_ADDR": address})
+
+
+def enrolled(api: Api, role: Role = Role.TECHNICIAN) -> dict[str, Any]:
+    code = code_for(api, api.as_(role).user_id, by=Role.ADMINISTRATOR).json["code"]
+    return dict(enrol(api, code).json)
+
+
+def phone(api: Api, answer: dict[str, Any]) -> Client:
+    return Client(api.app, UUID(answer["user_id"]), answer["access_token"])
+
+
+def admitted(api: Api, token: str, *, allow_revoked: bool) -> Actor:
+    doorkeeper = api.wiring.authenticator
+    assert isinstance(doorkeeper, Doorkeeper)
+    with api.factory.begin(write=False) as uow:
+        return doorkeeper.authenticate(uow, token, allow_revoked=allow_revoked).actor
+
+
+def test_a_phone_enrols_with_a_code_and_acts_as_its_user(firm: Api) -> None:
+    technician = firm.as_(Role.TECHNICIAN)
+    answer = enrolled(firm)
+    assert answer["user_id"] == str(technician.user_id)
+    assert answer["display_name"] == "First Technician"
+    assert answer["expires_in"] == 900
+    me = phone(firm, answer).get("/me").json
+    assert me["device_id"] == answer["device_id"]
+    assert me["role"] == "technician"
+
+
+def test_a_code_may_be_typed_carelessly(firm: Api) -> None:
+    code = code_for(firm, firm.as_(Role.TECHNICIAN).user_id).json["code"]
+    careless = " ".join(code.lower().replace("-", "")).replace("0", "o").replace("1", "l")
+    assert enrol(firm, careless).status_code == 201
+
+
+def test_a_code_works_once(firm: Api) -> None:
+    code = code_for(firm, firm.as_(Role.TECHNICIAN).user_id).json["code"]
+    assert enrol(firm, code).status_code == 201
+    assert enrol(firm, code).status_code == 401
+
+
+def test_of_many_phones_with_one_code_at_once_one_gets_in(firm: Api) -> None:
+    code = code_for(firm, firm.as_(Role.TECHNICIAN).user_id).json["code"]
+    with ThreadPoolExecutor(8) as pool:
+        statuses = sorted(answer.status_code for answer in pool.map(lambda _: enrol(firm, code), range(8)))
+    assert statuses == [201] + [401] * 7
+
+
+def test_a_code_works_for_ten_minutes(firm: Api, clock: SettableClock) -> None:
+    technician = firm.as_(Role.TECHNICIAN).user_id
+    in_time, late = (code_for(firm, technician).json["code"] for _ in range(2))
+    clock.advance(minutes=10, seconds=-1)
+    assert enrol(firm, in_time).status_code == 201
+    clock.advance(seconds=1)
+    assert enrol(firm, late).status_code == 401
+
+
+def test_codes_cannot_be_guessed(throttled: Api) -> None:
+    statuses = [enrol(throttled, "AAAAA-BBBBB").status_code for _ in range(ENROL_PER_ADDRESS.burst + 1)]
+    assert statuses == [401] * ENROL_PER_ADDRESS.burst + [429]
+    code = code_for(throttled, throttled.as_(Role.TECHNICIAN).user_id).json["code"]
+    assert enrol(throttled, code, address="198.51.100.7").status_code == 201
+
+
+def test_codes_are_not_handed_out_without_end(throttled: Api) -> None:
+    technician = throttled.as_(Role.TECHNICIAN).user_id
+    statuses = {code_for(throttled, technician).status_code for _ in range(40)}
+    assert statuses == {201, 429}
+
+
+def test_the_code_is_not_stored(firm: Api, database: Database) -> None:
+    code = code_for(firm, firm.as_(Role.TECHNICIAN).user_id).json["code"]
+    with database.factory.begin(write=False) as uow:
+        stored = str(uow.session.connection().exec_driver_sql("SELECT * FROM enrolment_codes").fetchall())
+    assert code not in stored
+    assert code.replace("-", "") not in stored
+
+
+def test_a_dispatcher_cannot_become_somebody_of_the_office_by_enrolling_a_phone_for_them(
+    firm: Api,
+) -> None:
+    for target in (Role.ADMINISTRATOR, Role.MANAGER, Role.FINANCE):
+        assert code_for(firm, firm.as_(target).user_id).status_code == 403, target
+
+
+def test_a_technician_enrols_a_second_phone_of_their_own_and_nobody_elses(firm: Api) -> None:
+    own, other = firm.as_(Role.TECHNICIAN), firm.as_(Role.TECHNICIAN, "other")
+    assert code_for(firm, own.user_id, by=Role.TECHNICIAN).status_code == 201
+    assert code_for(firm, other.user_id, by=Role.TECHNICIAN).status_code in (403, 404)
+
+
+def test_a_code_for_nobody_or_for_a_disabled_user_is_refused(firm: Api) -> None:
+    assert code_for(firm, uuid4()).status_code == 404
+    technician = firm.as_(Role.TECHNICIAN).user_id
+    code = code_for(firm, technician).json["code"]
+    firm.as_(Role.ADMINISTRATOR).post(f"/users/{technician}/disable")
+    assert code_for(firm, technician).status_code == 409
+    assert enrol(firm, code).status_code == 401
+
+
+def test_people_see_their_own_phones_and_the_office_sees_all(firm: Api) -> None:
+    mine = enrolled(firm)["device_id"]
+    other = firm.as_(Role.TECHNICIAN, "other")
+    code = code_for(firm, other.user_id).json["code"]
+    theirs = enrol(firm, code).json["device_id"]
+
+    def listed(client: Client) -> set[str]:
+        return {device["id"] for device in client.get("/devices").json["items"]}
+
+    assert listed(firm.as_(Role.TECHNICIAN)) == {mine}
+    assert listed(other) == {theirs}
+    assert listed(firm.as_(Role.FINANCE)) == set()
+    assert listed(firm.as_(Role.DISPATCHER)) == {mine, theirs}
+
+
+def test_a_phone_of_somebody_else_does_not_exist_for_a_technician(firm: Api) -> None:
+    device = enrolled(firm)["device_id"]
+    other = firm.as_(Role.TECHNICIAN, "other")
+    assert other.post(f"/devices/{device}/revoke").status_code == 404
+    assert firm.as_(Role.TECHNICIAN).post(f"/devices/{device}/revoke").status_code == 200
+
+
+def test_a_revoked_phone_is_shut_out_at_once_and_only_its_work_is_let_in(firm: Api) -> None:
+    answer = enrolled(firm)
+    client = phone(firm, answer)
+    assert client.get("/me").status_code == 200
+    firm.as_(Role.DISPATCHER).post(f"/devices/{answer['device_id']}/revoke")
+    assert client.get("/me").status_code == 401
+    with pytest.raises(Unauthenticated):
+        admitted(firm, answer["access_token"], allow_revoked=False)
+    actor = admitted(firm, answer["access_token"], allow_revoked=True)
+    assert actor.revoked
+    assert not actor.permissions
+    assert actor.device_id == UUID(answer["device_id"])
+
+
+def test_a_revoked_phone_still_refreshes_for_handing_in_its_work_for_thirty_days(
+    firm: Api, clock: SettableClock
+) -> None:
+    answer = enrolled(firm)
+    firm.as_(Role.DISPATCHER).post(f"/devices/{answer['device_id']}/revoke")
+    clock.advance(days=30)
+    fresh = firm.anonymous.post("/sessions/refresh", {"refresh_token": answer["refresh_token"]}).json
+    assert Client(firm.app, None, fresh["access_token"]).get("/me").status_code == 401
+    assert admitted(firm, fresh["access_token"], allow_revoked=True).revoked
+    clock.advance(seconds=1)
+    with pytest.raises(Unauthenticated):
+        admitted(firm, fresh["access_token"], allow_revoked=True)
+
+
+def test_a_browser_of_a_disabled_user_is_not_let_in_as_a_phone_is(firm: Api) -> None:
+    technician = firm.as_(Role.TECHNICIAN)
+    device = enrolled(firm)
+    firm.as_(Role.ADMINISTRATOR).post(f"/users/{technician.user_id}/disable")
+    assert admitted(firm, device["access_token"], allow_revoked=True).revoked
+    assert technician.token is not None
+    with pytest.raises(Unauthenticated):
+        admitted(firm, technician.token, allow_revoked=True)
+
+
+def test_the_list_says_when_a_phone_was_last_seen(firm: Api, clock: SettableClock) -> None:
+    answer = enrolled(firm)
+    clock.advance(hours=1)
+    firm.anonymous.post("/sessions/refresh", {"refresh_token": answer["refresh_token"]})
+    firm.as_(Role.DISPATCHER)
+    (device,) = firm.as_(Role.DISPATCHER).get("/devices").json["items"]
+    assert device["last_seen_at"] == "2026-03-02T09:00:00.000000Z"
