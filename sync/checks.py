@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,8 @@ from sync.feed import hash_of, signed
 from sync.host import Audience
 from sync.models import CHANGES, ENTRIES, FEED_ROWS, FEEDS, JOURNALS, MARKS, MUTATIONS, FieldInboxEntry
 from sync.mutations import Outcome
-from sync.refresh import Difference, read_bodies, scope_parameters
+from sync.refresh import read_bodies, scope_parameters
+from sync.scope import Difference
 
 _ROUNDS = 5
 
@@ -71,7 +73,7 @@ def _check_feed(engine: SyncEngine, session: Session, feed: Row[Any], report: Re
     scope = session.connection().execute(
         engine.scope.closures[audience.kind], scope_parameters(audience, feed.local_day, feed.time_zone)
     )
-    wanted = {(collection, record_id): revision for collection, record_id, revision in scope}
+    wanted = {(row[0], row[1]): row[2] for row in scope}
     rows = session.connection().execute(select(FEED_ROWS).where(FEED_ROWS.c.audience == feed.audience)).all()
     shown = {(row.collection, row.record_id): row for row in rows if row.removed_at is None}
     report.figures["feeds"] += 1
@@ -119,7 +121,7 @@ def _check_bodies(
 
 def _check_journals(session: Session, report: Report) -> None:
     connection = session.connection()
-    mutations = dict(connection.execute(select(MUTATIONS.c.mutation_id, MUTATIONS.c.outcome)).tuples().all())
+    mutations = dict(connection.execute(select(MUTATIONS.c.mutation_id, MUTATIONS.c.outcome)).all())
     noted = set(session.scalars(select(FieldInboxEntry.mutation_id).distinct()))
     lost = {(e.journal, e.number) for e in session.scalars(select(FieldInboxEntry)) if e.mutation_id is None}
     report.figures["mutations"] = len(mutations)
@@ -130,7 +132,7 @@ def _check_journals(session: Session, report: Report) -> None:
     for journal in connection.execute(select(JOURNALS)):
         report.figures["journals"] += 1
         entries = select(ENTRIES.c.number, ENTRIES.c.mutation_id).where(ENTRIES.c.journal == journal.journal)
-        stood = connection.execute(entries.order_by(ENTRIES.c.number)).tuples().all()
+        stood = connection.execute(entries.order_by(ENTRIES.c.number)).all()
         entered.update(mutation_id for _, mutation_id in stood)
         numbers = [number for number, _ in stood]
         for before, after in pairwise([*numbers, journal.expected_number]):
@@ -148,3 +150,37 @@ def _check_journals(session: Session, report: Report) -> None:
 def _expect(report: Report, holds: bool, otherwise: str) -> None:
     if not holds:
         report.faults.append(otherwise)
+
+
+@dataclass(frozen=True)
+class StoredMutation:
+    """What is kept of a mutation, for comparison with the journal of the device that made it."""
+
+    mutation_id: UUID
+    device_id: UUID
+    content: str
+
+
+def stored_mutations(
+    session: Session, mutation_ids: Collection[UUID] | None, device_ids: Collection[UUID] | None = None
+) -> dict[UUID, StoredMutation]:
+    """The mutations with these ids (None: all), of these devices (None: of all), by id."""
+    columns = (MUTATIONS.c.mutation_id, MUTATIONS.c.device_id, MUTATIONS.c.content)
+    statement = select(*columns)
+    if device_ids is not None:
+        statement = statement.where(MUTATIONS.c.device_id.in_(device_ids))
+    rows = (StoredMutation(*row) for row in session.connection().execute(statement))
+    return {row.mutation_id: row for row in rows if mutation_ids is None or row.mutation_id in mutation_ids}
+
+
+def outcomes_of_devices(session: Session, device_ids: Collection[UUID]) -> dict[str, Counter[str]]:
+    """How many mutations of each type became what, over all these devices."""
+    statement = (
+        select(MUTATIONS.c.type, MUTATIONS.c.outcome, func.count())
+        .where(MUTATIONS.c.device_id.in_(device_ids))
+        .group_by(MUTATIONS.c.type, MUTATIONS.c.outcome)
+    )
+    found: dict[str, Counter[str]] = {}
+    for kind, outcome, count in session.connection().execute(statement):
+        found.setdefault(kind, Counter())[outcome] += count
+    return found

@@ -70,7 +70,7 @@ def _plain(value: object) -> JsonValue:
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
 
 
-def entries(*, open_only: bool) -> Select[tuple[FieldInboxEntry]]:
+def entries(*, open_only: bool) -> Select[FieldInboxEntry]:
     """The inbox for the people who sort it out; the host pages and orders it by id."""
     everything = select(FieldInboxEntry)
     return everything.where(FieldInboxEntry.settled_at.is_(None)) if open_only else everything
