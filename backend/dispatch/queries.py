@@ -104,7 +104,7 @@ def skills_of(session: Session, technician_id: UUID) -> Sequence[TechnicianSkill
     ).all()
 
 
-# --- who could go? ------------------------------------------------------------------------------------------
+# --- who could go? -----------------------------------------------------------------------------
 
 
 def candidates_for(
@@ -213,8 +213,7 @@ def _metres_to(place: Coordinates | None) -> ColumnElement[float | None]:
     return func.ST_Distance(Technician.home, literal(place, Point()))
 
 
-# --- the board
-# ----------------------------------------------------------------------------------------------------
+# --- the board ---------------------------------------------------------------------------------
 
 
 def visits_of_day(session: Session, actor: Actor, day: date) -> list[Visit]:

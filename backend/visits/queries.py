@@ -1,6 +1,6 @@
 """All reading of work types, work orders and visits, and who may see which."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import TypeVar
@@ -45,7 +45,7 @@ from schemas.visits import OfferState, VisitStatus, WorkOrderStatus
 R = TypeVar("R", bound=Record)
 
 
-# --- who may see what ---------------------------------------------------------------------------------------
+# --- who may see what --------------------------------------------------------------------------
 
 
 def work_orders_visible_to(actor: Actor) -> Select[WorkOrder]:
@@ -66,13 +66,22 @@ def _visit_of(technician_id: UUID) -> ColumnElement[bool]:
     return Visit.technician_id == technician_id
 
 
-# --- one record
-# -----------------------------------------------------------------------------------------------
+# --- one record --------------------------------------------------------------------------------
 
 
 def skill_by_id(session: Session, skill_id: UUID) -> Skill:
     """That skill; raises SkillNotFound."""
     return _one(session, select(Skill).where(Skill.id == skill_id), SkillNotFound)
+
+
+def skill_ids_by_code(session: Session, codes: Collection[str]) -> dict[str, UUID]:
+    """The ids of the skills with these codes, by code."""
+    return dict(session.execute(select(Skill.code, Skill.id).where(Skill.code.in_(codes))).tuples().all())
+
+
+def work_type_ids_by_code(session: Session, codes: Collection[str]) -> dict[str, UUID]:
+    """The ids of the work types with these codes, by code."""
+    return dict(session.execute(select(WorkType.code, WorkType.id).where(WorkType.code.in_(codes))).tuples().all())
 
 
 def work_type_by_id(session: Session, work_type_id: UUID) -> WorkType:
@@ -132,8 +141,7 @@ def _locked(statement: Select[R]) -> Select[R]:
     return statement.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
-# --- lists
-# ----------------------------------------------------------------------------------------------------
+# --- lists -------------------------------------------------------------------------------------
 
 
 def list_skills(session: Session, page: PageRequest) -> Page[Skill]:
@@ -339,8 +347,7 @@ def payment_badge_of(session: Session, actor: Actor, work_order_id: UUID) -> Pay
     return _one(session, statement, PaymentBadgeNotFound)
 
 
-# --- the customer's link
-# ------------------------------------------------------------------------------------------
+# --- the customer's link -----------------------------------------------------------------------
 
 
 def link_behind(session: Session, token: str, now: datetime) -> ConfirmationLink:
@@ -380,8 +387,7 @@ def live_links_of(session: Session, visit_id: UUID) -> Sequence[ConfirmationLink
     ).all()
 
 
-# --- the check
-# ------------------------------------------------------------------------------------------------------
+# --- the check ---------------------------------------------------------------------------------
 
 
 def work_orders_that_contradict_their_visits(session: Session) -> list[str]:

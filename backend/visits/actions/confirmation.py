@@ -122,7 +122,7 @@ def _take_offer(uow: UnitOfWork, visit: Visit, offer: WindowOffer) -> None:
     withdraw_offers(uow, visit.id)
 
 
-# --- the link -----------------------------------------------------------------------------------------------
+# --- the link ----------------------------------------------------------------------------------
 
 
 @requires("visit:issue_confirmation_link")

@@ -150,7 +150,7 @@ def test_a_report_said_twice_is_late_and_not_refused() -> None:
             assert comes_late(transition, target)
 
 
-# --- work orders ----------------------------------------------------------------------------------------
+# --- work orders -------------------------------------------------------------------------------
 
 S, W = VisitStatus, WorkOrderStatus
 
