@@ -146,10 +146,12 @@ def settle_removed_part(
     part = any_row(uow.session, RemovedPart, removed_part_id)
     editable_report(uow, actor, part.visit_id)
     part = any_row(uow.session, RemovedPart, removed_part_id)
-    part.disposition = disposition or part.disposition
-    part.consented_by = consented_by or part.consented_by
-    if (part.disposition is None) != (part.consented_by is None):
+    disposition = disposition or part.disposition
+    consented_by = consented_by or part.consented_by
+    if disposition is None or consented_by is None:
         raise ConsentIncomplete("Say both what becomes of the part and who said so.")
+    part.disposition = disposition
+    part.consented_by = consented_by
     return part
 
 
