@@ -45,11 +45,8 @@ def next_due_locked(session: Session, now: datetime) -> OutboxMessage | None:
 
 def outbox_figures(session: Session) -> OutboxFigures:
     """The state of the outbox in four figures."""
-    counted = dict(
-        session.execute(select(OutboxMessage.state, func.count()).group_by(OutboxMessage.state))
-        .tuples()
-        .all()
-    )
+    by_state = select(OutboxMessage.state, func.count()).group_by(OutboxMessage.state)
+    counted = {state: count for state, count in session.execute(by_state)}  # noqa: C416 - dict() is not typed
     waiting = select(func.min(OutboxMessage.created_at)).where(OutboxMessage.state == OutboxState.DUE)
     return OutboxFigures(
         due=counted.get(OutboxState.DUE, 0),

@@ -112,8 +112,13 @@ class SmtpServer:
         if self.tls_from_start:
             return smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout, context=context)
         server = smtplib.SMTP(self.host, self.port, timeout=self.timeout)
-        if self.host not in ("localhost", "127.0.0.1", "::1"):
+        if self.host in ("localhost", "127.0.0.1", "::1"):
+            return server
+        try:
             server.starttls(context=context)
+        except BaseException:
+            server.close()
+            raise
         return server
 
 
@@ -134,6 +139,8 @@ def compose_mail(message: Outgoing, sender: str) -> EmailMessage:
         mail = EmailMessage(policy=SMTP)
         mail["From"] = sender
         mail["To"] = payload["to"]
+        if not mail["To"].addresses or not all(each.domain for each in mail["To"].addresses):
+            raise ValueError("it has no address")
         mail["Subject"] = payload["subject"]
         mail["Date"] = format_datetime(message.posted_at)
         mail["Message-ID"] = f"<{message.id}@{parseaddr(sender)[1].rpartition('@')[2] or 'localhost'}>"
@@ -145,8 +152,6 @@ def compose_mail(message: Outgoing, sender: str) -> EmailMessage:
             _attach(mail, attachment)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, MessageError) as error:
         raise PermanentFailure(f"this is not a mail: {error!r}") from error
-    if not mail["To"].addresses:
-        raise PermanentFailure("this mail has no address")
     return mail
 
 

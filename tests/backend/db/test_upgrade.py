@@ -171,11 +171,10 @@ def test_a_step_that_would_leave_rows_without_their_parents_is_refused_on_sqlite
         upgrade(f"sqlite:///{tmp_path}/orphans.sqlite")
 
 
+@pytest.mark.parametrize("engine_name", ["postgresql"])
 def test_the_next_step_is_written_from_the_models(
-    empty: Empty, engine_name: str, history: Path, monkeypatch: pytest.MonkeyPatch
+    empty: Empty, history: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if engine_name == "sqlite":
-        pytest.skip("steps are written from PostgreSQL")
     url = empty()
     upgrade(url)
     known = all_metadata()
