@@ -9,7 +9,6 @@ from backend.attachments.rules import MediaRegistered, MediaRejected, MediaStore
 from backend.customers.rules import SiteLocated
 from backend.db.unit_of_work import Fact, Handler
 from backend.dispatch.handlers import keep_technician_if_free
-from backend.dispatch.handlers import keep_technician_if_free
 from backend.reports.handlers import count_media, open_report, require_closed_report
 from backend.requests.reactions import clear_needs_location
 from backend.requests.rules import RequestTriaged
@@ -19,7 +18,6 @@ from backend.visits.rules import (
     VisitFinished,
     VisitFinishing,
     VisitRescheduled,
-    VisitRescheduled,
 )
 
 
@@ -28,7 +26,6 @@ def handlers(callback_days: int) -> Mapping[type[Fact], Sequence[Handler]]:
     return {
         SiteLocated: (clear_needs_location,),
         RequestTriaged: (open_work_order_of_request,),
-        VisitRescheduled: (keep_technician_if_free,),
         VisitRescheduled: (keep_technician_if_free,),
         VisitDispatched: (open_report,),
         VisitFinishing: (require_closed_report,),

@@ -73,7 +73,8 @@ def _check_feed(engine: SyncEngine, session: Session, feed: Row[Any], report: Re
     scope = session.connection().execute(
         engine.scope.closures[audience.kind], scope_parameters(audience, feed.local_day, feed.time_zone)
     )
-    wanted = {(row[0], row[1]): row[2] for row in scope}
+    in_scope: list[Any] = list(scope)
+    wanted = {(collection, record_id): revision for collection, record_id, revision in in_scope}
     rows = session.connection().execute(select(FEED_ROWS).where(FEED_ROWS.c.audience == feed.audience)).all()
     shown = {(row.collection, row.record_id): row for row in rows if row.removed_at is None}
     report.figures["feeds"] += 1

@@ -118,7 +118,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "technician:create": frozenset({A}),
     "technician:edit": frozenset({D, M, A}),
     "technician:read": frozenset({T, D, F, M, A}),
-    "technician:suggest": frozenset({D, M, A}),
+    "technician_suggestion:read": frozenset({D, M, A}),
     "visit:assign": frozenset({D, M, A}),
     "visit:dispatch": frozenset({D, M, A}),
     "visit:move": frozenset({D, M, A}),

@@ -63,3 +63,11 @@ def media_states(session: Session, media_ids: Sequence[UUID]) -> Mapping[UUID, M
     """How far each of these media is, whoever asks."""
     rows = session.execute(select(Media.id, Media.state).where(Media.id.in_(media_ids)))
     return {row.id: row.state for row in rows}
+
+
+def stored_keys(session: Session) -> Sequence[str]:
+    """The object keys of all media that are stored; `doorstep check` looks for each."""
+    stored = Media.state == MediaState.STORED
+    return session.scalars(
+        select(Media.object_key).where(stored, Media.object_key.is_not(None)).distinct()
+    ).all()

@@ -103,7 +103,7 @@ def remove_shift(uow: UnitOfWork, actor: Actor, shift_id: UUID) -> None:
     "/visits/<uuid:visit_id>/technician-suggestions",
     query=shapes.SuggestionQuery,
     answer=shapes.TechnicianSuggestions,
-    permission="technician:suggest",
+    permission="technician_suggestion:read",
 )
 def suggest_technicians(uow: UnitOfWork, actor: Actor, query: Fields, visit_id: UUID) -> Suggestions:
     """Who could go: qualified, there, free, the nearest first; and why others cannot."""

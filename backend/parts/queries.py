@@ -1,6 +1,6 @@
 """All reading of the catalogue, kits, checklists, part usages and van stock, and who may see which."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -151,6 +151,11 @@ def parts_by_id(session: Session, part_ids: Iterable[UUID]) -> dict[UUID, Part]:
     if missing := wanted - found.keys():
         raise PartNotFound("Create the part first.", missing=sorted(str(part_id) for part_id in missing))
     return found
+
+
+def part_ids_by_sku(session: Session, skus: Collection[str]) -> dict[str, UUID]:
+    """The ids of the parts with these stock numbers, by stock number."""
+    return dict(session.execute(select(Part.sku, Part.id).where(Part.sku.in_(skus))).tuples().all())
 
 
 def checklist_of(session: Session, visit_id: UUID) -> list[ChecklistItem]:

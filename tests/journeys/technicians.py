@@ -55,7 +55,7 @@ def work_visit(phone: Phone, visit: Body, ending: Ending, dice: random.Random) -
 
 
 def use_parts(phone: Phone, visit_id: str, dice: random.Random) -> None:
-    """Verify what is in the van, use some of it, bring the rest back, and list what the customer is charged."""
+    """Verify what is in the van, use some, bring the rest back, and list what the customer is charged."""
     catalogue = phone.view("parts")
     for item in phone.records_of_visit("checklist_items", visit_id):
         phone.tick(str(item["id"]), verified=True)

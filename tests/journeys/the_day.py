@@ -23,7 +23,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mobile_client_stub import journal
-from mobile_client_stub.faults import FaultyTransport, random_faults
+from mobile_client_stub.faults import Fault, FaultyTransport, random_faults
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.words import PhoneError
 from tests.journeys.customers import Customer, wait_for_letters
@@ -51,8 +51,8 @@ class Plan:
     time_zone: str
     booking_day: date
     first_hour: int = 8
-    visit_minutes: int = 65
-    rounds: int = 11
+    visit_minutes: int = 60
+    rounds: int = 13
     fault_rate: float = 0.25
     seed: int = 1
     workers: int = 1
@@ -116,6 +116,7 @@ class Day:
         self.server = ServerProcess(plan.database, plan.folder / "server", workers=plan.workers)
         self.told = Told()
         self.firm: Body = {}
+        self.moved_visit = self.moved_to = ""
         self.visits: list[Body] = []
         self.phones: dict[str, Phone] = {}
         self.now = plan.at(0, 9)
@@ -170,7 +171,7 @@ class Day:
         work_types = {work["name"]: work["id"] for work in office.every("/work-types")}
         requests = list(office.every("/service-requests", status="new"))
         for number, request in enumerate(self._progress(requests, "requests")):
-            outcome = {6: "remote", 19: "rejected", 32: "replace"}.get(number, "visit")
+            outcome = {19: "rejected", 32: "replace"}.get(number, "remote" if number % 9 == 5 else "visit")
             decided[outcome] += 1
             fields: Body = {"outcome": outcome, "outcome_reason": "Settled on the phone."}
             if outcome == "visit":
@@ -332,17 +333,17 @@ class Day:
         self.now = self.plan.at(1, 18)
         for number, identity in enumerate(self._progress(list(self.phones), "phones")):
             faults = random_faults(self.plan.seed + number, self.plan.fault_rate)
-            phone = self._over_a_bad_network(
-                identity, FaultyTransport(httpx.HTTPTransport(), faults, delay=0.01)
-            )
+            transport = FaultyTransport(httpx.HTTPTransport(), faults, delay=0.01)
+            phone = self._over_a_bad_network(identity, transport)
             self._drain(phone)
+            self.told.faults.update(
+                {fault.value: count for fault, count in transport.suffered.items() if fault is not Fault.NONE}
+            )
         self._say(", ".join(f"{count} × {fault}" for fault, count in self.told.faults.most_common()))
 
     def _over_a_bad_network(self, identity: str, transport: FaultyTransport) -> Phone:
         self.phones[identity].close()
         self.phones[identity] = self._phone(f"phone-{identity}", transport)
-        self.told.faults.update(transport.suffered)
-        self._transports.append(transport)
         return self.phones[identity]
 
     def _drain(self, phone: Phone, tries: int = 200) -> None:
@@ -478,8 +479,9 @@ def closing_table(told: Told) -> Table:
 )
 @click.option("--database", help="PostgreSQL address; SQLite in the folder unless given.")
 @click.option("--seed", default=1, show_default=True)
-def main(folder: Path, database: str | None, seed: int) -> None:
+def main(folder: Path | None, database: str | None, seed: int) -> None:
     """Tell the demo's day."""
+    folder = folder or Path("var") / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True)
     plan = Plan(
         database=database or f"sqlite:///{(folder / 'doorstep.sqlite').resolve()}",
@@ -488,7 +490,7 @@ def main(folder: Path, database: str | None, seed: int) -> None:
         technicians=3,
         time_zone="Europe/London",
         booking_day=date(2026, 3, 3),
-        rounds=14,
+        rounds=13,
         seed=seed,
     )
     console = Console()

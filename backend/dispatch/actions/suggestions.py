@@ -23,7 +23,7 @@ class Suggestions:
     unfit: Sequence[Candidate]
 
 
-@requires("technician:suggest")
+@requires("technician_suggestion:read")
 def suggest_technicians(uow: UnitOfWork, actor: Actor, visit_id: UUID, *, limit: int = 5) -> Suggestions:
     """Qualified technicians who are there and free for the whole planned time: those whose territory it is
     first, then the nearest. `unfit` names the nearest others. Raises VisitNotFound, PlanOutsideWindow

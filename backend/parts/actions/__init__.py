@@ -1,6 +1,7 @@
 """What is done with parts: the catalogue and its kits, the checklist of a visit, the stock of a van."""
 
 from backend.parts.actions.catalogue import (
+    KitLineFields,
     archive_kit,
     archive_part,
     create_kit,
@@ -17,6 +18,7 @@ from backend.parts.actions.checklists import (
 from backend.parts.actions.stock import record_part_usage, record_stock_movement
 
 __all__ = [
+    "KitLineFields",
     "add_checklist_item",
     "archive_kit",
     "archive_part",

@@ -1,0 +1,219 @@
+"""The `doorstep` command: each subcommand reads its settings and makes one call."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from rich.console import Console
+from sqlalchemy.exc import OperationalError
+
+from backend.access.permissions import SYSTEM
+from backend.app import Wiring, create_app, database_of, wire
+from backend.checks import Checked, check_everything
+from backend.db.engine import UnsafeDatabase
+from backend.db.outbox_message import OutboxState
+from backend.db.paging import PageRequest
+from backend.db.sqlite_lock import DatabaseHeldElsewhere
+from backend.db.upgrade import pending, upgrade
+from backend.doctor import examine
+from backend.outbox.queries import outbox_messages
+from backend.requests.importing import run_import
+from backend.seed import seed_firm
+from backend.settings import Settings, SettingsError, read_settings
+from backend.web.documents import document_of
+
+MOST_LINES = 200
+REFUSED = 2
+"""Exit code of a command that could not be taken up at all."""
+
+
+def _refuse(message: str) -> None:
+    click.echo(f"doorstep: {message}", err=True)
+    sys.exit(REFUSED)
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--database` and `--data`, and pass the resulting settings as its first argument."""
+
+    @click.option("--database", metavar="URL", help="sqlite:///FILE or postgresql://…  [DOORSTEP_DATABASE]")
+    @click.option("--data", metavar="DIR", help="Folder for media, mail and the secret.  [DOORSTEP_DATA]")
+    @wraps(command)
+    def with_them(database: str | None, data: str | None, **options: Any) -> Any:
+        try:
+            return command(read_settings(database=database, data=data), **options)
+        except (SettingsError, UnsafeDatabase, DatabaseHeldElsewhere, ValueError) as error:
+            _refuse(str(error))
+        except OperationalError as error:
+            _refuse(f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}")
+
+    return with_them
+
+
+def _open(settings: Settings) -> Wiring:
+    """The wiring on a database that is up to date; SQLite is brought there, PostgreSQL must be."""
+    if settings.database_url.startswith("sqlite"):
+        upgrade(settings.database_url)
+    elif pending(settings.database_url):
+        _refuse("The database is older than this program. Run: doorstep db upgrade")
+    return wire(database_of(settings), settings)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="doorstep")
+def main() -> None:
+    """Doorstep: field service for firms that send people to a customer's door."""
+
+
+@main.command()
+@with_settings
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="Processes; 1 on SQLite and 2 on PostgreSQL unless told."
+)
+@click.option(
+    "--threads",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Requests at once, per process.",
+)
+@click.option(
+    "--clock-offset", default=0.0, metavar="SECONDS", help="Move the clock. For demos and tests only."
+)
+def serve(
+    settings: Settings, host: str, port: int, workers: int | None, threads: int, clock_offset: float
+) -> None:
+    """Run the server: the API, the customers' pages, and the outbox worker."""
+    wiring = _open(settings)
+    wiring.engine.dispose()
+    embedded = wiring.engine.dialect.name == "sqlite"
+    os.environ["DOORSTEP_DATABASE"] = settings.database_url
+    os.environ["DOORSTEP_DATA"] = str(settings.data_dir)
+    os.environ.setdefault("DOORSTEP_PUBLIC_URL", f"http://{host}:{port}")
+    if clock_offset:
+        os.environ["DOORSTEP_CLOCK_OFFSET_SECONDS"] = str(clock_offset)
+    if offset := float(os.environ.get("DOORSTEP_CLOCK_OFFSET_SECONDS", "0")):
+        click.echo(f"doorstep: THE CLOCK IS MOVED by {offset:.0f} seconds. Not for real work.", err=True)
+    click.echo(f"doorstep: http://{host}:{port}  ·  API /docs  ·  data {settings.data_dir}", err=True)
+    Granian(
+        "backend.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers or (1 if embedded else 2),
+        blocking_threads=threads,
+        backpressure=threads * 16,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+        websockets=False,
+    ).serve()
+
+
+@main.group()
+def db() -> None:
+    """The database's tables."""
+
+
+@db.command("upgrade")
+@with_settings
+def db_upgrade(settings: Settings) -> None:
+    """Make the tables, or bring them up to date."""
+    upgrade(settings.database_url)
+    click.echo("db: up to date")
+
+
+@main.command("import-requests")
+@with_settings
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--time-zone", metavar="ZONE", help="IANA zone of rows without a location; else the file's most frequent."
+)
+def import_requests(settings: Settings, file: Path, time_zone: str | None) -> None:
+    """Take service requests in from a CSV file; what is known already is left as it is."""
+    if not file.is_file():
+        _refuse(f"There is no file {file}.")
+    sys.exit(run_import(_open(settings).factory, SYSTEM, file, Console(stderr=True), time_zone))
+
+
+@main.command()
+@with_settings
+@click.option("--technicians", default=3, show_default=True, type=click.IntRange(0, 5000))
+@click.option("--visits-per-technician", default=0, show_default=True, type=click.IntRange(0, 500))
+@click.option(
+    "--json", "as_json", is_flag=True, help="Logins and enrolment codes as JSON on standard output."
+)
+def seed(settings: Settings, technicians: int, visits_per_technician: int, as_json: bool) -> None:
+    """Make a small firm to try things on: people, catalogue, kits, work types, and visits if asked."""
+    firm = seed_firm(
+        _open(settings), technicians=technicians, visits=visits_per_technician, console=Console(stderr=True)
+    )
+    if as_json:
+        click.echo(json.dumps(firm.as_json(), indent=2))
+    else:
+        Console().print(firm.as_table())
+
+
+@main.command()
+@with_settings
+@click.option(
+    "--journals",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A phone's journal (doorstep-phone journal --json) to hold against what is stored; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True)
+def check(settings: Settings, journals: tuple[Path, ...], as_json: bool) -> None:
+    """The oracle: is everything that was acknowledged stored once, and does every feed equal its scope?"""
+    checked: Checked = check_everything(_open(settings), journals)
+    if as_json:
+        click.echo(json.dumps(checked.as_json(), indent=2))
+    else:
+        Console().print(checked.as_table())
+    sys.exit(0 if checked.sound else 1)
+
+
+@main.command()
+@with_settings
+def outbox(settings: Settings) -> None:
+    """What is waiting to be sent, and what could not be."""
+    with _open(settings).factory.begin(write=False) as uow:
+        for state in (OutboxState.DEAD, OutboxState.DUE):
+            for message in outbox_messages(uow.session, state, PageRequest(None, MOST_LINES)).items:
+                said = f"{message.state:5} {message.kind:6} tries {message.attempts}  {message.key}"
+                click.echo(f"{said}  {message.last_error or ''}".rstrip())
+
+
+@main.command()
+@with_settings
+def doctor(settings: Settings) -> None:
+    """What is installed, what is missing, and what to do about it."""
+    findings = examine(settings)
+    Console().print(findings.as_table())
+    sys.exit(0 if findings.well else 1)
+
+
+@main.command()
+@with_settings
+def openapi(settings: Settings) -> None:
+    """The OpenAPI 3.1 document on standard output."""
+    app = create_app(settings)
+    sys.stdout.buffer.write(
+        orjson.dumps(document_of(app.extensions["doorstep"].api), option=orjson.OPT_INDENT_2) + b"\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
