@@ -26,7 +26,7 @@ def a_technician(uow: UnitOfWork, *, on_shift: bool = True, **over: Any) -> Tech
     }
     technician = actions.create_technician(uow, SYSTEM, fields.pop("id", None), **fields)
     if on_shift:
-        for day in range(-3, 7):
+        for day in range(4):
             starts_at = visits.MORNING + timedelta(days=day, hours=-3)
             actions.create_shift(
                 uow,
