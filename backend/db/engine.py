@@ -155,7 +155,8 @@ def _begin_sqlite(connection: Connection) -> None:
     # A read transaction that turns into a writing one fails at once when somebody wrote in between,
     # whatever busy_timeout says; so whoever may write takes the write lock at the start.
     access = connection.get_execution_options().get(_ACCESS)
-    only_reads = access == _READ
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(only_reads)}")
-    connection.exec_driver_sql(f"PRAGMA foreign_keys = {int(access != _MIGRATE)}")
-    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+    if connection.info.get(_ACCESS, "") != access:  # kept with the pooled connection: a pragma costs a round
+        connection.exec_driver_sql(f"PRAGMA query_only = {int(access == _READ)}")
+        connection.exec_driver_sql(f"PRAGMA foreign_keys = {int(access != _MIGRATE)}")
+        connection.info[_ACCESS] = access
+    connection.exec_driver_sql("BEGIN" if access == _READ else "BEGIN IMMEDIATE")
