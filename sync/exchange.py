@@ -142,7 +142,7 @@ class Exchange:
             self.request.acknowledged,
             self.request.device_now,
         )
-        sent = read_all(self.request.mutations, status.expected_number)
+        sent = read_all(self.request.mutations, self.request.acknowledged + 1)
         self.pushed = push.run(sent, status.expected_number, self.request.journal_start)
         if self.caller.revoked_at is None and (sent or status.journal and status.journal.retry_at):
             push.retry_held(pushed=bool(sent))

@@ -49,14 +49,25 @@ class Sent:
     occurred_at: datetime | None = None
 
 
-def read_all(messages: Sequence[JsonValue], expected_number: int) -> list[Sent]:
-    """All mutations of a request. One whose number cannot be read gets the number after the one before it."""
+def read_all(messages: Sequence[JsonValue], first_number: int) -> list[Sent]:
+    """All mutations of a request. One whose number cannot be read gets the one that its neighbours leave it.
+
+    `first_number` is where the device should have begun, for a request in which no number can be read.
+    """
     sent: list[Sent] = []
-    following = expected_number
+    following = _begin_of(messages, first_number)
     for message in messages:
         sent.append(_read(message, following))
         following = sent[-1].number + 1
     return sent
+
+
+def _begin_of(messages: Sequence[JsonValue], first_number: int) -> int:
+    for index, message in enumerate(messages):
+        number = _number(message.get("number")) if isinstance(message, dict) else None
+        if number is not None:
+            return max(number - index, 1)
+    return first_number
 
 
 def _read(message: JsonValue, following: int) -> Sent:
