@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from backend.app import create_app
 from backend.db.unit_of_work import UnitOfWork
 from backend.settings import Settings
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.databases import ENGINES, SQLITE_ONLY, Database, Databases
 from tests.postgres import PostgresMissing, cluster_home, find_binaries
-from tests.wiring import cheap_settings, make_app
+from tests.settings import cheap_settings
 
 HOME = "DOORSTEP_TEST_HOME"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -123,7 +124,7 @@ def settings(database: Database, tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(database: Database, settings: Settings) -> Flask:
     """The application as the server runs it, on `database` and its clock."""
-    return make_app(settings, database.engine, database.clock)
+    return create_app(settings, engine=database.engine, clock=database.clock)
 
 
 @pytest.fixture

@@ -12,11 +12,13 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
+from backend.app import wire
 from backend.db.engine import make_engine
 from backend.db.unit_of_work import UnitOfWorkFactory
+from backend.db.upgrade import upgrade
 from tests.clock import SettableClock
 from tests.postgres import Cluster, cluster_in, locked
-from tests.wiring import cheap_settings, make_factory, make_tables
+from tests.settings import cheap_settings
 
 ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "doorstep_template"
@@ -51,7 +53,7 @@ class Databases:
             settings = cheap_settings(url, self.home / "data")
             engine = make_engine(url, allow_unsafe=not durable)
             try:
-                yield Database(url, engine, make_factory(engine, settings, clock), clock)
+                yield Database(url, engine, wire(engine, settings, clock=clock).factory, clock)
             finally:
                 engine.dispose()
 
@@ -89,7 +91,7 @@ class Databases:
 
     def _sqlite_template(self) -> Path:
         template = self.home / "template.sqlite"
-        _once(self.home / "sqlite.template", lambda: make_tables(f"sqlite:///{template}"))
+        _once(self.home / "sqlite.template", lambda: upgrade(f"sqlite:///{template}"))
         return template
 
 
@@ -116,6 +118,6 @@ def _make_postgresql_template(cluster: Cluster) -> None:
             connection.execute(f"CREATE EXTENSION {extension} SCHEMA public")
         # Every test copies this database: the 8,000 reference systems nobody asks for would be most of it.
         connection.execute("DELETE FROM spatial_ref_sys WHERE srid <> 4326")
-    make_tables(url)
+    upgrade(url)
     with cluster.connect(TEMPLATE) as connection:
         connection.execute("VACUUM FULL")
