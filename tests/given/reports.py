@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from backend.access.actor import Actor
+from backend.access.permissions import SYSTEM
 from backend.db.unit_of_work import UnitOfWork
+from backend.dispatch.actions import create_shift
 from backend.dispatch.models import Technician
 from backend.reports import actions, queries
 from backend.reports.models import ConductStep, FeedbackCard, ServiceReport
 from schemas.attachments import MediaKind
 from schemas.reports import ConductAnswer, ConductProof, SignerRole
-from tests.given import attachments, dispatch
+from tests.given import attachments, dispatch, visits
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,20 @@ class Work:
         return step
 
 
+def a_technician_today(uow: UnitOfWork) -> Technician:
+    """A technician who works on the day of the tests' clock, and on no other:
+
+    that is all these tests need.
+    """
+    technician = dispatch.a_technician(uow, on_shift=False)
+    shift = {"starts_at": visits.MORNING - timedelta(hours=3), "ends_at": visits.MORNING + timedelta(hours=7)}
+    create_shift(uow, SYSTEM, technician_id=technician.id, **shift)
+    return technician
+
+
 def a_visit_under_way(uow: UnitOfWork, technician: Technician | None = None, **over: Any) -> Work:
     """A dispatched visit with its draft report."""
-    technician = technician or dispatch.a_technician(uow, on_shift=False)
+    technician = technician or a_technician_today(uow)
     visit = dispatch.a_dispatched_visit(uow, technician, **over)
     report = queries.report_of_visit(uow.session, visit.id)
     card = queries.card_of_visit(uow.session, visit.id)

@@ -28,7 +28,7 @@ from schemas.attachments import MediaKind
 from schemas.parts import UsageDirection
 from schemas.reports import ConductAnswer, Disposition, ReportStatus, SignerRole
 from sync.inbox import take_notes
-from tests.given import access, attachments, dispatch, parts, reports, visits
+from tests.given import access, attachments, parts, reports, visits
 
 
 def open_codes(uow: UnitOfWork, work: reports.Work) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_dispatched_visit_takes_its_report_steps_and_card_along(uow: UnitOfWor
 def test_a_visit_that_is_dispatched_anew_keeps_its_report(uow: UnitOfWork) -> None:
     work = reports.a_visit_under_way(uow)
     actions.write_service_report(uow, work.actor, work.report_id, findings="A leak.")
-    heir = dispatch.a_technician(uow)
+    heir = reports.a_technician_today(uow)
     dispatching.move_visit(uow, SYSTEM, work.visit_id, technician_id=heir.id)
     dispatching.dispatch_visit(uow, SYSTEM, work.visit_id, override_reason="Again.")
     report = queries.report_of_visit(uow.session, work.visit_id)
@@ -364,7 +364,7 @@ def test_strangers_find_no_report_to_write_in(uow: UnitOfWork) -> None:
 
 def test_an_edit_on_a_visit_given_away_is_work_after_revocation_and_a_fact_is_kept(uow: UnitOfWork) -> None:
     work = reports.a_visit_under_way(uow)
-    heir = dispatch.a_technician(uow)
+    heir = reports.a_technician_today(uow)
     dispatching.move_visit(uow, SYSTEM, work.visit_id, technician_id=heir.id)
     with pytest.raises(WorkAfterRevocation):
         actions.write_service_report(uow, work.actor, work.report_id, findings="A leak.")
