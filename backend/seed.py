@@ -20,7 +20,7 @@ from backend.app import Wiring
 from backend.customers.actions import create_customer, create_site
 from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch.actions import assign_visit, create_shift, create_technician, dispatch_visit
-from backend.parts.actions import create_kit, create_part, tick_checklist_item
+from backend.parts.actions import KitLineFields, create_kit, create_part, tick_checklist_item
 from backend.parts.queries import checklist_of, part_ids_by_sku
 from backend.seed_catalogue import CURRENCY, GOODS, OFFICE, SKILLS, TECHNICIANS, WORK, Work
 from backend.visits.actions import book_visit, confirm_visit, create_skill, create_work_type, open_work_order
@@ -110,7 +110,9 @@ def _make_catalogue(uow: UnitOfWork) -> None:
 
 
 def _make_work_type(uow: UnitOfWork, work: Work, skills: dict[str, UUID], goods: dict[str, UUID]) -> None:
-    lines: list[KitLineFields] = [{"part_id": goods[sku], "quantity": quantity, "required": True} for sku, quantity in work.kit]
+    lines: list[KitLineFields] = [
+        {"part_id": goods[sku], "quantity": quantity, "required": True} for sku, quantity in work.kit
+    ]
     kit = create_kit(uow, SYSTEM, name=f"Kit: {work.name}", lines=lines)
     create_work_type(
         uow,

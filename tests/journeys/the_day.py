@@ -1,4 +1,4 @@
-"""A day in the field, end to end: a firm's requests become booked visits, phones work without a network, and all is well.
+"""A day in the field, end to end: requests become booked visits, and phones work without a network.
 
 `python -m tests.journeys.the_day` tells it on the screen and exits 0 only if the day's own check holds.
 """
@@ -10,6 +10,7 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -40,8 +41,9 @@ DEMO_REQUESTS = Path(__file__).parent / "data" / "requests.csv"
 class Plan:
     """Which day is told.
 
-    `visit_minutes` is the pace of the round, `first_hour` its beginning on the clock of `time_zone`. `booking_day`
-    is the day before the visits. `fault_rate` is the share of requests that the evening's bad network spoils.
+    `visit_minutes` is the pace of the round, `first_hour` its beginning on the clock of `time_zone`.
+    `booking_day` is the day before the visits. `fault_rate` is the share of requests that the evening's bad
+    network spoils.
     """
 
     database: str
@@ -260,10 +262,13 @@ class Day:
         self.visits = list(office.every("/visits"))
         refusal = self._refused(office, self.visits[0])
         for visit in self._progress(self.visits, "kits"):
-            for line in office.every("/checklist-items", visit_id=visit["id"]):
-                office.post(f"/checklist-items/{line['id']}/tick", packed=True)
-            office.post(f"/visits/{visit['id']}/dispatch")
+            self._pack_one(office, visit["id"])
         self._say(f"refused first: “{refusal}”; then {len(self.visits)} dispatched")
+
+    def _pack_one(self, office: Office, visit_id: str) -> None:
+        for line in office.every("/checklist-items", visit_id=visit_id):
+            office.post(f"/checklist-items/{line['id']}/tick", packed=True)
+        office.post(f"/visits/{visit_id}/dispatch")
 
     def _refused(self, office: Office, visit: Body) -> str:
         try:
@@ -295,9 +300,8 @@ class Day:
                 work_visit(phone, visit, self._ending(number), self.dice)
             self.now = self.plan.at(1, self.plan.first_hour)
         unsent = sum(phone.outbox().unsent for phone in self.phones.values())
-        self._say(
-            f"{unsent} mutations and {sum(len(p.outbox().media) for p in self.phones.values())} files wait on phones"
-        )
+        files = sum(len(phone.outbox().media) for phone in self.phones.values())
+        self._say(f"{unsent} mutations and {files} files wait on the phones")
         try:
             next(iter(self.phones.values())).sync()
         except PhoneError as error:
@@ -309,24 +313,20 @@ class Day:
     def _the_office_changes_its_mind(self) -> None:
         self._chapter("Meanwhile the dispatcher moves one visit and cancels another, both already worked on")
         office = self.office()
-        first, second = list(self.phones)[:2]
-        mine = [visit for visit in office.every("/visits", technician_id=first)]
-        moved = next(visit for visit in mine if self._can_take(office, visit, second))
-        self.moved_visit, self.moved_to = moved["id"], second
-        cancelled = next(visit for visit in mine if visit["id"] != moved["id"])
-        office.post(
-            f"/visits/{cancelled['id']}/cancel", reason="The customer called: the neighbour has fixed it."
-        )
+        self.moved_visit, self.moved_to = self._move_one(office)
+        cancelled = next(visit["id"] for visit in self.visits if visit["id"] != self.moved_visit)
+        office.post(f"/visits/{cancelled}/cancel", reason="The customer called: the neighbour has fixed it.")
         self._say("moved one, cancelled one; the phones do not know yet")
 
-    def _can_take(self, office: Office, visit: Body, technician: str) -> bool:
-        try:
-            office.post(
-                f"/visits/{visit['id']}/move", technician_id=technician, reason="Nearer to the next one."
-            )
-        except OfficeRefused:
-            return False
-        return True
+    def _move_one(self, office: Office) -> tuple[str, str]:
+        """Move the first visit that somebody else is free for; its id, and whose it is now."""
+        for visit in self.visits:
+            for other in office.get(f"/visits/{visit['id']}/technician-suggestions")["suggestions"]:
+                if other["technician_id"] != office.get(f"/visits/{visit['id']}")["technician_id"]:
+                    moved_to = other["technician_id"]
+                    office.post(f"/visits/{visit['id']}/move", technician_id=moved_to, reason="Is nearer.")
+                    return visit["id"], moved_to
+        raise AssertionError("nobody is free to take a visit over")
 
     def _phones_come_back(self) -> None:
         self._chapter("The phones come back over a link that loses requests and replies")
@@ -358,11 +358,15 @@ class Day:
         raise AssertionError(f"a phone did not drain: {phone.outbox()}")
 
     def _the_moved_visit_is_worked(self) -> None:
-        self._chapter("The moved visit is on the other phone now")
-        phone = self.phones[self.moved_to]
-        phone.sync()
-        visit = phone.view("visits")[self.moved_visit]
-        self._say(f"{visit['status']}: whoever takes a visit over packs and leaves anew")
+        self._chapter("The moved visit is packed anew, and worked by the other technician")
+        office, phone = self.office(), self.phones[self.moved_to]
+        self._pack_one(office, self.moved_visit)
+        self._drain(phone)
+        self.now = self.plan.at(1, 19)
+        work_visit(phone, phone.view("visits")[self.moved_visit], Ending.SIGNED, self.dice)
+        self._drain(phone)
+        inbox = list(office.every("/sync/inbox", settled="false"))
+        self._say(f"{len(inbox)} entries in the field inbox: {_counted(entry['code'] for entry in inbox)}")
 
     def _compare_with_fresh_phones(self) -> None:
         self._chapter("Every phone against a fresh one of the same technician")
@@ -440,6 +444,10 @@ class Day:
     def _progress(self, items: list[Any], what: str) -> Any:
         with Progress(console=self.console, transient=True) as progress:
             yield from progress.track(items, description=f"  {what}")
+
+
+def _counted(words: Iterable[str]) -> str:
+    return ", ".join(f"{count} × {word}" for word, count in Counter(words).most_common()) or "none"
 
 
 def _records(phone: Phone) -> set[tuple[str, str, str]]:
