@@ -84,9 +84,7 @@ pass_here = click.make_pass_decorator(Here)
 def main(context: click.Context, home: Path, as_json: bool, faults: float, seed: int) -> None:
     """A technician's phone. Everything but `enrol` and `sync` works without a network."""
     os.umask(0o077)
-    transport: httpx.BaseTransport = httpx.HTTPTransport()
-    if faults:
-        transport = FaultyTransport(transport, random_faults(seed, faults))
+    transport = FaultyTransport(httpx.HTTPTransport(), random_faults(seed, faults)) if faults else None
     context.obj = Here(context.with_resource(Phone(home, transport=transport)), as_json)
 
 

@@ -19,6 +19,7 @@ _SIGNATURES = (
     (b"ftypmif1", 4, "image/heic"),
     (b"%PDF-", 0, "application/pdf"),
 )
+FORGOTTEN_AFTER = 24 * 3600  # seconds
 
 
 @dataclass(frozen=True)
@@ -140,42 +141,46 @@ def note_trouble(connection: sqlite3.Connection, media_id: str, trouble: str) ->
 
 
 def take_receipts(connection: sqlite3.Connection, now: datetime) -> None:
-    """After a whole pull: believe the feed about each file that has no receipt yet.
+    """After a whole pull: believe the feed about every file.
 
     A record that left this phone's scope (the visit went to somebody else) brings no receipt any more; then
-    what the server answered when it had checked the bytes is the receipt.
+    what the server answered when it had checked the bytes is the receipt. A record that waits again for bytes
+    that it once had belongs to a server restored from a backup: it is told again, and if need be sent again.
     """
-    waiting = connection.execute(
-        "SELECT q.id, q.sent_at, json_extract(r.body, '$.state') AS state,"
-        " json_extract(r.body, '$.reason') AS reason"
-        " FROM media q LEFT JOIN records r ON r.collection = 'media' AND r.id = q.id"
-        " WHERE q.stored_at IS NULL"
-    ).fetchall()
-    for row in waiting:
-        out_of_sight = row["state"] is None and row["sent_at"] is not None
-        if row["state"] == "stored" or out_of_sight:
+    for row in connection.execute(_AS_THE_FEED_SAYS).fetchall():
+        state, stored, sent = row["state"], row["stored_at"] is not None, row["sent_at"] is not None
+        if not stored and (state == "stored" or (state is None and sent)):
             connection.execute(
                 "UPDATE media SET stored_at = ?, trouble = NULL WHERE id = ?", (written(now), row["id"])
             )
-        elif row["state"] == "rejected":
+        elif state == "rejected" or (state == "expected" and stored):
+            trouble = f"rejected: {row['reason'] or 'no reason given'}" if state == "rejected" else None
             connection.execute(
-                "UPDATE media SET sent_at = NULL, trouble = ? WHERE id = ?",
-                (f"rejected: {row['reason'] or 'no reason given'}", row["id"]),
+                "UPDATE media SET sent_at = NULL, stored_at = NULL, trouble = ? WHERE id = ?",
+                (trouble, row["id"]),
             )
 
 
-def delete_stored(store: Store) -> int:
+_AS_THE_FEED_SAYS = """
+SELECT q.id, q.sent_at, q.stored_at, json_extract(r.body, '$.state') AS state,
+       json_extract(r.body, '$.reason') AS reason
+FROM media q LEFT JOIN records r ON r.collection = 'media' AND r.id = q.id
+"""
+
+
+def delete_stored(store: Store, now: datetime) -> int:
     """Delete the files that have their receipt; returns how many.
 
-    A file that another record still waits for stays.
+    A file that another record still waits for stays. One that no record speaks of was being added when the
+    phone died: it goes after a day, for it may still be on its way into the queue.
     """
-    rows = store.connection.execute(
-        "SELECT sha256 FROM media GROUP BY sha256 HAVING count(*) = count(stored_at)"
-    ).fetchall()
+    rows = store.connection.execute("SELECT sha256, count(*) > count(stored_at) FROM media GROUP BY sha256")
+    waits = {sha256: bool(waiting) for sha256, waiting in rows}
     deleted = 0
-    for row in rows:
-        path = path_of(store, row["sha256"])
-        if path.exists():
+    for path in store.media_folder.iterdir():
+        known = path.name in waits
+        age = now.timestamp() - path.stat().st_mtime
+        if (known and not waits[path.name]) or (not known and age > FORGOTTEN_AFTER):
             path.unlink()
-            deleted += 1
+            deleted += known
     return deleted

@@ -80,7 +80,8 @@ class Phone(FieldWork):
         self.clock = clock
         self._sleep = sleep
         self._dice = dice
-        self._client = httpx.Client(transport=transport, timeout=TIMEOUT)
+        self._transport = transport
+        self._client: httpx.Client | None = None  # made when first needed: reading certificates takes time
         self._store: Store | None = None
         current = home / _CURRENT
         if current.exists():
@@ -96,7 +97,8 @@ class Phone(FieldWork):
 
     def close(self) -> None:
         """Let go of the database and the network."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
         if self._store is not None:
             self._store.close()
 
@@ -127,7 +129,7 @@ class Phone(FieldWork):
         server = server.rstrip("/")
         if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
             raise PhoneError(f"{server!r} is no address of a server. It looks like https://field.example.")
-        enrolled = enrol(self._client, server, code.strip(), name, platform)
+        enrolled = enrol(self._network(), server, code.strip(), name, platform)
         if self._store is not None:
             self._store.close()
         folder = folder_of(self.home, server, text_of(enrolled, "user_id"))
@@ -147,7 +149,7 @@ class Phone(FieldWork):
         Raises PhoneError; whatever happens, nothing is lost.
         """
         store, _ = self.store, self.account
-        server = Server(store, self._client, sleep=self._sleep, dice=self._dice)
+        server = Server(store, self._network(), sleep=self._sleep, dice=self._dice)
         with store.one_sync_at_a_time():
             try:
                 report = SyncReport(self._exchange(server))
@@ -159,7 +161,7 @@ class Phone(FieldWork):
                 if not isinstance(error, Refused | SignedOut) or not self._wipe_if_due():
                     raise
                 return SyncReport(Exchanged(), wiped=True)
-            report.files_deleted = media_queue.delete_stored(store)
+            report.files_deleted = media_queue.delete_stored(store, self.clock())
             with store.transaction() as connection:
                 journal.forget_old(connection, self.clock())
             report.wiped = report.uploaded.trouble is None and self._wipe_if_due()
@@ -235,6 +237,11 @@ class Phone(FieldWork):
             if medium.visit_id == visit_id:
                 seen[medium.id] = "stored" if medium.stored_at else seen.get(medium.id, "expected")
         return list(seen.values()).count("stored"), len(seen)
+
+    def _network(self) -> httpx.Client:
+        if self._client is None:
+            self._client = httpx.Client(transport=self._transport, timeout=TIMEOUT)
+        return self._client
 
     def _exchange(self, server: Server) -> Exchanged:
         try:

@@ -50,7 +50,12 @@ def _upload(store: Store, server: Server, medium: media_queue.Medium) -> None:
             raise Refused(
                 0, {"detail": "The server asks for an upload that this phone does not know. Update it."}
             )
-        server.put_file(text_of(how, "url"), headers, media_queue.path_of(store, medium.sha256))
+        path = media_queue.path_of(store, medium.sha256)
+        if not path.exists():
+            raise Refused(
+                0, {"detail": "The server lost a file that it had; this phone does not have it any more."}
+            )
+        server.put_file(text_of(how, "url"), headers, path)
     answer = server.call("POST", f"/media/{medium.id}/complete")
     if text_of(answer, "state") != "stored":
         raise Refused(0, {"detail": text_of(answer, "reason") or "The server did not accept the file."})

@@ -66,7 +66,7 @@ def pick_up(tmp_path: Path) -> Iterator[PhoneMaker]:
     phones: list[Phone] = []
 
     def make(home: str = "phone", faults: tuple[Fault, ...] = (), **options: object) -> Phone:
-        transport = FaultyTransport(httpx.HTTPTransport(), list(faults), sleep=lambda _: None)
+        transport = FaultyTransport(httpx.HTTPTransport(verify=False), list(faults), sleep=lambda _: None)
         options.setdefault("sleep", lambda _: None)
         phone = Phone(tmp_path / home, transport=transport, dice=random.Random(1), **options)  # type: ignore[arg-type]
         phones.append(phone)

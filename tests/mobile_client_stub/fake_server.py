@@ -330,6 +330,9 @@ class Served:
     """A fake server on a port of this machine."""
 
     def __init__(self, fake: FakeServer) -> None:
+        self.fake = fake
+        served = self
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
@@ -339,6 +342,7 @@ class Served:
                 if len(raw) < int(self.headers.get("Content-Length") or 0):
                     self.close_connection = True
                     return  # cut in the middle: never seen by the application
+                fake = served.fake
                 status, body, extra = fake.answer(self.command, self.path, self.headers, raw)
                 content = fake.portal or json.dumps(body).encode()
                 self.send_response(status)
