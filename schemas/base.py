@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 import zoneinfo
@@ -41,9 +40,9 @@ def _documented(kwargs: dict[str, Any], **properties: Any) -> dict[str, Any]:
 
 
 def _number_in(value: object, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValidationError("Must be a number.")
-    if not low <= value <= high:
+    if not low <= value <= high:  # NaN is not between anything
         raise ValidationError(f"Must be between {low:g} and {high:g}.")
     return value
 
@@ -131,8 +130,9 @@ class Text(fields.String):
         if len(value) > 4 * self.longest + 64:
             # Normalising is not free: do not begin with what can never fit.
             raise ValidationError(f"Must have at most {self.longest} characters.")
-        text = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+        text = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip(" \n\t")
         self._refuse_unstorable(text)
+        text = text.strip()
         if len(text) > self.longest:
             raise ValidationError(f"Must have at most {self.longest} characters.")
         if not self.allow_empty and not has_visible(text):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from backend.access.rules import ServerBusy
+from backend.access.rules import SignInBusy
 
 AT_ONCE = 2
 LONGEST_WAIT_SECONDS = 10.0
@@ -56,7 +56,7 @@ class Passwords:
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._places.acquire(timeout=LONGEST_WAIT_SECONDS):
-            raise ServerBusy("Try again in a moment.")
+            raise SignInBusy("Try again in a moment.")
         try:
             yield
         finally:

@@ -82,7 +82,7 @@ class TooManyTries(DomainError):
     kind = ErrorKind.TOO_MANY
 
 
-class ServerBusy(DomainError):
+class SignInBusy(DomainError):
     """Too many passwords are being checked at this moment."""
 
     title = "The server is busy."

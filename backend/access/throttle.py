@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from backend.access.models import ThrottleBucket
-from backend.access.rules import Allowance, ServerBusy, TooManyTries, tokens_now
+from backend.access.rules import Allowance, SignInBusy, TooManyTries, tokens_now
 from backend.db.unit_of_work import UnitOfWork
 
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -66,4 +66,4 @@ def _locked(uow: UnitOfWork, key: str, allowance: Allowance) -> ThrottleBucket:
         # Another process may make (or forget) it between our two statements: then look again.
         with contextlib.suppress(IntegrityError), uow.savepoint():
             uow.session.execute(insert(ThrottleBucket).values(fresh))
-    raise ServerBusy("Try again in a moment.")
+    raise SignInBusy("Try again in a moment.")

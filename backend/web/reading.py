@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Iterable
 from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
 
 from flask import Request
 from marshmallow import ValidationError
@@ -44,6 +45,13 @@ class BodyTooLarge(DomainError):
     kind = ErrorKind.TOO_LARGE
 
 
+class UnreadableQuery(DomainError):
+    """The query string is not UTF-8."""
+
+    title = "The query string cannot be read."
+    kind = ErrorKind.INVALID
+
+
 class RepeatedParameter(DomainError):
     """The query string names a parameter twice."""
 
@@ -52,7 +60,11 @@ class RepeatedParameter(DomainError):
 
 
 def read_query(request: Request, shape: type[QueryShape]) -> dict[str, Any]:
-    """The fields of the query string; raises marshmallow's ValidationError, or RepeatedParameter."""
+    """The fields of the query string; raises marshmallow's ValidationError or one of the errors above."""
+    try:
+        unquote_to_bytes(request.query_string).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnreadableQuery("Escape text as UTF-8.") from error
     return _load_texts(request.args, shape)
 
 
@@ -93,12 +105,16 @@ def load(shape: type[Shape], value: JsonValue) -> dict[str, object]:
 
 def read_bytes(request: Request, limit: int) -> bytes:
     """The body, decompressed when it came as gzip, never more than `limit` bytes of it in memory."""
-    request.max_content_length = limit
+    # One byte more than we take: a body without a declared length ends at this bound and not with an error.
+    request.max_content_length = limit + 1
     if request.content_length is not None and request.content_length > limit:
         raise BodyTooLarge(f"Send at most {limit} bytes.", limit=limit)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding == "identity":
-        return request.get_data(cache=False)
+        raw = request.get_data(cache=False)
+        if len(raw) > limit:
+            raise BodyTooLarge(f"Send at most {limit} bytes.", limit=limit)
+        return raw
     if encoding != "gzip":
         raise UnsupportedMediaType("Send the body plain or with Content-Encoding: gzip.")
     return b"".join(_inflate(iter(lambda: request.stream.read(_CHUNK), b""), limit))
@@ -179,7 +195,7 @@ def _examine(value: JsonValue, refuse_unstorable_text: bool) -> None:
     depth = 0
     while level:
         depth += 1
-        if depth > DEEPEST + 1:
+        if depth > DEEPEST and any(isinstance(item, dict | list) for item in level):
             raise UnreadableBody(f"Nest at most {DEEPEST} deep.")
         below: list[JsonValue] = []
         for item in level:

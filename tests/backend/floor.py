@@ -29,7 +29,7 @@ class FloorWiring:
 
 def make_floor(factory: UnitOfWorkFactory, settings: Settings, clock: SettableClock, *rooms: Room) -> Flask:
     """An app with the access room and `rooms`; two of them are as good as two processes on one database."""
-    app = Flask("floor")
+    app = Flask("floor", static_folder=None)
     doorkeeper = Doorkeeper(settings, server_secret(settings.secret, settings.data_dir))
     app.extensions[EXTENSION] = FloorWiring(factory, settings, clock, doorkeeper)
     api = install_web(app, settings)
