@@ -6,7 +6,7 @@ from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Float, Select, and_, func, literal, null, select, true
+from sqlalchemy import ColumnElement, Float, Select, and_, cast, func, literal, null, select, true
 from sqlalchemy.orm import Session, aliased
 
 from backend.access.actor import Actor
@@ -114,42 +114,30 @@ def candidates_for(
     *,
     technician_id: UUID | None = None,
 ) -> list[Candidate]:
-    """What each technician (or that one) is for this visit at `plan`, in one statement: those who can go
-    first, of these those whose territory it is, then the nearest home base.
+    """What each technician (or that one) is for this visit at `plan`, best first (`Candidate.rank`).
 
-    The expressions are GeoAlchemy2's and the same on both engines; distances are geodesic metres.
+    One statement of GeoAlchemy2 expressions for both engines; distances are geodesic metres. It is sorted
+    here, because the engines do not agree on the order of names.
     """
     starts, ends = plan
     work_order = visits.work_order_by_id(session, visit.work_order_id)
     needed = visits.skill_levels_of(session, [work_order.work_type_id]).get(work_order.work_type_id, [])
     place = site_for(session, SYSTEM, work_order.site_id).point
-    qualified = and_(true(), *(_has_skill(skill.skill_id, skill.level) for skill in needed))
-    on_shift = _works_throughout(starts, ends)
-    on_leave = _is_on_leave(starts, ends)
-    busy = visits.has_visit_between(Technician.id, starts, ends, besides=visit.id)
-    in_territory = _covers(place)
-    distance = _metres_to(place)
-    can_go = and_(Technician.active, qualified, on_shift, ~on_leave, ~busy)
     statement = select(
         Technician.id,
         Technician.display_name,
         Technician.active,
-        qualified.label("qualified"),
-        on_shift.label("on_shift"),
-        on_leave.label("on_leave"),
-        busy.label("busy"),
-        in_territory.label("in_territory"),
-        distance.label("distance_metres"),
-    ).order_by(
-        can_go.desc(),
-        in_territory.desc(),
-        distance.asc().nulls_last(),
-        Technician.display_name,
-        Technician.id,
+        and_(true(), *(_has_skill(skill.skill_id, skill.level) for skill in needed)),
+        _works_throughout(starts, ends),
+        _is_on_leave(starts, ends),
+        visits.has_visit_between(Technician.id, starts, ends, besides=visit.id),
+        _covers(place),
+        _metres_to(place),
     )
     if technician_id is not None:
         statement = statement.where(Technician.id == technician_id)
-    return [Candidate(*row) for row in session.execute(statement)]
+    found = [Candidate(*row) for row in session.execute(statement)]
+    return sorted(found, key=lambda candidate: candidate.rank)
 
 
 def _has_skill(skill_id: UUID, level: int) -> ColumnElement[bool]:
@@ -170,19 +158,35 @@ def _works_throughout(starts: datetime, ends: datetime) -> ColumnElement[bool]:
     They do when one covers the start, and whenever one ends before the end, another one goes on from there.
     """
     first, ending, going_on = aliased(Shift), aliased(Shift), aliased(Shift)
-
-    def works(shift: type[Shift]) -> ColumnElement[bool]:
-        return and_(shift.technician_id == Technician.id, shift.kind == ShiftKind.WORK)
-
-    begun = select(first.id).where(works(first), first.starts_at <= starts, first.ends_at > starts).exists()
+    begun = (
+        select(first.id)
+        .where(
+            first.technician_id == Technician.id,
+            first.kind == ShiftKind.WORK,
+            first.starts_at <= starts,
+            first.ends_at > starts,
+        )
+        .exists()
+    )
     continued = (
         select(going_on.id)
-        .where(works(going_on), going_on.starts_at <= ending.ends_at, going_on.ends_at > ending.ends_at)
+        .where(
+            going_on.technician_id == ending.technician_id,
+            going_on.kind == ShiftKind.WORK,
+            going_on.starts_at <= ending.ends_at,
+            going_on.ends_at > ending.ends_at,
+        )
         .exists()
     )
     gap = (
         select(ending.id)
-        .where(works(ending), ending.ends_at > starts, ending.ends_at < ends, ~continued)
+        .where(
+            ending.technician_id == Technician.id,
+            ending.kind == ShiftKind.WORK,
+            ending.ends_at > starts,
+            ending.ends_at < ends,
+            ~continued,
+        )
         .exists()
     )
     return and_(begun, ~gap)
@@ -209,7 +213,7 @@ def _covers(place: Coordinates | None) -> ColumnElement[bool]:
 
 def _metres_to(place: Coordinates | None) -> ColumnElement[float | None]:
     if place is None:
-        return func.coalesce(null().cast(Float))
+        return cast(null(), Float)
     return func.ST_Distance(Technician.home, literal(place, Point()))
 
 

@@ -1,5 +1,6 @@
 """Who may go to a visit, and what a shift and a territory have to be: pure decisions."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -97,6 +98,13 @@ class Candidate:
             (self.busy, "has another visit at that time"),
         )
         return [reason for holds, reason in found if holds]
+
+    @property
+    def rank(self) -> tuple[bool, bool, float, str, UUID]:
+        """The place among others: who can go, whose territory it is, the nearest (an unknown distance
+        last)."""
+        metres = math.inf if self.distance_metres is None else self.distance_metres
+        return bool(self.reasons), not self.in_territory, metres, self.display_name, self.technician_id
 
     @property
     def only_busy(self) -> bool:

@@ -146,6 +146,14 @@ def test_shifts_cover_the_whole_visit_and_not_only_its_start(
         actions.assign_visit(uow, SYSTEM, visit.id, technician_id=technician.id)
 
 
+def test_a_colleague_whose_shift_goes_on_does_not_close_the_gap(uow: UnitOfWork) -> None:
+    technician, colleague = (dispatch.a_technician(uow, on_shift=False) for _ in range(2))
+    a_shift(uow, technician, -60, 30)
+    a_shift(uow, colleague, 0, 120)
+    with pytest.raises(TechnicianUnfit, match="has no shift for the whole time"):
+        dispatch.an_assigned_visit(uow, technician)
+
+
 @pytest.mark.parametrize(("start", "end"), [(30, 45), (-600, 1), (59, 600), (0, 60), (-600, 600)])
 def test_a_leave_that_touches_any_part_of_the_visit_stands_in_the_way(
     uow: UnitOfWork, technician: Technician, start: int, end: int
