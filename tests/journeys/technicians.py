@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +48,7 @@ def work_visit(phone: Phone, visit: Body, ending: Ending, dice: random.Random) -
     phone.step("start", visit_id)
     phone.photo(visit_id, photograph(f"before {visit_id}"), "before", place=(52.0412, 1.1554))
     use_parts(phone, visit_id, dice)
+    list_charges(phone, visit_id)
     phone.note(visit_id, "Customer asks for a call before the next yearly service.")
     phone.photo(visit_id, photograph(f"after {visit_id}"), "after")
     write_report(phone, visit_id)
@@ -55,29 +57,32 @@ def work_visit(phone: Phone, visit: Body, ending: Ending, dice: random.Random) -
 
 
 def use_parts(phone: Phone, visit_id: str, dice: random.Random) -> None:
-    """Verify what is in the van, use some, bring the rest back, and list what the customer is charged."""
-    catalogue = phone.view("parts")
+    """Verify what is in the van, use some of it and bring the rest back."""
     for item in phone.records_of_visit("checklist_items", visit_id):
-        phone.tick(str(item["id"]), verified=True)
+        item_id, quantity = str(item["id"]), int(str(item["quantity"]))
+        phone.tick(item_id, verified=True)
         if item["kind"] != "part":
             continue
-        quantity = int(str(item["quantity"]))
         used = dice.randint(0, quantity)
-        part = catalogue[str(item["part_id"])]
         if used:
-            phone.use(str(item["id"]), used)
-            phone.remove_part(visit_id, f"Old {part['name']}", "dispose", consented_by="Customer")
-            if part.get("price_minor") is not None:
-                phone.charge(
-                    visit_id,
-                    str(part["name"]),
-                    used,
-                    int(str(part["price_minor"])),
-                    str(part["currency"]),
-                    part_id=str(part["id"]),
-                )
+            phone.use(item_id, used)
+            phone.remove_part(visit_id, f"Old {item['name']}", "dispose", consented_by="Customer")
         if quantity - used:
-            phone.use(str(item["id"]), quantity - used, returned=True)
+            phone.use(item_id, quantity - used, returned=True)
+
+
+def list_charges(phone: Phone, visit_id: str) -> None:
+    """What the customer is asked to approve: every priced part that was used here, whoever used it."""
+    catalogue = phone.view("parts")
+    used = Counter[str]()
+    for usage in phone.records_of_visit("part_usages", visit_id):
+        if usage["direction"] == "used":
+            used[str(usage["part_id"])] += int(str(usage["quantity"]))
+    for part_id, quantity in used.items():
+        part = catalogue[part_id]
+        if part.get("price_minor") is not None:
+            price, currency = int(str(part["price_minor"])), str(part["currency"])
+            phone.charge(visit_id, str(part["name"]), quantity, price, currency, part_id=part_id)
 
 
 def write_report(phone: Phone, visit_id: str) -> None:

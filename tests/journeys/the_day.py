@@ -43,7 +43,8 @@ class Plan:
 
     `visit_minutes` is the pace of the round, `first_hour` its beginning on the clock of `time_zone`.
     `booking_day` is the day before the visits. `fault_rate` is the share of requests that the evening's bad
-    network spoils.
+    network spoils. `place` stands in for what has no location. On a `brisk` day every request becomes a short
+    visit, given out in turn and confirmed on the telephone.
     """
 
     database: str
@@ -58,6 +59,8 @@ class Plan:
     fault_rate: float = 0.25
     seed: int = 1
     workers: int = 1
+    place: tuple[float, float] = (52.0412, 1.1554)
+    brisk: bool = False
 
     @property
     def zone(self) -> ZoneInfo:
@@ -115,7 +118,8 @@ class Day:
         self.plan = plan
         self.console = console
         self.dice = random.Random(plan.seed)
-        self.server = ServerProcess(plan.database, plan.folder / "server", workers=plan.workers)
+        environment = {"DOORSTEP_TIME_ZONE": plan.time_zone, "DOORSTEP_ALLOW_UNSAFE_DATABASE": "1"}
+        self.server = ServerProcess(plan.database, plan.folder / "server", environment, workers=plan.workers)
         self.told = Told()
         self.firm: Body = {}
         self.moved_visit = self.moved_to = ""
@@ -163,17 +167,13 @@ class Day:
     def _triage(self) -> None:
         self._chapter("Triage")
         office, decided = self.office(), Counter[str]()
-        for customer in office.every("/customers"):
-            key = str(customer["external_key"] or "customer").lower().replace(" ", "-")
-            office.edit(f"/customers/{customer['id']}", email=f"{key}@example.org")
-        for site in office.every("/sites", needs_location="true"):
-            office.edit(
-                f"/sites/{site['id']}", latitude=52.0412, longitude=1.1554, time_zone=self.plan.time_zone
-            )
+        self._complete_the_customers(office)
         work_types = {work["name"]: work["id"] for work in office.every("/work-types")}
+        if self.plan.brisk:
+            work_types = {"": self._short_work()}
         requests = list(office.every("/service-requests", status="new"))
         for number, request in enumerate(self._progress(requests, "requests")):
-            outcome = {19: "rejected", 32: "replace"}.get(number, "remote" if number % 9 == 5 else "visit")
+            outcome = "visit" if self.plan.brisk else _outcome(number)
             decided[outcome] += 1
             fields: Body = {"outcome": outcome, "outcome_reason": "Settled on the phone."}
             if outcome == "visit":
@@ -182,6 +182,24 @@ class Day:
             office.post(f"/service-requests/{request['id']}/triage", **fields)
         self._say(", ".join(f"{count} {outcome}" for outcome, count in decided.most_common()))
 
+    def _complete_the_customers(self, office: Office) -> None:
+        """Mail addresses, and places for sites that came without one."""
+        for customer in office.every("/customers"):
+            key = str(customer["external_key"] or "customer").lower().replace(" ", "-")
+            office.edit(f"/customers/{customer['id']}", email=f"{key}@example.org")
+        latitude, longitude = self.plan.place
+        for site in office.every("/sites", needs_location="true"):
+            office.edit(f"/sites/{site['id']}", latitude=latitude, longitude=longitude)
+
+    def _short_work(self) -> str:
+        """A type of work that anybody can do in ten minutes; its id."""
+        with self.office("manager") as manager:
+            kit = next(kit["id"] for kit in manager.every("/kits") if kit["name"].endswith("Smoke alarm"))
+            made = manager.post(
+                "/work-types", code="street", name="Street crew", duration_minutes=10, kit_id=kit
+            )
+        return str(made["id"])
+
     def _book(self) -> None:
         self._chapter("Visits are booked a day ahead")
         office = self.office()
@@ -189,28 +207,30 @@ class Day:
         seats = [number for number in range(self.plan.rounds) for _ in range(self.plan.technicians)]
         if len(orders) > len(seats):
             raise AssertionError(f"{len(orders)} work orders do not fit into {len(seats)} seats")
-        for order in self._progress(orders, "work orders"):
-            self.visits.append(self._book_one(office, order, seats))
+        technicians = [technician["id"] for technician in self.firm["technicians"]]
+        for number, order in enumerate(self._progress(orders, "work orders")):
+            if self.plan.brisk:
+                turn, technician = divmod(number, len(technicians))
+                visit = self._book_at(office, order, self.plan.slot(turn))
+                office.post(f"/visits/{visit['id']}/assign", technician_id=technicians[technician])
+            else:
+                visit = self._book_with_the_nearest(office, order, seats)
+            self.visits.append(visit)
         self._say(f"{len(self.visits)} visits for {self.plan.technicians} technicians")
 
-    def _book_one(self, office: Office, order: Body, seats: list[int]) -> Body:
-        start = self.plan.slot(seats[0])
-        visit = office.post(
-            "/visits",
-            work_order_id=order["id"],
-            starts_at=_instant(start - timedelta(minutes=30)),
-            ends_at=_instant(start + timedelta(minutes=90)),
-            scheduled_start=_instant(start),
+    def _book_at(self, office: Office, order: Body, start: datetime) -> Body:
+        return office.post(
+            "/visits", work_order_id=order["id"], **_window(start), scheduled_start=_instant(start)
         )
+
+    def _book_with_the_nearest(self, office: Office, order: Body, seats: list[int]) -> Body:
+        """Book for the first seat of the day for which somebody qualified is free."""
+        visit = self._book_at(office, order, self.plan.slot(seats[0]))
         for seat in dict.fromkeys(seats):
             if seat != seats[0]:
                 start = self.plan.slot(seat)
-                office.post(
-                    f"/visits/{visit['id']}/reschedule",
-                    starts_at=_instant(start - timedelta(minutes=30)),
-                    ends_at=_instant(start + timedelta(minutes=90)),
-                    scheduled_start=_instant(start),
-                )
+                plan = {**_window(start), "scheduled_start": _instant(start)}
+                office.post(f"/visits/{visit['id']}/reschedule", **plan)
             nearest = office.get(f"/visits/{visit['id']}/technician-suggestions")
             if free := nearest["suggestions"]:
                 seats.remove(seat)
@@ -220,16 +240,15 @@ class Day:
     def _customers_answer(self) -> None:
         self._chapter("Customers confirm by link, without a login")
         office = self.office()
+        if self.plan.brisk:
+            for visit in self.visits:
+                office.post(f"/visits/{visit['id']}/confirm", window_version=visit["window_version"])
+            return
         picky = self.visits[0]
         later = self.plan.slot(self.plan.rounds)
         office.post(
             f"/visits/{picky['id']}/offer-windows",
-            windows=[
-                {
-                    "starts_at": _instant(later - timedelta(minutes=30)),
-                    "ends_at": _instant(later + timedelta(minutes=90)),
-                }
-            ],
+            windows=[_window(later)],
         )
         for visit in self._progress(self.visits, "links"):
             office.post(f"/visits/{visit['id']}/issue-confirmation-link")
@@ -456,6 +475,19 @@ def _records(phone: Phone) -> set[tuple[str, str, str]]:
     return {(str(row[0]), str(row[1]), str(row[2])) for row in rows}
 
 
+def _outcome(number: int) -> str:
+    """What triage decides about the request of that number: mostly a visit."""
+    return {19: "rejected", 32: "replace"}.get(number, "remote" if number % 9 == 5 else "visit")
+
+
+def _window(start: datetime) -> Body:
+    """What the customer is promised for a visit planned at `start`."""
+    return {
+        "starts_at": _instant(start - timedelta(minutes=30)),
+        "ends_at": _instant(start + timedelta(minutes=90)),
+    }
+
+
 def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -478,29 +510,39 @@ def closing_table(told: Told) -> Table:
     return table
 
 
+def demo_plan(
+    folder: Path,
+    *,
+    database: str | None = None,
+    seed: int = 1,
+    booking_day: date = date(2026, 3, 3),
+) -> Plan:
+    """The day that `make demo` tells, in a folder that is not there yet; on SQLite unless told otherwise."""
+    folder.mkdir(parents=True)
+    folder = folder.resolve()
+    return Plan(
+        database=database or f"sqlite:///{folder / 'doorstep.sqlite'}",
+        folder=folder,
+        requests=DEMO_REQUESTS,
+        technicians=3,
+        time_zone="Europe/London",
+        booking_day=booking_day,
+        seed=seed,
+    )
+
+
 @click.command()
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
-    required=True,
-    help="A new folder for everything the day leaves.",
+    help="A new folder for everything the day leaves; var/demo-… unless told.",
 )
 @click.option("--database", help="PostgreSQL address; SQLite in the folder unless given.")
 @click.option("--seed", default=1, show_default=True)
 def main(folder: Path | None, database: str | None, seed: int) -> None:
     """Tell the demo's day."""
     folder = folder or Path("var") / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    folder.mkdir(parents=True)
-    plan = Plan(
-        database=database or f"sqlite:///{(folder / 'doorstep.sqlite').resolve()}",
-        folder=folder.resolve(),
-        requests=DEMO_REQUESTS,
-        technicians=3,
-        time_zone="Europe/London",
-        booking_day=date(2026, 3, 3),
-        rounds=13,
-        seed=seed,
-    )
+    plan = demo_plan(folder, database=database, seed=seed)
     console = Console()
     told = Day(plan, console).tell()
     console.print()
