@@ -102,6 +102,14 @@ def path_of(store: Store, sha256: str) -> Path:
     return store.media_folder / sha256
 
 
+def is_whole(path: Path, sha256: str) -> bool:
+    """Whether the file is there and still has the bytes that were kept."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
 def add(
     connection: sqlite3.Connection,
     media_id: str,

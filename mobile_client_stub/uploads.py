@@ -51,9 +51,9 @@ def _upload(store: Store, server: Server, medium: media_queue.Medium) -> None:
                 0, {"detail": "The server asks for an upload that this phone does not know. Update it."}
             )
         path = media_queue.path_of(store, medium.sha256)
-        if not path.exists():
+        if not media_queue.is_whole(path, medium.sha256):
             raise Refused(
-                0, {"detail": "The server lost a file that it had; this phone does not have it any more."}
+                0, {"detail": "The server needs this file, and it is missing or damaged on this phone."}
             )
         server.put_file(text_of(how, "url"), headers, path)
     answer = server.call("POST", f"/media/{medium.id}/complete")

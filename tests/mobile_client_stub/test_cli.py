@@ -1,0 +1,139 @@
+"""The command line: a whole visit by keyboard, in words for people and in JSON for programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mobile_client_stub.cli import main
+from tests.mobile_client_stub.fake_server import CARD, ITEM, REPORT, STEP, VISIT, FakeServer, Served
+
+JPEG = b"\xff\xd8\xff\xe0" + b"\x07" * 100
+
+
+class Hand:
+    """Types commands."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def types(self, *words: str) -> Result:
+        return CliRunner().invoke(main, ["--home", str(self.home), *words])
+
+    def gets(self, *words: str) -> object:
+        result = self.types("--json", *words)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def hand(tmp_path: Path, served: Served, fake: FakeServer) -> Hand:
+    fake.put("checklist_items", ITEM, {"name": "Valve", "part_id": STEP, "quantity": 2, "packed": False})
+    fake.put("conduct_steps", STEP, {"text": "Area left clean", "required": True, "answer": None})
+    fake.put("visits", VISIT, {"arrival_window_start": "2025-03-01T08:30:00Z", "time_zone": "Europe/Berlin"})
+    hand = Hand(tmp_path / "phone")
+    assert hand.types("enrol", "CODE", "--server", served.url).exit_code == 0
+    assert hand.types("sync").exit_code == 0
+    return hand
+
+
+def test_a_whole_visit_by_keyboard(hand: Hand, fake: FakeServer, tmp_path: Path) -> None:
+    picture = tmp_path / "door.jpg"
+    picture.write_bytes(JPEG)
+    visit = VISIT[-6:]
+    commands = [
+        ["accept", visit],
+        ["depart", visit],
+        ["arrive", visit, "--at", "52.5", "13.4"],
+        ["start", visit],
+        ["tick", ITEM[-6:], "--packed", "--verified"],
+        ["use", ITEM[-6:], "2", "--serial", "SN-1"],
+        ["answer", STEP[-6:], "yes", "--note", "Swept."],
+        ["photo", visit, str(picture), "--kind", "before"],
+        ["removed", visit, "Old valve", "dispose", "--by", "Grete Weber"],
+        ["note", visit, "Key at the neighbour's."],
+        ["write", visit, "--findings", "Worn seal", "--work-done", "New valve"],
+        ["charge", visit, "Valve", "1250", "eur", "--quantity", "2"],
+        ["feedback", visit, "5", "5", "4", "5", "--words", "Friendly."],
+        ["freeze", visit],
+        ["sign", visit, "--name", "Grete Weber"],
+        ["finish", visit],
+    ]
+    for command in commands:
+        result = hand.types(*command)
+        assert result.exit_code == 0, (command, result.output)
+    outbox = hand.gets("outbox")
+    assert isinstance(outbox, dict)
+    assert outbox["unsent"] == len(commands) + 1  # a signature is a file as well
+    assert hand.types("sync").exit_code == 0
+    assert fake.sins == []
+    assert hand.gets("outbox") == outbox | {
+        "mutations": [],
+        "media": [],
+        "unsent": 0,
+        "last_contact": hand.gets("outbox")["last_contact"],  # type: ignore[index]
+    }
+    records = fake.state.records
+    assert records["service_reports", REPORT]["findings"] == "Worn seal"
+    assert records["feedback_cards", CARD]["quality"] == 4
+    assert len(fake.objects) == 2
+
+
+def test_what_people_read_says_what_there_is(hand: Hand) -> None:
+    assert "dispatched" in hand.types("visits").output
+    assert "Sat 01 Mar 09:30" in hand.types("visits").output
+    shown = hand.types("show", VISIT[-4:]).output
+    assert "Valve" in shown
+    assert "Area left clean" in shown
+    hand.types("note", VISIT, "Ring twice.")
+    outbox = hand.types("outbox").output
+    assert "visit_note.add" in outbox
+    assert "not synchronised" in outbox
+    assert "none" in hand.types("inbox").output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["show", "ffffffff"], "Run `sync`"),
+        (["finish", VISIT, "--as", "no-access"], "--reason"),
+        (["tick", ITEM], "--packed"),
+        (["write", VISIT], "--findings"),
+        (["feedback", VISIT, "5"], "4 scores"),
+    ],
+)
+def test_an_error_says_what_to_do_next(hand: Hand, words: list[str], says: str) -> None:
+    result = hand.types(*words)
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+    as_json = hand.types("--json", *words)
+    assert as_json.exit_code == 1
+    assert says in json.loads(as_json.stdout)["error"]
+
+
+def test_before_enrolment_every_command_says_to_enrol(tmp_path: Path) -> None:
+    for words in (["visits"], ["sync"], ["outbox"], ["note", VISIT, "x"]):
+        result = Hand(tmp_path / "new").types(*words)
+        assert result.exit_code == 1
+        assert "enrol CODE" in result.stderr
+
+
+def test_a_wrong_address_is_said_plainly(tmp_path: Path) -> None:
+    assert (
+        "no address of a server" in Hand(tmp_path / "new").types("enrol", "C", "--server", "nowhere").stderr
+    )
+    result = Hand(tmp_path / "new").types("enrol", "C", "--server", "http://127.0.0.1:9")
+    assert "no server at" in result.stderr
+
+
+def test_faults_on_demand_change_nothing_in_the_end(
+    hand: Hand, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobile_client_stub.transport.FIRST_PAUSE", 0.0)
+    hand.types("note", VISIT, "On a bad line.")
+    result = hand.types("--faults", "0.4", "--seed", "11", "sync")
+    assert result.exit_code == 0, result.output
+    assert fake.sins == []
+    assert set(fake.state.applied.values()) == {1}
