@@ -74,7 +74,7 @@ def _take(store: Store, answer: Body, pulled: bool, now: datetime, done: Exchang
     """Keep one answer, whole or not at all; returns whether the exchange has come to its end."""
     directives = _directives(answer)
     outcomes, changes = list_of(answer, "outcomes"), list_of(answer, "changes")
-    complete = pulled and not answer.get("more") and "resync" not in directives
+    complete = pulled and not answer.get("more")
     with store.transaction() as connection:
         journal.take_outcomes(connection, outcomes, now)
         if "new_journal" in directives:
@@ -85,10 +85,10 @@ def _take(store: Store, answer: Body, pulled: bool, now: datetime, done: Exchang
             )
         if "resync" in directives:
             records.start_again(connection)
-        elif pulled:
+        if pulled and answer.get("cursor") is not None:
             records.stage(connection, changes, text_of(answer, "cursor"))
-        if complete:
-            _make_visible(connection, now)
+            if complete:
+                _make_visible(connection, now)
         _note_contact(connection, answer, directives, now)
         finished = complete and journal.unacknowledged_count(connection) == 0
     _count(done, outcomes, changes, directives)
