@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,8 @@ from typing import Literal
 from marshmallow import Schema
 from sqlalchemy import Column, ColumnElement, Table, inspect
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapper
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 
 EVERYONE = "everyone"
 """The audience kind of reference data: one feed that all devices share."""
@@ -199,6 +202,8 @@ class CollectionSet:
 def _check_collection(collection: Collection) -> None:
     """Raise BadDeclaration when one collection by itself cannot work."""
     table, mapper = collection.table, collection.mapper
+    if not _NAME.fullmatch(collection.name):
+        raise BadDeclaration(f"{collection.name!r}: a name has lower-case letters, digits and underscores")
     for needed in ("id", "revision"):
         if needed not in table.c:
             raise BadDeclaration(f"{collection.name}: its table has no column {needed!r}")
