@@ -6,7 +6,7 @@ from uuid import UUID
 
 from backend.access.actor import Actor
 from backend.access.permissions import requires
-from backend.customers.actions import create_customer, create_site
+from backend.customers.actions import create_customer, create_site, edit_site
 from backend.customers.queries import customers_by_external_key, sites_by_external_key
 from backend.db.unit_of_work import UnitOfWork
 from backend.requests.import_csv import ImportedRow, to_utc
@@ -70,6 +70,7 @@ def _sites(
     """The ids of the rows' sites by customer and key; those that are missing are created."""
     found = sites_by_external_key(uow.session, set(customers.values()), {row.site_key for row in rows})
     ids = {key: site.id for key, site in found.items()}
+    _locate(uow, actor, rows, customers, {key for key, site in found.items() if site.needs_location}, ids)
     # Of several rows of one new site the first that knows the place describes it.
     for row in sorted(rows, key=lambda row: row.place is None):
         place_key = (customers[row.customer_key], row.site_key)
@@ -88,6 +89,22 @@ def _sites(
             )
             ids[place_key] = created.id
     return ids
+
+
+def _locate(
+    uow: UnitOfWork,
+    actor: Actor,
+    rows: Sequence[ImportedRow],
+    customers: dict[str, UUID],
+    unlocated: set[tuple[UUID, str]],
+    ids: dict[tuple[UUID, str], UUID],
+) -> None:
+    """Give sites that an earlier row left without a place the one that a row knows now."""
+    for row in rows:
+        key = (customers[row.customer_key], row.site_key)
+        if row.place is not None and key in unlocated:
+            edit_site(uow, actor, ids[key], latitude=row.place.latitude, longitude=row.place.longitude)
+            unlocated.discard(key)
 
 
 def _request(

@@ -18,16 +18,16 @@ ROUNDS, THREADS = 24, 6
 def test_parallel_usages_are_all_counted_also_when_the_van_has_no_row_yet(database: Database) -> None:
     with database.factory.begin() as uow:
         assigned = an_assigned_visit(uow)
-        part = given.a_part(uow)
+        part, unplanned = given.a_part(uow), given.a_part(uow)
         actions.prepare_checklist(uow, SYSTEM, assigned.visit.id, given.a_kit(uow, parts=(part,)).id)
 
-    def use(_: int) -> None:
+    def use(turn: int) -> None:
         with database.factory.begin() as uow:
             actions.record_part_usage(
                 uow,
                 assigned.technician,
                 visit_id=assigned.visit.id,
-                part_id=part.id,
+                part_id=(part, unplanned)[turn % 2].id,
                 direction=UsageDirection.USED,
                 quantity=1,
             )
@@ -36,5 +36,5 @@ def test_parallel_usages_are_all_counted_also_when_the_van_has_no_row_yet(databa
         list(pool.map(use, range(ROUNDS)))
 
     with database.factory.begin(write=False) as uow:
-        assert uow.session.scalars(select(VanStock.quantity)).all() == [-ROUNDS]
-        assert uow.session.scalars(select(ChecklistItem.quantity_used)).all() == [ROUNDS]
+        assert uow.session.scalars(select(VanStock.quantity)).all() == [-ROUNDS // 2] * 2
+        assert uow.session.scalars(select(ChecklistItem.quantity_used)).all() == [ROUNDS // 2]

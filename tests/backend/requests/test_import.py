@@ -125,6 +125,23 @@ def test_a_row_without_a_place_flags_request_and_site_and_takes_the_usual_zone(
     assert _requests(database)["k0"].received_at.isoformat() == "2011-03-01T16:41:13+00:00"
 
 
+def test_a_site_is_located_by_any_of_its_rows(database: Database, write: Write) -> None:
+    _run(database, write(csv_bytes([a_row(Latitude=""), a_row(**{"Unique Key": "2"})])))
+    with database.factory.begin(write=False) as uow:
+        (site,) = uow.session.scalars(select(Site))
+    assert not site.needs_location
+    assert [request.needs_location for request in _requests(database).values()] == [True, False]
+
+
+def test_a_later_file_locates_a_site_and_with_it_the_requests_there(database: Database, write: Write) -> None:
+    _run(database, write(csv_bytes([a_row(Latitude="")])))
+    assert _requests(database)["19937901"].needs_location
+    _run(database, write(csv_bytes([a_row(**{"Unique Key": "2"})])))
+    with database.factory.begin(write=False) as uow:
+        (site,) = uow.session.scalars(select(Site))
+    assert (site.needs_location, site.time_zone) == (False, "America/New_York")
+
+
 def test_the_firms_zone_wins_over_the_usual_one_where_there_is_no_place(
     database: Database, write: Write
 ) -> None:

@@ -169,6 +169,13 @@ def test_a_stray_quote_damages_its_own_line_only() -> None:
     assert len(sound) == 32
 
 
+def test_a_stray_quote_does_not_take_the_next_line_with_it_when_that_has_one_too() -> None:
+    broken = LINE.replace(b"Street Sign - Dangling", b'"Street Sign - Dangling')
+    inches = LINE.replace(b"Street Cleaning", b'Pipe of 5"')
+    (row,), (damage,) = _read(HEAD + broken + inches)
+    assert (row.line, row.descriptor, damage.line) == (3, 'Pipe of 5"', 2)
+
+
 def test_a_quote_that_never_closes_does_not_swallow_the_file() -> None:
     broken = LINE.replace(b"Street Sign - Dangling", b'"Street Sign - Dangling')
     sound, damaged = _read(HEAD + broken + LINE * 100)
@@ -285,18 +292,18 @@ def test_a_local_time_that_exists_is_that_time_on_the_wall(local: datetime) -> N
 
 def test_reading_a_long_file_keeps_a_few_lines_in_memory() -> None:
     class Long(io.BytesIO):
-        left = 20_000
+        left = 4_000
 
         def readline(self, size: int | None = -1) -> bytes:
             self.left -= 1
-            return HEAD if self.left == 19_999 else LINE if self.left > 0 else b""
+            return HEAD if self.left == 3_999 else LINE if self.left > 0 else b""
 
     rows = read_rows(Long())
     next(rows)
     tracemalloc.start()
     try:
-        assert sum(1 for _ in rows) == 19_997
+        assert sum(1 for _ in rows) == 3_997
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 1_000_000, "the file has 4 MB"
+    assert peak < 300_000, "the file has 700 kB"
