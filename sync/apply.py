@@ -99,9 +99,9 @@ class MustRepeat(Exception):
 class Verdict:
     """What became of a mutation.
 
-    `problem` is the JSON of the reason, if any. `fields` are those that do not stand as sent. `note` is the inbox
-    entry to write, None when it simply applied; `server` holds the values that stand where both differ. `retry`:
-    whether a held one is tried again by itself.
+    `problem` is the JSON of the reason, if any. `fields` are those that do not stand as sent. `note` is the
+    inbox entry to write, None when it simply applied; `server` holds the values that stand where both
+    differ. `retry`: whether a held one is tried again by itself.
     """
 
     outcome: Outcome
@@ -126,7 +126,7 @@ class Applier:
     last_attempt: bool = False
 
     def lock_records(self, sent: Iterable[Sent]) -> None:
-        """Lock the records that a chunk is about, in one order for everybody, so that chunks cannot deadlock."""
+        """Lock the records that a chunk is about, in the same order as everybody: chunks do not deadlock."""
         if dialect_of(self.uow.session) == "sqlite":
             return
         wanted: dict[str, set[UUID]] = {}
@@ -229,7 +229,7 @@ class Applier:
     def _fields_now(
         self, mutation_type: MutationType, sent: Sent, fields: Mapping[str, object]
     ) -> dict[str, FieldNow] | None:
-        """The record's fields under its lock; None when there is no such record (the use case decides then)."""
+        """The record's fields under its lock; None when there is no such record: the use case decides."""
         collection = self.collections[mutation_type.collection]
         row = self.uow.session.get(
             collection.model, sent.record_id, with_for_update={"key_share": True}, populate_existing=True

@@ -1,4 +1,4 @@
-"""The oracle: whether every feed is its scope and every mutation is accounted for, worked out the slow way."""
+"""The oracle: whether every feed is its scope and every mutation accounted for, worked out the slow way."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class CollectionSet:
         return tuple(path for path in self.paths if path.target == target)
 
     def shape_of(self, kind: str) -> str:
-        """One word for the shapes of the bodies in a feed of this kind; when it changes, all are rewritten."""
+        """One word for the shapes of the bodies in such a feed; when it changes, all are rewritten."""
         return ",".join(
             f"{c.name}:{c.shape_version}" for c in sorted(self.of_audience(kind), key=lambda c: c.name)
         )

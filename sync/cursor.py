@@ -51,7 +51,7 @@ class CursorSigner:
         return urlsafe_b64encode(self._sign(content) + content).decode().rstrip("=")
 
     def read(self, token: str) -> Cursor | None:
-        """What the token says; None when it is damaged, forged, or written by an older version of this code."""
+        """What the token says; None when it is damaged, forged, or of an older version of this code."""
         if len(token) > _LONGEST or not token.isascii():
             return None
         try:

@@ -62,18 +62,18 @@ class SyncEngine:
         return False
 
     def restored(self, seen: UUID, why: str) -> UUID:
-        """Begin a new epoch because the epoch `seen` is one of a restored copy; returns the epoch in force."""
+        """Begin a new epoch, because `seen` is that of a restored copy; returns the epoch in force."""
         with self.host.begin() as uow:
             epoch = begin_new(uow, seen)
         self._alarm_restored(why)
         return epoch
 
     def expand(self) -> set[str]:
-        """Turn the change rows of all committed transactions into stale marks; which audiences were marked."""
+        """Turn the change rows of committed transactions into stale marks; which audiences were marked."""
         return repeated(self.host, lambda uow, _: expand(uow, self.scope))
 
     def refresh(self, audience: Audience, time_zone: str) -> None:
-        """Bring one audience's feed up to its scope; what changes while this runs may be left for the next time."""
+        """Bring one audience's feed up to its scope; what changes meanwhile may wait for the next time."""
         zone = _ZONE_OF_EVERYONE if audience.kind == EVERYONE else time_zone
         for _ in range(_MOST_REFRESHES):
             changed = repeated(

@@ -1,4 +1,7 @@
-"""The epoch: one unbroken life of the database. A restored copy begins a new one, and every device starts over."""
+"""The epoch: one unbroken life of the database.
+
+A restored copy begins a new one, and every device starts over.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ SERVER_IDENTITY: ColumnElement[str | None] = literal_column(
 
 
 def identity_expression(session: Session) -> ColumnElement[str | None]:
-    """How to ask this database who it is. One probe in a savepoint; the answer holds for the whole process."""
+    """How to ask this database who it is.
+
+    One probe in a savepoint; the answer holds for the whole process.
+    """
     if dialect_of(session) == "sqlite":
         return NO_IDENTITY
     try:

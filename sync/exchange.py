@@ -60,7 +60,7 @@ class Start:
 
 @dataclass
 class Pulled:
-    """The changes of one answer: wire texts, where the device is afterwards, and each feed's count and digest."""
+    """The changes of one answer: wire texts, where the device is afterwards, each feed's figures."""
 
     texts: list[str] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class Exchange:
         )
         sent = read_all(self.request.mutations, self.request.acknowledged + 1)
         self.pushed = push.run(sent, status.expected_number, self.request.journal_start)
-        if self.caller.revoked_at is None and (sent or status.journal and status.journal.retry_at):
+        if self.caller.revoked_at is None and (sent or (status.journal and status.journal.retry_at)):
             push.retry_held(pushed=bool(sent))
 
     def _bring_up_to_date(self) -> bytes:
@@ -192,7 +192,7 @@ class Exchange:
         return Place(page.last, started if page.last < started else 0), page.found
 
     def _start(self, status: Status) -> Start | None:
-        """Where the pull begins; None when the cursor is ahead of us, which only a restored server explains."""
+        """Where the pull begins; None when the cursor is ahead of us: only a restored server explains that."""
         keys = [audience.key for audience in self.caller.audiences]
         nowhere = {key: Place(0) for key in keys}
         if self.request.cursor is None:
@@ -251,10 +251,11 @@ class Exchange:
         return retry_at is not None and retry_at <= now
 
     def _answer_restored(self, status: Status) -> bytes:
-        """The device remembers outcomes that we do not: its journal has to come first, then everything anew."""
+        """The device knows outcomes that we do not: its journal has to come first, then everything anew."""
         epoch, cursor = status.epoch, self._cursor()
         if cursor is None or cursor.epoch == epoch:
-            why = f"a device knows outcomes up to {self.request.acknowledged}, the server expects {status.expected_number}"
+            known, expected = self.request.acknowledged, status.expected_number
+            why = f"a device knows outcomes up to {known}, the server expects {expected}"
             epoch = self.engine.restored(epoch, why)
         self.directives.append("resync")
         self.pushed = Pushed(status.expected_number, (), new_journal=False)

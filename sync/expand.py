@@ -36,7 +36,7 @@ def expand(uow: UnitOfWork, scope: Scope) -> set[str]:
     that is running, so that whoever expands before reading sees the effects of everything committed before.
     Returns the marked audiences.
     """
-    # One at a time, by the lock of a row: two expands that delete the same rows in another order would deadlock.
+    # One at a time, by a row's lock: two that delete the same rows in another order would deadlock.
     uow.session.connection().execute(_ONE_AT_A_TIME)
     changed = take_changes(uow)
     audiences = audiences_of(uow, scope, changed)

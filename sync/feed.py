@@ -22,7 +22,7 @@ NEVER_SENT = 2**62
 class Page:
     """A stretch of one feed, with the feed's figures from the same snapshot.
 
-    `wire` is the comma-joined JSON text of the changes, "" for none; `last` is how far the reader is after it.
+    `wire` is the comma-joined JSON text of the changes, "" for none; `last` is how far the reader is then.
     """
 
     head: int
@@ -71,7 +71,7 @@ def hexadecimal(value: int) -> str:
 
 
 def read_page(session: Session, audience: str, after: int, started: int, limit: int) -> Page | None:
-    """Up to `limit` changes after a position, oldest first; None when there is no such feed. One statement."""
+    """Up to `limit` changes after a position, in one statement; None when there is no such feed."""
     parameters = {"audience": audience, "after": after, "started": started, "limit": limit}
     row = session.connection().execute(_PAGE[session.get_bind().dialect.name], parameters).one_or_none()
     if row is None:

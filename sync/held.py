@@ -35,8 +35,8 @@ _STORE = (
 def retry_held(uow: UnitOfWork, applier: Applier, journal: UUID, *, pushed: bool) -> None:
     """Try the journal's held mutations again, in order; each record's later ones wait behind its first.
 
-    `pushed`: something new arrived just now that may have met a condition. What failed by our own mistake waits
-    for its time in any case.
+    `pushed`: something new arrived just now that may have met a condition. What failed by our own mistake
+    waits for its time in any case.
     """
     connection = uow.session.connection()
     if not connection.execute(_LOCK, {"of": journal}).scalar():
@@ -82,7 +82,7 @@ def _store(uow: UnitOfWork, row: Row[Any], verdict: Verdict) -> None:
 
 
 def _tell(uow: UnitOfWork, mutation_id: UUID, verdict: Verdict) -> None:
-    """The inbox entry carries the final outcome to the device; it stays open when there is still something to do."""
+    """The inbox entry carries the final outcome to the device; it stays open while there is more to do."""
     of_mutation = FieldInboxEntry.mutation_id == mutation_id
     for entry in uow.session.scalars(
         select(FieldInboxEntry).where(of_mutation, FieldInboxEntry.settled_at.is_(None))

@@ -1,4 +1,4 @@
-"""The session hook: whatever a flush changes in a synced table leaves a change row and its fields' revisions."""
+"""The session hook: what a flush changes in a synced table leaves a change row and revisions of fields."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def install_hook(sessions: sessionmaker[Session] | type[Session], collections: C
 def record_changes(
     session: Session, collection: str, revisions: Mapping[UUID, int], fields: Collection[str] = ()
 ) -> None:
-    """Do the hook's work for rows that a bulk statement inserted (`fields` = [WHOLE_RECORD]), changed or deleted (no fields).
+    """Do the hook's work for a bulk statement.
+
+    It inserted rows (`fields` is then [WHOLE_RECORD]), changed these fields, or deleted rows (no fields).
 
     `revisions` holds the new revision of each record, which the statement must have raised.
     """

@@ -30,8 +30,9 @@ def forget_what_is_past(engine: SyncEngine) -> None:
 
 
 def forget_removals(uow: UnitOfWork, audience: str, before: datetime) -> None:
-    """Delete removals older than `before`, raise the floors below which a cursor cannot be continued, and keep
-    one mark of several. Under the feed's lock: no refresh reads or deletes a mark meanwhile."""
+    """Delete removals older than `before`, raise the floors below which a cursor cannot be continued, and
+    keep one mark of several. Under the feed's lock: no refresh reads or deletes a mark meanwhile.
+    """
     session = uow.session
     session.connection().execute(_LOCK, {"of": audience})
     old = and_(FEED_ROWS.c.audience == audience, FEED_ROWS.c.removed_at < before)

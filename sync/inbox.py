@@ -30,7 +30,7 @@ class Note:
 
 
 def inbox_collection(audience: str) -> Collection:
-    """The collection that shows devices of this audience kind their own entries: open ones, and lately settled."""
+    """The collection that shows devices of this audience kind their entries: open, or lately settled."""
     window = (FieldInboxEntry.settled_at, FieldInboxEntry.settled_at)
     root = Root(FieldInboxEntry.owner_id, window=window)
     return Collection(COLLECTION, FieldInboxEntry, FieldInboxBody, audience, roots=(root,))

@@ -102,7 +102,7 @@ class Stored:
 class Chunk:
     """One push transaction: a stretch of one journal, whose row is locked.
 
-    Rows are collected and written at the end; the outcome of a mutation is stored with its effects or not at all.
+    Rows are collected and written at the end: an outcome is stored together with its effects or not at all.
     """
 
     uow: UnitOfWork
@@ -152,7 +152,10 @@ class Chunk:
         return verdict
 
     def _repeat(self, sent: Sent, stored: Stored) -> None:
-        """The outcome again. Other content under a known id is refused, kept for people, and changes nothing."""
+        """The outcome again.
+
+        Other content under a known id is refused, kept for people, and changes nothing.
+        """
         self._enter(sent.number, stored.mutation_id)
         if sent.content_hash == stored.content_hash:
             self.answers.append(stored.answer(sent.number))
@@ -161,7 +164,7 @@ class Chunk:
         self._refuse_again(sent, stored.mutation_id, MutationAltered(detail))
 
     def _answer_reused(self, sent: Sent, mutation_id: UUID, stored: Stored | None) -> None:
-        """A cloned phone: nothing is stored under the number, so that the device can send it in a new journal."""
+        """A cloned phone. Nothing is stored under the number: the device sends it in a new journal."""
         self.new_journal = True
         if stored is not None and stored.content_hash == sent.content_hash:
             self.answers.append(stored.answer(sent.number))

@@ -25,8 +25,8 @@ class LastChange:
 class Base:
     """What the user saw while editing.
 
-    `revision` is None when the device had no copy from the server. A revision of another epoch says nothing about
-    ours: then every field that differs counts as changed by others.
+    `revision` is None when the device had no copy from the server. A revision of another epoch says nothing
+    about ours: then every field that differs counts as changed by others.
     """
 
     revision: int | None
@@ -46,8 +46,8 @@ class FieldNow:
 class Merged:
     """What to do with an edit.
 
-    `accepted` goes to the use case. `overridden` are the fields whose sent value does not stand, `contested` those
-    whose sent value stands over somebody else's: both belong in the inbox.
+    `accepted` goes to the use case. `overridden` are the fields whose sent value does not stand, `contested`
+    those whose sent value stands over somebody else's: both belong in the inbox.
     """
 
     accepted: Mapping[str, object]

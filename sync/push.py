@@ -1,4 +1,4 @@
-"""Push: takes a device's mutations in, chunk by chunk, each chunk one transaction that is repeated when it lost a race."""
+"""Push: takes mutations in, chunk by chunk, each one transaction that is repeated when it lost a race."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Push:
                 break
         if sent and not answers and not new_journal:
             raise MutationGap(
-                f"Send mutation {expected_number} first, or say with journal_start where your journal begins.",
+                f"Send mutation {expected_number} first, or say where your journal begins (journal_start).",
                 expected_number=expected_number,
             )
         return Pushed(expected_number, answers, new_journal)
@@ -109,7 +109,7 @@ class Push:
 
 
 def repeated(host: Host, work: Callable[[UnitOfWork, bool], T]) -> T:
-    """Run `work(uow, is_last_attempt)` in a transaction of its own, again after a lost race; then ServerBusy."""
+    """Run `work(uow, is_last_attempt)` in its own transaction, again after a lost race, then ServerBusy."""
     pause, trouble = _FIRST_PAUSE, cast("Exception | None", None)
     for attempt in range(1, ATTEMPTS + 1):
         try:

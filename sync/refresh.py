@@ -32,7 +32,10 @@ _TAKE_MARKS = delete(MARKS).where(MARKS.c.audience == bindparam("marked"))
 
 @dataclass
 class Refresh:
-    """One run for one audience. Its steps are methods so that a test can take one away and see the law break."""
+    """One run for one audience.
+
+    Its steps are methods so that a test can take one away and see the law break.
+    """
 
     uow: UnitOfWork
     scope: Scope
@@ -40,7 +43,10 @@ class Refresh:
     time_zone: str
 
     def run(self) -> bool:
-        """Whether the feed changed. Then the audience is still marked: only a run that finds nothing clears it."""
+        """Whether the feed changed.
+
+        Then the audience is still marked: only a run that finds nothing clears it.
+        """
         feed = self.lock_feed()
         marked = self.delete_marks()
         day = self.day(feed.local_day)
@@ -65,15 +71,15 @@ class Refresh:
         return row
 
     def delete_marks(self) -> bool:
-        """Take the audience's marks, *before* the scope is read: who marks later has something to say again."""
+        """Take the audience's marks *before* the scope is read: who marks later has something new to say."""
         result = self.uow.session.connection().execute(_TAKE_MARKS, {"marked": self.audience.key})
         return result.rowcount > 0
 
     def leave_mark(self) -> None:
         """Mark the audience again.
 
-        V moves A→B; this run has read the scope of B; V moves B→C and is expanded, which marks A and C, because
-        B's feed does not show V yet. Without the mark left here B would keep V for ever.
+        V moves A→B; this run has read the scope of B; V moves B→C and is expanded, which marks A and C,
+        because B's feed does not show V yet. Without the mark left here B would keep V for ever.
         """
         write(self.uow.session, insert(MARKS), [{"audience": self.audience.key}])
 
@@ -166,7 +172,7 @@ class Body:
 
     @property
     def is_as_held(self) -> bool:
-        """Whether the feed shows exactly this already: a rewrite for a new shape version found nothing new."""
+        """Whether the feed shows exactly this: a rewrite for a new shape version found nothing new."""
         return self.difference.held and signed(self.hash) == self.difference.held_hash
 
     def row(self, audience: str, position: int) -> dict[str, object]:

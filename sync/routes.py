@@ -1,4 +1,4 @@
-"""What the sync routes do, for the host's blueprint to wrap: answers as Flask responses, gzip, never cached."""
+"""What the sync routes answer, for the host's blueprint to wrap: gzip both ways, never cached."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _FAST = 1
 def answer_exchange(engine: SyncEngine, caller: Caller, document: JsonValue, request: Request) -> Response:
     """`POST /sync/exchange`. `document` is the parsed body, whose texts may hold what no database takes.
 
-    The host authenticates, revoked devices included, parses strictly (no key twice, no NaN) up to LARGEST_BODY,
-    and turns the errors of `sync.exchange.exchange` into problems.
+    The host authenticates, revoked devices included, parses strictly (no key twice, no NaN) up to
+    LARGEST_BODY, and turns the errors of `sync.exchange.exchange` into problems.
     """
     return respond(exchange(engine, caller, document), request)
 

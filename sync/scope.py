@@ -1,4 +1,4 @@
-"""The scope as SQL, built once from the declarations: forward closure, its difference to a feed, reverse lookup."""
+"""The scope as SQL, built once from the declarations: closure, its difference to a feed, reverse lookup."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ Statement: TypeAlias = "Select[Any]"
 class Difference:
     """Where scope and feed disagree about one record.
 
-    `scope_revision` is None when the record left the scope, `held` is False when the feed does not show it now.
-    `published` is the feed row's history as stored, None when the feed never had the record.
+    `scope_revision` is None when the record left the scope, `held` is False when the feed does not show it
+    now. `published` is the feed row's history as stored, None when the feed never had the record.
     """
 
     collection: str
@@ -66,7 +66,7 @@ class Scope:
 
     @cached_property
     def differences(self) -> dict[str, Statement]:
-        """Per audience kind: the rows of `Difference`; parameters of the closure, `audience` and `rewrite`."""
+        """Per audience kind: rows of `Difference`; the closure's parameters, and `audience`, `rewrite`."""
         return {kind: self._difference(closure) for kind, closure in self.closures.items()}
 
     @cached_property
@@ -147,7 +147,7 @@ class Scope:
         return select(*both.c)
 
     def _reverse(self, start: Collection) -> Statement:
-        """From changed records of one collection up to the members at the roots, against the direction of scope."""
+        """From changed records up to the members at the roots, against the direction of scope."""
         arms: dict[str, list[Statement]] = {
             start.name: [
                 select(start.table.c.id).where(
@@ -162,9 +162,9 @@ class Scope:
             table = self.collections[name].table
             rows = union(*arms[name]) if len(arms[name]) > 1 else arms[name][0]
             above = rows.cte(f"above_{name}")
-            for root in self.collections[name].roots:
-                if root.audience is not None:
-                    members.append(select(column_of(root.audience)).where(table.c.id.in_(select(above.c.id))))
+            columns = [root.audience for root in self.collections[name].roots if root.audience is not None]
+            at_root = table.c.id.in_(select(above.c.id))
+            members += [select(column_of(column)).where(at_root) for column in columns]
             for path in self.collections.into(name):
                 source = self.collections[path.source].table
                 step = (

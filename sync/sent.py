@@ -1,4 +1,4 @@
-"""A mutation as it arrived: read leniently, because what cannot be read must become an outcome, not an error."""
+"""A mutation as it arrived: read leniently, for what cannot be read must become an outcome, not an error."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def read_moment(value: object) -> datetime | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """The same, but a text that is no moment at all is a ValidationError: a dead clock is not, bad data is."""
+    """The same, but what is no moment at all is a ValidationError: a dead clock is not, bad data is."""
     moment = read_moment(value)
     if moment is None:
         try:

@@ -1,4 +1,4 @@
-"""The few statements that SQLite and PostgreSQL spell differently, and small steps every part of the engine takes."""
+"""What SQLite and PostgreSQL spell differently, and small steps that every part of the engine takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dialect_of(session: Session) -> str:
 
 
 def upsert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that knows ON CONFLICT; both dialects' methods are the same, but share no class that says so."""
+    """An INSERT that knows ON CONFLICT: the dialects' methods are the same, but share no class."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 

@@ -10,7 +10,7 @@ DAYS_AHEAD = 14
 
 
 def zone_of(name: str) -> tzinfo:
-    """The zone of that IANA name; UTC for one that this machine does not know (a day may then roll hours late)."""
+    """The zone of that IANA name; UTC for one this machine does not know (days then roll hours late)."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -23,7 +23,7 @@ def local_day(now: datetime, time_zone: str) -> date:
 
 
 def window_of(day: date, time_zone: str) -> tuple[datetime, datetime]:
-    """The instants [start, end) of local days -3 … +14 around `day`; days are as long as the zone makes them."""
+    """The instants [start, end) of local days -3 … +14 around `day`, as long as the zone makes them."""
     zone = zone_of(time_zone)
 
     def midnight(of: date) -> datetime:

@@ -1,4 +1,6 @@
-"""A device as the protocol describes it: records, cursor, staged pages and a journal, over the engine itself."""
+"""A device as the protocol describes it: records, cursor, staged pages and a journal, over the engine
+itself.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,10 @@ PATIENCE = 10.0
 
 
 class Gate:
-    """A point in a program: whoever comes through waits there until the test opens it. Only the first one waits."""
+    """A point in a program: whoever comes through waits there until the test opens it.
+
+    Only the first one waits.
+    """
 
     def __init__(self) -> None:
         self._reached, self._open, self._used = threading.Event(), threading.Event(), False

@@ -1,4 +1,6 @@
-"""Scripted interleavings on PostgreSQL: the holes that dense traffic heals and hides, each with the mutant that falls in."""
+"""Scripted interleavings on PostgreSQL: the holes that dense traffic heals and hides, each with the mutant
+that falls in.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,9 @@ def refresh_once(toy: Toy, technician: UUID) -> Callable[[], None]:
 
 
 def naive_take_changes() -> Callable[[UnitOfWork], Changed]:
-    """A mutant: changes are read behind a watermark and stay; whoever drew an early number and commits late is lost."""
+    """A mutant: changes are read behind a watermark and stay; whoever drew an early number and commits late
+    is lost.
+    """
     seen = 0
 
     def take(uow: UnitOfWork) -> Changed:
@@ -176,7 +180,9 @@ def expand_without_waiting(uow: UnitOfWork, toy: Toy) -> None:
 
 
 def a_change_while_nothing_is_found(toy: Toy, step: type[Refresh]) -> None:
-    """A refresh has read the scope and found nothing; then something changes and is expanded; then it commits."""
+    """A refresh has read the scope and found nothing; then something changes and is expanded; then it
+    commits.
+    """
     technician, gate = uuid4(), Gate()
     job = days.a_job(toy, technician)
     device = device_of(toy, technician)

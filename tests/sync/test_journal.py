@@ -1,4 +1,6 @@
-"""Every rule of the journal: numbers, repeats, clones, gaps, losses, malformed and held mutations; on both engines."""
+"""Every rule of the journal: numbers, repeats, clones, gaps, losses, malformed and held mutations; on both
+engines.
+"""
 
 from __future__ import annotations
 

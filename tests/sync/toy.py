@@ -1,4 +1,6 @@
-"""A toy business for the engine: jobs of technicians, their orders and places, job lines, and a catalogue for all."""
+"""A toy business for the engine: jobs of technicians, their orders and places, job lines, and a catalogue
+for all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from marshmallow import ValidationError
@@ -16,7 +18,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from backend.db.faults import is_connection_trouble, is_transient
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from schemas.base import Count, Id, Instant, RecordShape, Shape, Text as TextField
+from schemas.base import Count, Id, Instant, RecordShape, Shape
+from schemas.base import Text as TextField
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
 from sync.collections import EVERYONE, Collection, Edge, Kind, Root
 from sync.engine import SyncEngine
@@ -35,7 +38,12 @@ class ToyBase(DeclarativeBase):
     """Base of the toy tables."""
 
     metadata = MetaData()
-    type_annotation_map = {str: Text(), int: BigInteger(), datetime: UtcInstant(), UUID: Uuid()}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        int: BigInteger(),
+        datetime: UtcInstant(),
+        UUID: Uuid(),
+    }
 
 
 class Record(ToyBase):
@@ -43,7 +51,7 @@ class Record(ToyBase):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     revision: Mapped[int] = mapped_column()
-    __mapper_args__ = {"version_id_col": revision}
+    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012 - SQLAlchemy reads a class attribute
 
 
 class Place(Record):
