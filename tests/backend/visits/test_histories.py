@@ -28,9 +28,21 @@ VERBS = (
     *("reschedule", "confirm", "decline", "plan", "assign", "move", "unassign", "dispatch", "cancel"),
     *("accept", "depart", "arrive", "start", "cannot_complete", "report_no_access"),
 )
+# Chance alone seldom gets a visit far: most steps go on from where it is.
+STEPS = st.one_of(st.just("onward"), st.just("onward"), st.sampled_from(VERBS))
 HISTORIES = st.lists(
-    st.tuples(st.sampled_from(VERBS), st.integers(0, 3), st.integers(0, 1), st.integers(0, 3)), max_size=25
+    st.tuples(STEPS, st.integers(0, 1), st.integers(0, 1), st.integers(0, 3)), min_size=10, max_size=40
 )
+ONWARD = {
+    VisitStatus.REQUIRES_SLOT: "reschedule",
+    VisitStatus.OFFERED: "agree",
+    VisitStatus.DISPATCHED: "accept",
+    VisitStatus.ACCEPTED: "depart",
+    VisitStatus.ON_SITE: "start",
+    VisitStatus.IN_PROGRESS: "cannot_complete",
+}
+REACHABLE = set(VisitStatus) - {VisitStatus.COMPLETED, VisitStatus.PARTIALLY_COMPLETED}
+"""A visit is completed with a closed report only, which is another room's story."""
 
 
 class World:
@@ -45,11 +57,24 @@ class World:
         verb, which, who, when = step
         booked = self.visits()
         visit_id = booked[which % len(booked)].id if booked else self.uow.mint_id()
+        if verb == "onward":
+            verb = self._onward(booked[which % len(booked)], when) if booked else "book"
+            who = self._hands_of(booked[which % len(booked)]) if booked else 1
         try:
             with self.uow.savepoint():
                 self._tries(visit_id, who, when)[verb]()
         except DomainError:
             self.uow.session.expire_all()
+
+    def _onward(self, visit: Visit, when: int) -> str:
+        if visit.status is VisitStatus.EN_ROUTE:
+            return "arrive" if when else "report_no_access"
+        if visit.status is VisitStatus.CONFIRMED:
+            return "assign" if visit.technician_id is None else "dispatch"
+        return ONWARD.get(visit.status, "book")
+
+    def _hands_of(self, visit: Visit) -> int:
+        return int(visit.technician_id == self.technicians[1].id)
 
     def visits(self) -> list[Visit]:
         mine = select(Visit).where(Visit.work_order_id == self.work_order.id).order_by(Visit.number)
@@ -72,6 +97,9 @@ class World:
             ],
             "reschedule": lambda: actions.reschedule_visit(uow, SYSTEM, visit_id, **window),
             "confirm": lambda: actions.confirm_visit(uow, SYSTEM, visit_id, window_version=when),
+            "agree": lambda: actions.confirm_visit(
+                uow, SYSTEM, visit_id, window_version=uow.session.get_one(Visit, visit_id).window_version
+            ),
             "decline": lambda: actions.decline_visit(uow, SYSTEM, visit_id, window_version=when),
             "plan": lambda: dispatching.plan_visit(uow, SYSTEM, visit_id, scheduled_start=starts_at),
             "assign": lambda: dispatching.assign_visit(uow, SYSTEM, visit_id, technician_id=technician.id),
@@ -148,10 +176,11 @@ class _Undo(Exception):
     """Ends an example without keeping it."""
 
 
-@pytest.mark.parametrize(("engine", "examples"), [("sqlite", 40), ("postgresql", 15)])
+@pytest.mark.parametrize(("engine", "examples"), [("sqlite", 25), ("postgresql", 10)])
 def test_no_history_of_visits_breaks_a_law(
     databases: Databases, clock: SettableClock, engine: str, examples: int
 ) -> None:
+    reached: set[VisitStatus] = set()
     with databases.fresh(engine, clock) as database:
 
         @settings(max_examples=examples, deadline=None, derandomize=True)
@@ -163,11 +192,13 @@ def test_no_history_of_visits_breaks_a_law(
                     for step in history:
                         world.do(step)
                     assert_laws(world)
+                    reached.update(uow.session.scalars(select(VisitEvent.to_status)))
                     raise _Undo
             except _Undo:
                 pass
 
         hold()
+    assert reached >= REACHABLE
 
 
 def test_the_check_names_a_work_order_whose_status_is_wrong(uow: UnitOfWork) -> None:
