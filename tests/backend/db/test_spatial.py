@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, literal, select
 
 from backend.db.types import Coordinates, Point, Polygon
-from tests.backend.db.shapes import areas_and_places
+from tests.backend.db.shapes import areas, areas_and_places
 
 EARTH = 6_371_008.8  # metres
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
@@ -100,8 +100,25 @@ def test_two_points_on_either_side_of_the_antimeridian_are_near(engine: Engine) 
     assert ask(engine, func.ST_DWithin(point(west), point(east), 250.0))
 
 
-def test_an_area_covers_its_own_corners_and_itself(engine: Engine) -> None:
-    assert all(ask(engine, func.ST_Covers(area(BOX), point(corner))) for corner in BOX)
+@FEW
+@given(corners=areas())
+def test_an_area_covers_its_own_corners(
+    sqlite_probes: Engine, postgresql_probes: Engine, corners: tuple[Coordinates, ...]
+) -> None:
+    questions = [func.ST_Covers(area(corners), point(corner)) for corner in corners]
+    for engine in (sqlite_probes, postgresql_probes):
+        with engine.connect() as connection:
+            assert all(connection.execute(select(*questions)).one())
+
+
+def test_the_edges_of_an_area_are_great_circles(engine: Engine) -> None:
+    # between 30 degrees west and east on the 50th parallel, the shortest way passes 53.99 degrees north
+    wide = (Coordinates(50, -30), Coordinates(50, 30), Coordinates(60, 30), Coordinates(60, -30))
+    assert not ask(engine, func.ST_Covers(area(wide), point(Coordinates(53.9, 0))))
+    assert ask(engine, func.ST_Covers(area(wide), point(Coordinates(54.1, 0))))
+
+
+def test_an_area_covers_itself(engine: Engine) -> None:
     assert ask(engine, func.ST_Distance(area(BOX), point(BOX[0]))) == 0
     assert ask(engine, func.ST_Covers(area(BOX), area(BOX)))
 
