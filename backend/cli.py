@@ -27,6 +27,7 @@ from backend.db.paging import PageRequest
 from backend.db.sqlite_lock import DatabaseHeldElsewhere
 from backend.db.upgrade import pending, upgrade
 from backend.doctor import examine
+from backend.housekeeping import keep_house
 from backend.outbox.queries import outbox_messages
 from backend.requests.importing import run_import
 from backend.seed import seed_firm
@@ -194,6 +195,15 @@ def outbox(settings: Settings) -> None:
             for message in outbox_messages(uow.session, state, PageRequest(None, MOST_LINES)).items:
                 said = f"{message.state:5} {message.kind:6} tries {message.attempts}  {message.key}"
                 click.echo(f"{said}  {message.last_error or ''}".rstrip())
+
+
+@main.command()
+@with_settings
+def housekeeping(settings: Settings) -> None:
+    """Forget what may be forgotten; `serve` does it once a day by itself."""
+    failed = keep_house(_open(settings))
+    click.echo(f"housekeeping: {', '.join(failed)} failed, see the log" if failed else "housekeeping: done")
+    sys.exit(1 if failed else 0)
 
 
 @main.command()

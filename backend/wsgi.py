@@ -1,9 +1,13 @@
-"""What a server process loads: the application on the settings of its environment, and its outbox worker."""
+"""What a server process loads: the application on the settings of its environment, and its two workers."""
 
 from __future__ import annotations
 
 from backend.app import create_app, start_outbox
+from backend.housekeeping import Housekeeper
 from backend.settings import read_settings
+from backend.web.wiring import EXTENSION
 
 application = create_app(read_settings())
 outbox = start_outbox(application)
+housekeeper = Housekeeper(application.extensions[EXTENSION])
+housekeeper.start()
