@@ -15,12 +15,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from backend.access.actor import Actor
 from backend.access.permissions import check
+from backend.customers.rules import TimeZoneUnknown
 from backend.db.faults import is_transient
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.requests.actions import import_service_requests
 from backend.requests.actions.importing import BatchCount
 from backend.requests.csv_records import NotARequestFile
 from backend.requests.import_csv import DamagedRow, ImportedRow, Row, read_rows
+from schemas.base import known_time_zones
 
 BATCH = 200
 TRIES = 3
@@ -55,9 +57,11 @@ def import_requests(
     """Take in every sound row of a CSV file whose key is not known; tell `damaged` of every other.
 
     Rows without a place are read in `time_zone` (IANA); without one, in the zone of most rows with a place.
-    Raises NotARequestFile (then nothing was imported), OSError, PermissionRefused.
+    Raises NotARequestFile or TimeZoneUnknown (then nothing was imported), OSError, PermissionRefused.
     """
     check(actor, import_service_requests.permission)
+    if time_zone is not None and time_zone not in known_time_zones():
+        raise TimeZoneUnknown(f"Give an IANA time zone such as America/New_York, not {time_zone!r}.")
     size = path.stat().st_size
     total = size if time_zone else 2 * size
     zone = time_zone or _usual_zone(path, lambda read: progress(read, total))
@@ -98,6 +102,9 @@ def run_import(
             )
     except NotARequestFile as error:
         _say(console, f"import refused: {path} is not a CSV of service requests. {error.detail}")
+        return EXIT_REFUSED
+    except TimeZoneUnknown as error:
+        _say(console, f"import refused: {error.detail}")
         return EXIT_REFUSED
     except OSError as error:
         _say(console, f"import refused: {path} cannot be read: {error.strerror}.")

@@ -140,6 +140,7 @@ def test_a_later_file_locates_a_site_and_with_it_the_requests_there(database: Da
     with database.factory.begin(write=False) as uow:
         (site,) = uow.session.scalars(select(Site))
     assert (site.needs_location, site.time_zone) == (False, "America/New_York")
+    assert not any(request.needs_location for request in _requests(database).values())
 
 
 def test_the_firms_zone_wins_over_the_usual_one_where_there_is_no_place(
@@ -219,6 +220,13 @@ def test_a_file_that_is_no_such_csv_is_refused_in_one_line(
 def test_a_file_that_cannot_be_read_is_refused_in_one_line(sqlite_database: Database, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.csv"):
         code, out, err = _run(sqlite_database, path)
+        assert (code, out, len(err)) == (2, [], 1)
+
+
+def test_an_unknown_time_zone_is_refused_in_one_line(sqlite_database: Database, write: Write) -> None:
+    path = write(csv_bytes([a_row(Latitude="")]))
+    for zone in ("Mars/Olympus", "../etc/passwd", ""):
+        code, out, err = _run(sqlite_database, path, zone)
         assert (code, out, len(err)) == (2, [], 1)
 
 
