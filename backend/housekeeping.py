@@ -33,7 +33,7 @@ CHORES: tuple[Callable[[UnitOfWork], object], ...] = (
 
 
 def keep_house(wiring: Wiring) -> list[str]:
-    """Do every chore once; the names of those that failed, which are in the log. Safe beside a running server."""
+    """Do every chore once, also beside a running server; returns the names of those that failed."""
     failed = []
     for chore in CHORES:
         try:
