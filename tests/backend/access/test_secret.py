@@ -44,7 +44,7 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
         b"abababab" * 8,
         b"changeme-changeme-changeme-0123456789",
         b"my default key that nobody will ever guess",
-        secrets.token_urlsafe(16).encode(),
+        b"Zp2-nQ7rV_wK4xT9sLm3Eg",  # 22 characters: random, and too short
     ],
 )
 def test_a_weak_or_default_secret_is_refused(tmp_path: Path, weak: bytes) -> None:
