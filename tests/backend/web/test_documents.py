@@ -1,4 +1,4 @@
-"""The OpenAPI document says of every route what it takes, gives and refuses, and is read without a network."""
+"""The OpenAPI document: what each route takes, gives and refuses; and it is read without a network."""
 
 from __future__ import annotations
 
