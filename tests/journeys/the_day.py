@@ -402,7 +402,11 @@ class Day:
 
     def _check(self) -> None:
         self._chapter("The check")
-        files = [self._write_journal(identity, phone) for identity, phone in self.phones.items()]
+        files = []
+        for identity, phone in self.phones.items():
+            mutations = journal.everything(phone.store.connection)
+            self.told.outcomes.update(str(mutation.outcome) for mutation in mutations)
+            files.append(write_journal(phone, self.plan.folder / f"journal-{identity}.jsonl"))
         arguments = [argument for file in files for argument in ("--journals", str(file))]
         checked = self.server.run("check", "--json", *arguments)
         self.told.figures = json.loads(checked.stdout or "{}")
@@ -412,16 +416,6 @@ class Day:
         figures = self.told.figures.get("journals", {})
         self.told.mutations = figures.get("mutations", 0)
         self.told.lost, self.told.doubled = figures.get("lost", 0), figures.get("doubled", 0)
-
-    def _write_journal(self, identity: str, phone: Phone) -> Path:
-        mutations = journal.everything(phone.store.connection)
-        self.told.outcomes.update(str(mutation.outcome) for mutation in mutations)
-        file = self.plan.folder / f"journal-{identity}.jsonl"
-        lines = [
-            json.dumps({"message": mutation.message(), "outcome": mutation.outcome}) for mutation in mutations
-        ]
-        file.write_text("\n".join(lines) + "\n")
-        return file
 
     # The furniture of the story
 
@@ -463,6 +457,14 @@ class Day:
     def _progress(self, items: list[Any], what: str) -> Any:
         with Progress(console=self.console, transient=True) as progress:
             yield from progress.track(items, description=f"  {what}")
+
+
+def write_journal(phone: Phone, file: Path) -> Path:
+    """A phone's whole journal with the outcomes it knows, a line each, for `doorstep check --journals`."""
+    mutations = journal.everything(phone.store.connection)
+    lines = (json.dumps({"message": one.message(), "outcome": one.outcome}) for one in mutations)
+    file.write_text("\n".join(lines) + "\n")
+    return file
 
 
 def _counted(words: Iterable[str]) -> str:
