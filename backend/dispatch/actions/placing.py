@@ -10,7 +10,7 @@ from backend.dispatch import queries
 from backend.dispatch.rules import TechnicianUnfit, VisitHeldByAnother, VisitUnassigned
 from backend.visits.actions import Visit
 from backend.visits.placing import check_step, place, plan_for, send_out
-from backend.visits.queries import visit_to_change
+from backend.visits.queries import locked_work_order, visit_to_change
 from backend.visits.rules import Transition, VisitWindowTaken
 
 
@@ -125,8 +125,10 @@ def dispatch_visit(
 def judge(uow: UnitOfWork, visit: Visit, technician_id: UUID, plan: tuple[datetime, datetime]) -> None:
     """Raise unless the technician can go then: TechnicianNotFound, VisitWindowTaken, TechnicianUnfit.
 
-    Holds the technician until the transaction ends, so that what was judged stays true.
+    Holds the technician until the transaction ends, so that what was judged stays true. Everywhere the
+    visit is locked before its work order and that before the technician: in one order nobody deadlocks.
     """
+    locked_work_order(uow.session, visit.work_order_id)
     queries.locked_technician(uow.session, technician_id)
     (candidate,) = queries.candidates_for(uow.session, visit, plan, technician_id=technician_id)
     if candidate.only_busy:

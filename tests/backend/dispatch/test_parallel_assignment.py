@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from backend.access.permissions import SYSTEM
 from backend.db.integrity import fact_of
 from backend.dispatch import actions
 from backend.dispatch.rules import VisitHeldByAnother
-from backend.visits.actions import cancel_visit
+from backend.visits.actions import cancel_visit, reschedule_visit
 from backend.visits.models import Visit
 from backend.visits.queries import work_orders_that_contradict_their_visits
 from backend.visits.rules import VisitWindowTaken
@@ -150,3 +151,36 @@ def test_visits_that_end_at_the_same_moment_leave_the_right_status_behind(
         assert at_once([cancel(visit_id) for visit_id in both]) == {VisitStatus.CANCELLED.value: 2}
         with database.factory.begin(write=False) as uow:
             assert work_orders_that_contradict_their_visits(uow.session) == []
+
+
+def test_rescheduling_and_assigning_two_visits_of_one_work_order_never_deadlocks(database: Database) -> None:
+    with database.factory.begin() as uow:
+        technician_id = dispatch.a_technician(uow).id
+        work_order = visits.a_work_order(uow)
+        mine = visits.a_confirmed_visit(uow, work_order_id=work_order.id, scheduled_start=visits.MORNING)
+        actions.assign_visit(uow, SYSTEM, mine.id, technician_id=technician_id)
+        later = {
+            "starts_at": visits.MORNING + timedelta(hours=3),
+            "ends_at": visits.MORNING + timedelta(hours=5),
+        }
+        others = [visits.a_confirmed_visit(uow, work_order_id=work_order.id, **later).id for _ in range(4)]
+
+    def reschedule() -> str:
+        with database.factory.begin() as uow:
+            tomorrow = visits.MORNING + timedelta(days=1)
+            reschedule_visit(uow, SYSTEM, mine.id, starts_at=tomorrow, ends_at=tomorrow + timedelta(hours=2))
+        return "rescheduled"
+
+    def assign(visit_id: UUID) -> Callable[[], str]:
+        def attempt() -> str:
+            try:
+                with database.factory.begin() as uow:
+                    actions.assign_visit(uow, SYSTEM, visit_id, technician_id=technician_id)
+            except VisitWindowTaken:
+                return "taken"
+            return "won"
+
+        return attempt
+
+    outcome = at_once([reschedule, *(assign(visit_id) for visit_id in others)])
+    assert outcome == {"rescheduled": 1, "won": 1, "taken": 3}
