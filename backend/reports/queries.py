@@ -40,6 +40,7 @@ from schemas.parts import PartKind
 from schemas.reports import ReportStatus
 
 R = TypeVar("R", bound=Record)
+Found = TypeVar("Found")
 OfVisit = TypeVar("OfVisit", ConductStep, ServiceReport, RemovedPart, FeedbackCard)
 
 # --- who may see what ---------------------------------------------------------------------------------------
@@ -84,8 +85,26 @@ def conduct_rule_by_id(session: Session, rule_id: UUID) -> ConductRule:
 
 
 def any_row(session: Session, model: type[R], record_id: UUID) -> R:
-    """That row as it is now, whoever asks: the caller judges whether they may. Raises ReportUnknown."""
+    """That row as it is now, once it is known that whoever asks may have it. Raises ReportUnknown."""
     return _found(_fresh(session, select(model).where(model.id == record_id)))
+
+
+def visit_of(session: Session, model: type[OfVisit], record_id: UUID) -> UUID:
+    """The visit that row is of, without looking at the row itself: first it is asked whose visit it is.
+
+    Raises ReportUnknown.
+    """
+    return _found(session.scalar(select(model.visit_id).where(model.id == record_id)))
+
+
+def visit_of_charge(session: Session, charge_id: UUID) -> UUID:
+    """The visit a charge is of, without looking at the charge itself. Raises ReportUnknown."""
+    statement = (
+        select(ServiceReport.visit_id)
+        .join(ReportCharge, ReportCharge.report_id == ServiceReport.id)
+        .where(ReportCharge.id == charge_id)
+    )
+    return _found(session.scalar(statement))
 
 
 def report_of_visit(session: Session, visit_id: UUID) -> ServiceReport | None:
@@ -109,7 +128,7 @@ def _fresh(session: Session, statement: Select[R]) -> R | None:
     return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
 
 
-def _found(row: R | None) -> R:
+def _found(row: Found | None) -> Found:
     if row is None:
         raise ReportUnknown("Check the id; what a visit has is listed by its id.")
     return row

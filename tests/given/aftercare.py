@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from backend.access.actor import Actor
-from backend.access.permissions import SYSTEM
+from backend.access.permissions import PERMISSIONS, SYSTEM
+from backend.access.queries import user
 from backend.aftercare.models import Callback
 from backend.aftercare.queries import callback_of_visit
 from backend.db.unit_of_work import UnitOfWork
@@ -32,3 +33,9 @@ def callback_of(uow: UnitOfWork, visit_id: UUID) -> Callback:
     callback = callback_of_visit(uow.session, visit_id)
     assert callback is not None
     return callback
+
+
+def actor_of(uow: UnitOfWork, user_id: UUID) -> Actor:
+    """A user who is there already, as the one who acts."""
+    role = user(uow.session, user_id).role
+    return Actor(user_id, role, PERMISSIONS[role])

@@ -8,7 +8,7 @@ from backend.access.actor import Actor
 from backend.access.permissions import requires
 from backend.db.unit_of_work import UnitOfWork
 from backend.reports.models import ConductRule, ConductStep
-from backend.reports.queries import any_row, conduct_rule_by_id, override_of
+from backend.reports.queries import any_row, conduct_rule_by_id, override_of, visit_of
 from backend.reports.rules import ConductRuleUnknown
 from backend.reports.standing import check_written, editable_report
 from backend.visits.queries import work_type_by_id
@@ -74,8 +74,7 @@ def answer_conduct_step(
     **answer: Unpack[StepAnswer],
 ) -> ConductStep:
     """Answer a step of the visit. Raises ReportUnknown, WorkAfterRevocation, ReportSealed."""
-    step = any_row(uow.session, ConductStep, step_id)
-    editable_report(uow, actor, step.visit_id)
+    editable_report(uow, actor, visit_of(uow.session, ConductStep, step_id))
     step = any_row(uow.session, ConductStep, step_id)
     for name, value in answer.items():
         setattr(step, name, value)
@@ -97,8 +96,7 @@ def waive_conduct_step(
 
     Raises ReportUnknown, WorkAfterRevocation, ReportSealed, SignatureUnusable.
     """
-    step = any_row(uow.session, ConductStep, step_id)
-    editable_report(uow, actor, step.visit_id)
+    editable_report(uow, actor, visit_of(uow.session, ConductStep, step_id))
     step = any_row(uow.session, ConductStep, step_id)
     check_written(uow, step.visit_id, waiver_media_id, WRITTEN)
     step.waiver_media_id = waiver_media_id

@@ -11,7 +11,13 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.parts.queries import part_for
 from backend.parts.rules import PartNotFound
 from backend.reports.models import FeedbackCard, RemovedPart, ReportCharge, ServiceReport
-from backend.reports.queries import any_row, locked_report_of_visit, standing_charges
+from backend.reports.queries import (
+    any_row,
+    locked_report_of_visit,
+    standing_charges,
+    visit_of,
+    visit_of_charge,
+)
 from backend.reports.rules import (
     ChargeCurrencyMixed,
     ChargePartUnknown,
@@ -61,8 +67,7 @@ def add_report_charge(
         "unit_minor": unit_minor,
         "currency": currency,
     }
-    report = any_row(uow.session, ServiceReport, report_id)
-    report = report_in_the_field(uow, actor, report.visit_id)
+    report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     if known := created_before(uow, ReportCharge, charge_id, **content):
         return known
     check_editable(report.status)
@@ -79,9 +84,7 @@ def withdraw_report_charge(
     uow: UnitOfWork, actor: Actor, charge_id: UUID, *, occurred_at: datetime | None = None
 ) -> ReportCharge:
     """Take a charge off the list; its row stays. Twice is once. Raises as `add_report_charge`."""
-    charge = any_row(uow.session, ReportCharge, charge_id)
-    report = any_row(uow.session, ServiceReport, charge.report_id)
-    editable_report(uow, actor, report.visit_id)
+    editable_report(uow, actor, visit_of_charge(uow.session, charge_id))
     charge = any_row(uow.session, ReportCharge, charge_id)
     charge.withdrawn_at = charge.withdrawn_at or occurred_at or uow.now
     return charge
@@ -143,8 +146,7 @@ def settle_removed_part(
 
     Raises ReportUnknown, WorkAfterRevocation, ReportSealed, ConsentIncomplete.
     """
-    part = any_row(uow.session, RemovedPart, removed_part_id)
-    editable_report(uow, actor, part.visit_id)
+    editable_report(uow, actor, visit_of(uow.session, RemovedPart, removed_part_id))
     part = any_row(uow.session, RemovedPart, removed_part_id)
     disposition = disposition or part.disposition
     consented_by = consented_by or part.consented_by
@@ -168,8 +170,7 @@ def fill_feedback_card(
 
     Raises ReportUnknown, WorkAfterRevocation, ReportSealed.
     """
-    row = any_row(uow.session, FeedbackCard, card_id)
-    editable_report(uow, actor, row.visit_id)
+    editable_report(uow, actor, visit_of(uow.session, FeedbackCard, card_id))
     row = any_row(uow.session, FeedbackCard, card_id)
     for name, value in card.items():
         setattr(row, name, value)

@@ -9,7 +9,7 @@ from backend.access.permissions import requires
 from backend.attachments.queries import media_of_visit
 from backend.db.unit_of_work import UnitOfWork
 from backend.reports.models import ReportMedia, ServiceReport
-from backend.reports.queries import any_row, draft_state, manifest_states, standing_charges
+from backend.reports.queries import draft_state, manifest_states, standing_charges, visit_of
 from backend.reports.rules import ReportVerb, check_ready, next_status
 from backend.reports.standing import check_written, editable_report, report_in_the_field
 from schemas.attachments import MediaKind, MediaState
@@ -35,7 +35,7 @@ def write_service_report(
     **prose: Unpack[Prose],
 ) -> ServiceReport:
     """Write findings and work done. Raises ReportUnknown, WorkAfterRevocation, ReportSealed."""
-    report = editable_report(uow, actor, _visit_of(uow, report_id))
+    report = editable_report(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     for name, value in prose.items():
         setattr(report, name, value)
     return report
@@ -46,7 +46,7 @@ def freeze_service_report(
     uow: UnitOfWork, actor: Actor, report_id: UUID, *, occurred_at: datetime | None = None
 ) -> ServiceReport:
     """End the draft before the customer sees it. Raises ReportNotReady with all that is open."""
-    report = report_in_the_field(uow, actor, _visit_of(uow, report_id))
+    report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     frozen = next_status(report.status, ReportVerb.FREEZE)
     check_ready(draft_state(uow.session, report))
     report.status = frozen
@@ -69,7 +69,7 @@ def sign_service_report(
 
     Raises ReportNotFrozen, ReportTransitionRefused, SignatureUnusable, ReportUnknown, WorkAfterRevocation.
     """
-    report = report_in_the_field(uow, actor, _visit_of(uow, report_id))
+    report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     signed = next_status(report.status, ReportVerb.SIGN)
     check_written(uow, report.visit_id, signature_media_id, SIGNATURE)
     report.status = signed
@@ -86,7 +86,7 @@ def refuse_service_report(
     uow: UnitOfWork, actor: Actor, report_id: UUID, *, reason: str, occurred_at: datetime | None = None
 ) -> ServiceReport:
     """The customer will not sign. Raises as `sign_service_report`."""
-    report = report_in_the_field(uow, actor, _visit_of(uow, report_id))
+    report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     report.status = next_status(report.status, ReportVerb.REFUSE)
     report.refusal_reason = reason
     return _close(uow, actor, report, occurred_at)
@@ -97,7 +97,7 @@ def mark_absent_service_report(
     uow: UnitOfWork, actor: Actor, report_id: UUID, *, reason: str, occurred_at: datetime | None = None
 ) -> ServiceReport:
     """Nobody is there to sign. Raises as `sign_service_report`."""
-    report = report_in_the_field(uow, actor, _visit_of(uow, report_id))
+    report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     report.status = next_status(report.status, ReportVerb.MARK_ABSENT)
     report.absence_reason = reason
     return _close(uow, actor, report, occurred_at)
@@ -112,10 +112,6 @@ def issue_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
         report.status = next_status(report.status, ReportVerb.ISSUE)
         report.issued_at = uow.now
     uow.flush()
-
-
-def _visit_of(uow: UnitOfWork, report_id: UUID) -> UUID:
-    return any_row(uow.session, ServiceReport, report_id).visit_id
 
 
 def _close(
