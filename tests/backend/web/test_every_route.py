@@ -22,8 +22,8 @@ from schemas import base
 from schemas.access import STAFF_ROLES, Role
 from tests.api import Api
 from tests.backend.web.test_json import REFUSED
-from tests.cheap import cheap_settings
 from tests.databases import Database
+from tests.settings import cheap_settings
 
 ROUTES = [route for room in ROOMS for route in room.declared]
 WRITING = [route for route in ROUTES if route.writes and not route.raw_body]
