@@ -19,6 +19,7 @@ import backend.dispatch.routes
 import backend.parts.routes
 import backend.reports.routes
 import backend.requests.routes
+import backend.sync_routes
 import backend.visits.routes
 from backend.access.doorkeeper import Doorkeeper
 from backend.access.secret import derive, server_secret
@@ -32,7 +33,7 @@ from backend.outbox.worker import OutboxWorker
 from backend.pages.routes import pages
 from backend.settings import Settings
 from backend.sync_host import SyncHost
-from backend.sync_routes import make_sync_room
+from backend.sync_routes import install_engine
 from backend.web.documents import Api
 from backend.web.serving import install_web
 from backend.web.wiring import EXTENSION
@@ -51,6 +52,7 @@ ROOMS = (
     backend.attachments.routes.room,
     backend.reports.routes.room,
     backend.aftercare.routes.room,
+    backend.sync_routes.room,
 )
 
 Clock = Callable[[], datetime]
@@ -120,15 +122,26 @@ def create_app(
     mint_id: Callable[[], UUID] = uuid7,
 ) -> Flask:
     """The application that serves one firm; `engine` when the caller already has one on that database."""
+    app, api = unwired_app(settings)
+    connect(app, api, wire(engine or database_of(settings), settings, clock=clock, mint_id=mint_id))
+    return app
+
+
+def unwired_app(settings: Settings) -> tuple[Flask, Api]:
+    """Every route and page, on no database yet: the slow part, and the same for every database."""
     app = Flask("backend", static_folder=None)
     api = install_web(app, settings)
-    wiring = wire(engine or database_of(settings), settings, clock=clock, mint_id=mint_id)
-    app.extensions[EXTENSION] = ServedWiring(**vars(wiring), api=api)
-    install_store(app, wiring.objects)
-    for room in (*ROOMS, make_sync_room(wiring.sync)):
+    for room in ROOMS:
         api.register_blueprint(room)
     app.register_blueprint(pages)
-    return app
+    return app, api
+
+
+def connect(app: Flask, api: Api, wiring: Wiring) -> None:
+    """Let an application serve from this wiring, and no longer from the one before."""
+    app.extensions[EXTENSION] = ServedWiring(**vars(wiring), api=api)
+    install_store(app, wiring.objects)
+    install_engine(app, wiring.sync)
 
 
 def start_outbox(app: Flask) -> OutboxWorker:

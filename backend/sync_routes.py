@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from flask import Response, request
+from flask import Flask, Response, current_app, request
 from sqlalchemy import select
 
 from backend.access.actor import Actor
@@ -33,54 +33,64 @@ class DeviceNeeded(PermissionRefused):
     kind = ErrorKind.FORBIDDEN
 
 
-def make_sync_room(engine: SyncEngine) -> Room:
-    """The routes of one engine."""
-    room = Room("sync", __name__, description="Phones exchange; the office reads what did not simply apply.")
+room = Room("sync", __name__, description="Phones exchange; the office reads what did not simply apply.")
 
-    @room.post(
-        "/sync/exchange",
-        own_transactions=True,
-        allow_revoked=True,
-        raw_body=True,
-        body_limit="sync_body_limit_bytes",
-    )
-    def exchange(factory: UnitOfWorkFactory, actor: Actor) -> Response:
-        """Mutations up, outcomes and changes down (docs/protocol.md)."""
-        return answer_exchange(engine, _caller(factory, actor), _document(), request)
+_EXTENSION = "doorstep.sync"
 
-    @room.post(
-        "/sync/reconcile",
-        own_transactions=True,
-        allow_revoked=True,
-        raw_body=True,
-        body_limit="sync_body_limit_bytes",
-    )
-    def reconcile(factory: UnitOfWorkFactory, actor: Actor) -> Response:
-        """What a phone holds up, the differences down."""
-        return answer_reconcile(engine, _caller(factory, actor), _document(), request)
 
-    @room.get("/sync/inbox", query=FieldInboxQuery, page_of=FieldInboxBody, permission="field_inbox:read")
-    def list_inbox(
-        uow: UnitOfWork, _: Actor, page: PageRequest, query: dict[str, Any]
-    ) -> Page[FieldInboxEntry]:
-        """The field inbox, newest first; `settled=false` shows what still waits for somebody."""
-        statement = select(FieldInboxEntry)
-        if (settled := query.get("settled")) is not None:
-            known = FieldInboxEntry.settled_at
-            statement = statement.where(known.is_not(None) if settled else known.is_(None))
-        if record_id := query.get("record_id"):
-            statement = statement.where(FieldInboxEntry.record_id == record_id)
-        return fetch_page(uow.session, statement, page, key=FieldInboxEntry.id, descending=True)
+def install_engine(app: Flask, engine: SyncEngine) -> None:
+    """Give `app` its engine."""
+    app.extensions[_EXTENSION] = engine
 
-    @room.get("/sync/inbox/<uuid:entry_id>", answer=FieldInboxDetail, permission="field_inbox:read")
-    def show_inbox_entry(uow: UnitOfWork, _: Actor, entry_id: UUID) -> FieldInboxEntry:
-        """One entry, with all that the phone sent."""
-        entry = uow.session.get(FieldInboxEntry, entry_id)
-        if entry is None:
-            raise RecordNotFound
-        return entry
 
-    return room
+def current_engine() -> SyncEngine:
+    """The engine of the app that serves the current request."""
+    return cast("SyncEngine", current_app.extensions[_EXTENSION])
+
+
+@room.post(
+    "/sync/exchange",
+    own_transactions=True,
+    allow_revoked=True,
+    raw_body=True,
+    body_limit="sync_body_limit_bytes",
+)
+def exchange(factory: UnitOfWorkFactory, actor: Actor) -> Response:
+    """Mutations up, outcomes and changes down (docs/protocol.md)."""
+    return answer_exchange(current_engine(), _caller(factory, actor), _document(), request)
+
+
+@room.post(
+    "/sync/reconcile",
+    own_transactions=True,
+    allow_revoked=True,
+    raw_body=True,
+    body_limit="sync_body_limit_bytes",
+)
+def reconcile(factory: UnitOfWorkFactory, actor: Actor) -> Response:
+    """What a phone holds up, the differences down."""
+    return answer_reconcile(current_engine(), _caller(factory, actor), _document(), request)
+
+
+@room.get("/sync/inbox", query=FieldInboxQuery, page_of=FieldInboxBody, permission="field_inbox:read")
+def list_inbox(uow: UnitOfWork, _: Actor, page: PageRequest, query: dict[str, Any]) -> Page[FieldInboxEntry]:
+    """The field inbox, newest first; `settled=false` shows what still waits for somebody."""
+    statement = select(FieldInboxEntry)
+    if (settled := query.get("settled")) is not None:
+        known = FieldInboxEntry.settled_at
+        statement = statement.where(known.is_not(None) if settled else known.is_(None))
+    if record_id := query.get("record_id"):
+        statement = statement.where(FieldInboxEntry.record_id == record_id)
+    return fetch_page(uow.session, statement, page, key=FieldInboxEntry.id, descending=True)
+
+
+@room.get("/sync/inbox/<uuid:entry_id>", answer=FieldInboxDetail, permission="field_inbox:read")
+def show_inbox_entry(uow: UnitOfWork, _: Actor, entry_id: UUID) -> FieldInboxEntry:
+    """One entry, with all that the phone sent."""
+    entry = uow.session.get(FieldInboxEntry, entry_id)
+    if entry is None:
+        raise RecordNotFound
+    return entry
 
 
 def _caller(factory: UnitOfWorkFactory, actor: Actor) -> Caller:

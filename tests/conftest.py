@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from backend.app import create_app
+from backend.app import connect, unwired_app, wire
 from backend.db.unit_of_work import UnitOfWork
 from backend.settings import Settings
+from backend.web.documents import Api as SmorestApi
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.databases import ENGINES, SQLITE_ONLY, Database, Databases
@@ -124,7 +127,15 @@ def settings(database: Database, tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(database: Database, settings: Settings) -> Flask:
     """The application as the server runs it, on `database` and its clock."""
-    return create_app(settings, engine=database.engine, clock=database.clock)
+    made, api = _unwired(replace(settings, database_url="", data_dir=Path()))
+    connect(made, api, wire(database.engine, settings, clock=database.clock))
+    return made
+
+
+@functools.cache
+def _unwired(settings: Settings) -> tuple[Flask, SmorestApi]:
+    # Describing all routes takes a third of a second: once per process and kind of settings, not per test.
+    return unwired_app(settings)
 
 
 @pytest.fixture
