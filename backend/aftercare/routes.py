@@ -61,7 +61,13 @@ def assign_callback(uow: UnitOfWork, actor: Actor, fields: Fields, callback_id: 
     return actions.assign_callback(uow, actor, callback_id, **fields)
 
 
-@room.post("/callbacks/<uuid:callback_id>/attempts", body=RecordCallbackAttempt, answer=CallbackBody)
+@room.post(
+    "/callbacks/<uuid:callback_id>/attempts",
+    body=RecordCallbackAttempt,
+    answer=CallbackBody,
+    creates=True,
+    location="/callbacks/{id}",
+)
 def record_callback_attempt(uow: UnitOfWork, actor: Actor, fields: Fields, callback_id: UUID) -> Callback:
     """Note one call."""
     return actions.record_callback_attempt(uow, actor, callback_id, **fields)

@@ -56,7 +56,9 @@ def list_media(
 
 def media_of_visit(session: Session, visit_id: UUID) -> Sequence[Media]:
     """All media that belong to a visit, oldest first, whoever asks: for rooms that judge the visit."""
-    return session.scalars(select(Media).where(Media.visit_id == visit_id).order_by(Media.id)).all()
+    statement = select(Media).where(Media.visit_id == visit_id).order_by(Media.id)
+    # The session of a long push may have read a row before its file arrived.
+    return session.scalars(statement.execution_options(populate_existing=True)).all()
 
 
 def media_states(session: Session, media_ids: Sequence[UUID]) -> Mapping[UUID, MediaState]:

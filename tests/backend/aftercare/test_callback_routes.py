@@ -15,7 +15,9 @@ def test_a_callback_is_taken_made_and_closed_over_http(api: Api) -> None:
     assert caller.post(f"{path}/take").json["status"] == "assigned"
     assert [each["id"] for each in caller.get("/callbacks", mine="true").json["items"]] == [str(callback_id)]
     assert api.as_("manager").get("/callbacks", mine="true").json["items"] == []
-    reached = caller.post(f"{path}/attempts", {"reached": True, "note": "Friendly."})
+    call, key = {"reached": True, "note": "Friendly."}, {"Idempotency-Key": "the-first-call"}
+    reached = caller.post(f"{path}/attempts", call, headers=key)
+    assert caller.post(f"{path}/attempts", call, headers=key).json == reached.json
     assert (reached.json["status"], reached.json["attempts"]) == ("reached", 1)
     closed = caller.post(f"{path}/close", {"outcome": "satisfied", "words": "All well."})
     assert (closed.json["status"], closed.json["outcome"]) == ("closed", "satisfied")

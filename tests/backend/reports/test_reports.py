@@ -1,5 +1,7 @@
 """The service report from dispatch to issue, on both engines."""
 
+from threading import Thread
+
 import pytest
 
 from backend.access.permissions import SYSTEM
@@ -28,6 +30,7 @@ from schemas.attachments import MediaKind
 from schemas.parts import UsageDirection
 from schemas.reports import ConductAnswer, Disposition, ReportStatus, SignerRole
 from sync.inbox import take_notes
+from tests.databases import Database
 from tests.given import access, attachments, parts, reports, visits
 
 
@@ -372,3 +375,27 @@ def test_an_edit_on_a_visit_given_away_is_work_after_revocation_and_a_fact_is_ke
     part = actions.record_removed_part(uow, work.actor, visit_id=work.visit_id, name="Pump")
     assert [note.code for note in take_notes(uow)] == ["work-after-revocation"]
     assert part in queries.removed_parts_of_visit(uow.session, work.visit_id)
+
+
+def test_two_last_files_that_arrive_at_once_are_both_counted(postgresql_database: Database) -> None:
+    factory = postgresql_database.factory
+    with factory.begin() as uow:
+        work = reports.a_signed_report(uow)
+        first, second, third = media_of_visit(uow.session, work.visit_id)
+        complete_media(uow, work.actor, first.id)
+
+    def arrive() -> None:
+        with factory.begin() as uow:
+            complete_media(uow, work.actor, third.id)
+
+    with factory.begin() as uow:
+        complete_media(uow, work.actor, second.id)
+        other = Thread(target=arrive)
+        other.start()
+        other.join(timeout=0.4)
+        assert other.is_alive()
+    other.join()
+    with factory.begin(write=False) as uow:
+        report = queries.report_of_visit(uow.session, work.visit_id)
+        assert report is not None
+        assert (report.media_stored, report.status) == (3, ReportStatus.ISSUED)

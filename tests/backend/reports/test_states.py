@@ -59,20 +59,20 @@ def test_a_complete_draft_has_nothing_open() -> None:
     check_ready(COMPLETE)
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"steps": (step(),)}, "answer-missing"),
-        ({"steps": (step(answer=ConductAnswer.NO),)}, "note-missing"),
-        ({"steps": (step(answer=ConductAnswer.NOT_APPLICABLE),)}, "note-missing"),
-        ({"media_kinds": frozenset({MediaKind.AFTER})}, "media-missing"),
-        ({"removed_parts": (RemovedPartState(uuid4(), "Seal", settled=False),)}, "consent-missing"),
-        ({"packed_parts": (PackedPart(uuid4(), "Seal", quantity=2, counted=1),)}, "part-uncounted"),
-        ({"priced_parts": (PricedPart(uuid4(), "Seal", used=2, charged=1),)}, "charge-missing"),
-        ({"card_offered": False}, "feedback-missing"),
-        ({"work_done": None}, "work-done-missing"),
-    ],
+CHANGES = (
+    ({"steps": (step(),)}, "answer-missing"),
+    ({"steps": (step(answer=ConductAnswer.NO),)}, "note-missing"),
+    ({"steps": (step(answer=ConductAnswer.NOT_APPLICABLE),)}, "note-missing"),
+    ({"media_kinds": frozenset({MediaKind.AFTER})}, "media-missing"),
+    ({"removed_parts": (RemovedPartState(uuid4(), "Seal", settled=False),)}, "consent-missing"),
+    ({"packed_parts": (PackedPart(uuid4(), "Seal", quantity=2, counted=1),)}, "part-uncounted"),
+    ({"priced_parts": (PricedPart(uuid4(), "Seal", used=2, charged=1),)}, "charge-missing"),
+    ({"card_offered": False}, "feedback-missing"),
+    ({"work_done": None}, "work-done-missing"),
 )
+
+
+@pytest.mark.parametrize(("change", "code"), CHANGES)
 def test_each_thing_that_is_missing_is_named(change: dict[str, object], code: str) -> None:
     assert codes(replace(COMPLETE, **change)) == [code]
 
