@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
 from backend.access.models import (
@@ -63,6 +63,11 @@ def users(
     if disabled is not None:
         statement = statement.where(User.disabled_at.is_not(None) if disabled else User.disabled_at.is_(None))
     return fetch_page(session, statement, page, key=User.id)
+
+
+def is_enabled(user_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
+    """For the SQL of rooms below: whether the user a column names may still come in."""
+    return select(User.id).where(User.id == user_id, User.disabled_at.is_(None)).exists()
 
 
 def user(session: Session, user_id: UUID) -> User:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from backend.access.actor import Actor
 from backend.access.permissions import SYSTEM
+from backend.access.queries import is_enabled
 from backend.access.reach import narrowed
 from backend.customers.queries import site_for
 from backend.db.base import Record
@@ -126,7 +127,7 @@ def candidates_for(
     statement = select(
         Technician.id,
         Technician.display_name,
-        Technician.active,
+        and_(Technician.active, is_enabled(Technician.id)),
         and_(true(), *(_has_skill(skill.skill_id, skill.level) for skill in needed)),
         _works_throughout(starts, ends),
         _is_on_leave(starts, ends),

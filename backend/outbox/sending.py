@@ -85,6 +85,8 @@ def _note_success(uow: UnitOfWork, message: OutboxMessage) -> None:
     message.state = OutboxState.SENT
     message.sent_at = uow.now
     message.last_error = None
+    # A mail may carry a customer's key to his visit, which we keep as a hash only.
+    message.payload = {}
     uow.flush()
 
 

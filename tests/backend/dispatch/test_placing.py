@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from backend.access.actions import disable_user
 from backend.access.permissions import SYSTEM
 from backend.db.integrity import constraint_name
 from backend.db.unit_of_work import UnitOfWork
@@ -175,6 +176,12 @@ def test_somebody_who_does_not_work_for_us_at_present_gets_no_visit(
     uow: UnitOfWork, technician: Technician
 ) -> None:
     actions.edit_technician(uow, SYSTEM, technician.id, active=False)
+    with pytest.raises(TechnicianUnfit, match="does not work for us"):
+        dispatch.an_assigned_visit(uow, technician)
+
+
+def test_somebody_whose_user_is_disabled_gets_no_visit(uow: UnitOfWork, technician: Technician) -> None:
+    disable_user(uow, SYSTEM, technician.id)
     with pytest.raises(TechnicianUnfit, match="does not work for us"):
         dispatch.an_assigned_visit(uow, technician)
 

@@ -75,6 +75,13 @@ def test_what_was_posted_is_sent_once(database: Database) -> None:
     assert message(database, "a").sent_at == database.clock.now
 
 
+def test_what_was_sent_is_not_kept_because_it_may_hold_a_customers_key(database: Database) -> None:
+    post(database, "a")
+    assert message(database, "a").payload == {"to": "a"}
+    send_due(database.factory, {"mail": Carrier()})
+    assert message(database, "a").payload == {}
+
+
 def test_what_a_failed_transaction_asked_for_is_not_sent(database: Database) -> None:
     carrier = Carrier()
 
