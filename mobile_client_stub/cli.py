@@ -256,11 +256,19 @@ def write(here: Here, visit: str, findings: str | None, work_done: str | None) -
 @click.argument("unit_minor", type=click.IntRange(min=0))
 @click.argument("currency")
 @click.option("--quantity", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--item", help="The checklist item that is charged for.")
 @pass_here
-def charge(here: Here, visit: str, description: str, unit_minor: int, currency: str, quantity: int) -> None:
+def charge(
+    here: Here, visit: str, description: str, unit_minor: int, currency: str, quantity: int, item: str | None
+) -> None:
     """Propose a charge: UNIT_MINOR in the smallest unit of CURRENCY (1250 EUR is 12.50 euros)."""
+    phone = here.phone
+    part = None
+    if item is not None:
+        part = text_of(phone.record("checklist_items", item, "checklist item"), "part_id")
     here.did(
-        "report_charge.add", here.phone.charge(visit, description, quantity, unit_minor, currency.upper())
+        "report_charge.add",
+        phone.charge(visit, description, quantity, unit_minor, currency.upper(), part_id=part),
     )
 
 

@@ -54,7 +54,7 @@ def test_a_whole_visit_by_keyboard(hand: Hand, fake: FakeServer, tmp_path: Path)
         ["removed", visit, "Old valve", "dispose", "--by", "Grete Weber"],
         ["note", visit, "Key at the neighbour's."],
         ["write", visit, "--findings", "Worn seal", "--work-done", "New valve"],
-        ["charge", visit, "Valve", "1250", "eur", "--quantity", "2"],
+        ["charge", visit, "Valve", "1250", "eur", "--quantity", "2", "--item", ITEM[-6:]],
         ["feedback", visit, "5", "5", "4", "5", "--words", "Friendly."],
         ["freeze", visit],
         ["sign", visit, "--name", "Grete Weber"],
