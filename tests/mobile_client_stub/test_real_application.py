@@ -1,4 +1,4 @@
-"""The phone against the real application on both databases: whole visits, clones, revocation, bad networks."""
+"""The phone against the real application on both databases: visits, clones, revocation, bad networks."""
 
 import random
 import shutil
