@@ -192,7 +192,7 @@ class Exchange:
         return Place(page.last, started if page.last < started else 0), page.found
 
     def _start(self, status: Status) -> Start | None:
-        """Where the pull begins; None when the cursor is ahead of us: only a restored server explains that."""
+        """Where the pull begins; None when the cursor is ahead of us, as only a restored server explains."""
         keys = [audience.key for audience in self.caller.audiences]
         nowhere = {key: Place(0) for key in keys}
         if self.request.cursor is None:

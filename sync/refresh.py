@@ -93,7 +93,7 @@ class Refresh:
     def differences(self, day: date | None, *, rewrite: bool) -> list[Difference]:
         """Scope against feed, in one statement."""
         parameters = scope_parameters(self.audience, day, self.time_zone)
-        statement = self.scope.differences[self.audience.kind]
+        statement = self.scope.differences[dialect_of(self.uow.session), self.audience.kind]
         rows = self.uow.session.connection().execute(
             statement, {**parameters, "audience": self.audience.key, "rewrite": rewrite}
         )

@@ -12,12 +12,15 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Select,
+    Subquery,
     Text,
     Uuid,
     and_,
     bindparam,
+    false,
     func,
     literal,
+    not_,
     null,
     or_,
     select,
@@ -65,9 +68,16 @@ class Scope:
         return {kind: self._closure(kind) for kind in self.collections.audience_kinds()}
 
     @cached_property
-    def differences(self) -> dict[str, Statement]:
-        """Per audience kind: rows of `Difference`; the closure's parameters, and `audience`, `rewrite`."""
-        return {kind: self._difference(closure) for kind, closure in self.closures.items()}
+    def differences(self) -> dict[tuple[str, str], Statement]:
+        """Per dialect and audience kind: rows of `Difference`.
+
+        Parameters: the closure's, `audience` and `rewrite`.
+        """
+        return {
+            (dialect, kind): self._difference(closure, dialect)
+            for dialect in ("sqlite", "postgresql")
+            for kind, closure in self.closures.items()
+        }
 
     @cached_property
     def _lookups(self) -> dict[str, Statement]:
@@ -115,36 +125,34 @@ class Scope:
         rows = union(*arms) if len(arms) > 1 else arms[0]
         return rows.cte(f"in_{collection.name}")
 
-    def _difference(self, closure: Statement) -> Statement:
-        scope, row = closure.subquery("scope"), FEED_ROWS
-        of_feed = row.c.audience == bindparam("audience", type_=Text)
-        same = and_(row.c.collection == scope.c.collection, row.c.record_id == scope.c.id)
-        stale = or_(
-            row.c.record_id.is_(None),
-            row.c.removed_at.is_not(None),
-            row.c.revision != scope.c.revision,
-            bindparam("rewrite", type_=Boolean),
-        )
-        held = and_(row.c.record_id.is_not(None), row.c.removed_at.is_(None))
-        to_put = (
+    def _difference(self, closure: Statement, dialect: str) -> Statement:
+        scope, row = closure.subquery("scope"), FEED_ROWS.c
+        feed = (
             select(
-                scope.c.collection,
-                scope.c.id,
-                scope.c.revision,
-                held.label("held"),
-                row.c.hash,
-                row.c.published,
+                row.collection,
+                row.record_id,
+                row.revision,
+                row.hash,
+                row.published,
+                row.removed_at.is_(None).label("held"),
             )
-            .select_from(scope.outerjoin(row, and_(of_feed, same)))
-            .where(stale)
+            .where(row.audience == bindparam("audience", type_=Text))
+            .subquery("feed")
         )
-        to_remove = (
-            select(row.c.collection, row.c.record_id, null(), true(), row.c.hash, row.c.published)
-            .select_from(row.outerjoin(scope, same))
-            .where(of_feed, row.c.removed_at.is_(None), scope.c.id.is_(None))
+        both = _full_join(scope, feed) if dialect == "postgresql" else _two_left_joins(scope, feed)
+        entered = and_(both.c.scope_revision.is_not(None), not_(both.c.held))
+        left = and_(both.c.scope_revision.is_(None), both.c.held)
+        differs = or_(both.c.revision != both.c.scope_revision, bindparam("rewrite", type_=Boolean))
+        changed = and_(both.c.scope_revision.is_not(None), both.c.held, differs)
+        columns = (
+            both.c.collection,
+            both.c.record_id,
+            both.c.scope_revision,
+            both.c.held,
+            both.c.hash,
+            both.c.published,
         )
-        both = union_all(to_put, to_remove).subquery("difference")
-        return select(*both.c)
+        return select(*columns).where(or_(entered, left, changed))
 
     def _reverse(self, start: Collection) -> Statement:
         """From changed records up to the members at the roots, against the direction of scope."""
@@ -192,3 +200,55 @@ def _condition(root: Root) -> ColumnElement[bool]:
     if root.where is not None:
         conditions.append(root.where)
     return and_(true(), *conditions)
+
+
+def _full_join(scope: Subquery, feed: Subquery) -> Subquery:
+    """Every record of scope or feed, once.
+
+    PostgreSQL never plans a full join as nested loops. A left join it may: its statistics of a feed that was
+    just filled are those of an empty one, and loops over 10,000 records take minutes.
+    """
+    return (
+        select(
+            func.coalesce(scope.c.collection, feed.c.collection).label("collection"),
+            func.coalesce(scope.c.id, feed.c.record_id, type_=Uuid).label("record_id"),
+            scope.c.revision.label("scope_revision"),
+            func.coalesce(feed.c.held, false()).label("held"),
+            feed.c.revision,
+            feed.c.hash,
+            feed.c.published,
+        )
+        .select_from(scope.outerjoin(feed, _same(scope, feed), full=True))
+        .subquery("joined")
+    )
+
+
+def _two_left_joins(scope: Subquery, feed: Subquery) -> Subquery:
+    """The same for SQLite, which makes an index of its own for left joins and none for full ones."""
+    of_scope = select(
+        scope.c.collection,
+        scope.c.id.label("record_id"),
+        scope.c.revision.label("scope_revision"),
+        func.coalesce(feed.c.held, false()).label("held"),
+        feed.c.revision,
+        feed.c.hash,
+        feed.c.published,
+    ).select_from(scope.outerjoin(feed, _same(scope, feed)))
+    only_in_feed = (
+        select(
+            feed.c.collection,
+            feed.c.record_id,
+            null(),
+            feed.c.held,
+            feed.c.revision,
+            feed.c.hash,
+            feed.c.published,
+        )
+        .select_from(feed.outerjoin(scope, _same(scope, feed)))
+        .where(scope.c.id.is_(None))
+    )
+    return union_all(of_scope, only_in_feed).subquery("joined")
+
+
+def _same(scope: Subquery, feed: Subquery) -> ColumnElement[bool]:
+    return and_(feed.c.collection == scope.c.collection, feed.c.record_id == scope.c.id)

@@ -83,7 +83,7 @@ def fresh_scope(toy: Toy, technician: UUID) -> dict[tuple[str, str], dict[str, A
 
 
 def reached_from(toy: Toy, technician: UUID) -> set[tuple[str, UUID]]:
-    """The closure without windows and conditions, worked out in Python: what reverse lookup must never miss."""
+    """The closure without windows, worked out in Python: what the reverse lookup must never miss."""
     with toy.host.begin(write=False) as uow:
         session = uow.session
         jobs = session.scalars(select(Job).where(Job.technician_id == technician)).all()

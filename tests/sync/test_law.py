@@ -125,7 +125,7 @@ class World:
 
 
 def assert_law(toy: Toy, devices: list[Device]) -> None:
-    """Everybody pulls; then every device is its fresh scope, a second exchange is empty, the oracle agrees."""
+    """Everybody pulls; then devices are their fresh scope, a second exchange is empty, the oracle agrees."""
     for device in devices:
         device.sync()
     for device in devices:
