@@ -112,6 +112,7 @@ class RefreshForm(Shape):
     """The newest refresh token of a session."""
 
     refresh_token = Secret(max=_LONGEST_TOKEN, required=True)
+    proof = Secret(max=_LONGEST_TOKEN)
 
 
 class TokenAnswer(Shape):
@@ -143,6 +144,7 @@ class EnrolDevice(Shape):
     code = Secret(max=40, required=True)
     device_name = Line(max=100, required=True)
     platform = Line(max=100, required=True)
+    public_key = Line(max=400)
 
 
 class EnrolledAnswer(Shape):

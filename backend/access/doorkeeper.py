@@ -9,6 +9,7 @@ from uuid import UUID
 
 from backend.access import actions, queries, rules, sessions, throttle
 from backend.access.actor import Actor
+from backend.access.device_keys import check_key
 from backend.access.models import AuditEntry, Device, EnrolmentCode, User
 from backend.access.passwords import Passwords
 from backend.access.permissions import PERMISSIONS
@@ -25,6 +26,15 @@ from schemas.errors import DomainError, JsonValue, Unauthenticated
 _WRONG_CREDENTIALS = "The address or the password is not right, or the user is disabled."
 _WRONG_TOKEN = "Refresh the session with POST /sessions/refresh, or sign in again."  # noqa: S105  # no secret
 _WRONG_CODE = "The code is not right, was used, or is older than ten minutes: ask for a new one."
+
+
+@dataclass(frozen=True)
+class Phone:
+    """What a phone says of itself when it enrols; `public_key` as in `backend.access.device_keys`."""
+
+    name: str
+    platform: str
+    public_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,16 +143,17 @@ class Doorkeeper:
             self.note_refusal(uow, None, "session.refused", detail)
         raise Unauthenticated(_WRONG_CREDENTIALS)
 
-    def refresh(self, factory: UnitOfWorkFactory, refresh_token: str) -> Tokens:
-        """The next tokens of a session; raises Unauthenticated. An older token ends the whole session."""
+    def refresh(self, factory: UnitOfWorkFactory, refresh_token: str, proof: str | None = None) -> Tokens:
+        """The next tokens of a session; raises Unauthenticated. An older token ends the whole session.
+
+        `proof` is the signature that a phone which registered a key owes (`backend.access.device_keys`).
+        """
         with factory.begin() as uow:
-            result = self.sessions.refresh(uow, refresh_token)
-            if result.reused is not None:
-                detail: dict[str, JsonValue] = {
-                    "session": str(result.reused.id),
-                    "user": str(result.reused.user_id),
-                }
-                self.note_refusal(uow, None, "session.reuse", detail)
+            result = self.sessions.refresh(uow, refresh_token, proof)
+            if result.suspicion is not None and result.session is not None:
+                session = result.session
+                detail: dict[str, JsonValue] = {"session": str(session.id), "user": str(session.user_id)}
+                self.note_refusal(uow, None, result.suspicion, detail)
         if result.tokens is None:
             raise Unauthenticated("This refresh token is over: sign in, or enrol the phone, again.")
         return result.tokens
@@ -181,21 +192,21 @@ class Doorkeeper:
             raise refusal
         return actions.create_enrolment_code(uow, actor, user_id, valid_for=self._code_lives)
 
-    def enrol(
-        self, factory: UnitOfWorkFactory, *, code: str, device_name: str, platform: str, address: str | None
-    ) -> Enrolled:
-        """Let a phone in with a one-time code; raises Unauthenticated or TooManyTries."""
+    def enrol(self, factory: UnitOfWorkFactory, phone: Phone, *, code: str, address: str | None) -> Enrolled:
+        """Let a phone in with a one-time code; raises Unauthenticated, TooManyTries or DeviceKeyUnusable."""
+        if phone.public_key is not None:
+            check_key(phone.public_key)
         network = rules.network_of(address)
         self._count(factory, {throttle.bucket_key("enrol", network): rules.ENROL_PER_ADDRESS})
         with factory.begin() as uow:
-            enrolled = self._redeem(uow, code, device_name, platform)
+            enrolled = self._redeem(uow, phone, code)
             if enrolled is None:
                 self.note_refusal(uow, None, "device.refused", {"network": network})
         if enrolled is None:
             raise Unauthenticated(_WRONG_CODE)
         return enrolled
 
-    def _redeem(self, uow: UnitOfWork, code: str, device_name: str, platform: str) -> Enrolled | None:
+    def _redeem(self, uow: UnitOfWork, phone: Phone, code: str) -> Enrolled | None:
         row = queries.locked_code(uow.session, hash_of(plain_code(code)))
         if row is None or row.used_at is not None or row.expires_at <= uow.now:
             return None
@@ -204,7 +215,12 @@ class Doorkeeper:
             return None
         device = uow.add(
             Device(
-                id=uow.mint_id(), user_id=user.id, name=device_name, platform=platform, enrolled_at=uow.now
+                id=uow.mint_id(),
+                user_id=user.id,
+                name=phone.name,
+                platform=phone.platform,
+                public_key=phone.public_key,
+                enrolled_at=uow.now,
             )
         )
         row.used_at, row.device_id = uow.now, device.id

@@ -32,13 +32,14 @@ class User(Record):
 
 
 class Device(Record):
-    """A phone that was enrolled for one user."""
+    """A phone that was enrolled for one user; with a `public_key`, it refreshes only by signing."""
 
     __tablename__ = "devices"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     name: Mapped[str]
     platform: Mapped[str]
+    public_key: Mapped[str | None]
     enrolled_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]

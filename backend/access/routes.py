@@ -9,7 +9,7 @@ from flask import request
 
 from backend.access import actions, queries
 from backend.access.actor import Actor
-from backend.access.doorkeeper import Doorkeeper, Enrolled
+from backend.access.doorkeeper import Doorkeeper, Enrolled, Phone
 from backend.access.models import AuditEntry, Device, User
 from backend.access.sessions import Tokens
 from backend.db.paging import Page, PageRequest
@@ -55,7 +55,7 @@ def refresh_session(factory: UnitOfWorkFactory, _: Actor, fields: dict[str, Any]
 
     A repeat with the same token gives the same successor until that was used; an older one ends the session.
     """
-    return _doorkeeper().refresh(factory, fields["refresh_token"])
+    return _doorkeeper().refresh(factory, **fields)
 
 
 @room.delete("/sessions/current", permission="session:end")
@@ -112,8 +112,14 @@ def create_enrolment_code(uow: UnitOfWork, actor: Actor, fields: dict[str, Any])
     own_transactions=True,
 )
 def enrol_device(factory: UnitOfWorkFactory, _: Actor, fields: dict[str, Any]) -> dict[str, object]:
-    """Enrol a phone with a one-time code."""
-    return _enrolled(_doorkeeper().enrol(factory, address=request.remote_addr, **fields))
+    """Enrol a phone with a one-time code.
+
+    A phone that sends the `public_key` of a key pair in its key store (ECDSA P-256, DER, base64) binds its
+    session to it: every refresh then carries a `proof`, the base64 signature (SHA-256) over the words
+    `doorstep refresh`, a line feed and the refresh token. A copied token is worth nothing without the phone.
+    """
+    phone = Phone(fields["device_name"], fields["platform"], fields.get("public_key"))
+    return _enrolled(_doorkeeper().enrol(factory, phone, code=fields["code"], address=request.remote_addr))
 
 
 @room.get("/devices", page_of=shapes.DeviceBody, query=shapes.DeviceQuery, permission="device:read")

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, update
 
 from backend.access import queries
+from backend.access.device_keys import is_signed
 from backend.access.models import AccessToken, Device, SignIn, SpentRefreshToken
 from backend.access.rules import FAMILY_LIFETIMES, RefreshDecision, RefreshState, decide_refresh
 from backend.access.tokens import hash_of, new_token, successor
@@ -29,10 +30,11 @@ class Tokens:
 
 @dataclass(frozen=True)
 class RefreshResult:
-    """What refreshing came to: tokens, or none; `reused` names the session that was ended as stolen."""
+    """What refreshing came to: tokens, or a refusal and what is to be noted about which session."""
 
     tokens: Tokens | None
-    reused: SignIn | None = None
+    suspicion: str | None = None
+    session: SignIn | None = None
 
 
 class Sessions:
@@ -61,26 +63,32 @@ class Sessions:
         )
         return self._issue(uow, row, refresh_token)
 
-    def refresh(self, uow: UnitOfWork, refresh_token: str) -> RefreshResult:
+    def refresh(self, uow: UnitOfWork, refresh_token: str, proof: str | None) -> RefreshResult:
         """The next pair of tokens; the same refresh token again for a device whose answer was lost.
 
-        Ends the whole family when an older token shows up. Never raises for a bad token, so that the caller
-        can commit before it refuses.
+        Ends the whole family when an older token shows up; a token without the signature that its device owes
+        is taken for nothing. Never raises for a bad token, so that the caller can commit before it refuses.
         """
         presented = hash_of(refresh_token)
         row = queries.locked_sign_in(uow.session, presented)
         if row is None:
             return RefreshResult(None)
+        device = uow.session.get_one(Device, row.device_id) if row.device_id is not None else None
+        key = device.public_key if device is not None else None
+        if key is not None and not is_signed(key, refresh_token, proof):
+            return RefreshResult(None, "session.unproven", row)
         decision = decide_refresh(_state_of(row, presented), uow.now)
         if decision is RefreshDecision.OVER:
             return RefreshResult(None)
         if decision is RefreshDecision.REUSE:
             end(uow, row, "reuse of an older refresh token")
-            return RefreshResult(None, reused=row)
+            return RefreshResult(None, "session.reuse", row)
         following = successor(self._key, refresh_token)
         if decision is RefreshDecision.ROTATE:
             self._rotate(uow, row, following)
-        self._note_seen(uow, row)
+        if device is not None:
+            device.last_seen_at = uow.now
+            uow.flush()
         return RefreshResult(self._issue(uow, row, following))
 
     def _rotate(self, uow: UnitOfWork, row: SignIn, following: str) -> None:
@@ -95,7 +103,7 @@ class Sessions:
         row.generation += 1
         row.confirmed = False
         row.rotated_at = uow.now
-        row.refresh_expires_at = min(uow.now + self._refresh, row.family_expires_at)
+        row.refresh_expires_at = uow.now + self._refresh
         uow.flush()
 
     def _issue(self, uow: UnitOfWork, row: SignIn, refresh_token: str) -> Tokens:
@@ -113,12 +121,6 @@ class Sessions:
         )
         seconds = int(self._access.total_seconds())
         return Tokens(access_token, refresh_token, seconds, row.id, row.user_id, row.device_id)
-
-    def _note_seen(self, uow: UnitOfWork, row: SignIn) -> None:
-        if row.device_id is not None:
-            device = uow.session.get_one(Device, row.device_id)
-            device.last_seen_at = uow.now
-            uow.flush()
 
 
 def confirm(uow: UnitOfWork, session_id: UUID) -> None:

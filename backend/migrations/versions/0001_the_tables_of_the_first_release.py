@@ -176,6 +176,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("platform", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=True),
         sa.Column("enrolled_at", INSTANT, nullable=False),
         sa.Column("revoked_at", INSTANT, nullable=True),
         sa.Column("last_seen_at", INSTANT, nullable=True),

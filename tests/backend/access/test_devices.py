@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    SECP384R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from werkzeug.test import TestResponse
 
 from backend.access.actor import Actor
 from backend.access.doorkeeper import Doorkeeper
+from backend.access.queries import audit_entries
 from backend.access.rules import ENROL_PER_ADDRESS
+from backend.db.paging import PageRequest
 from schemas.access import Role
 from schemas.errors import Unauthenticated
 from tests.api import Api, Client
@@ -193,3 +205,50 @@ def test_the_list_says_when_a_phone_was_last_seen(firm: Api, clock: SettableCloc
     firm.as_(Role.DISPATCHER)
     (device,) = firm.as_(Role.DISPATCHER).get("/devices").json["items"]
     assert device["last_seen_at"] == "2026-03-02T09:00:00.000000Z"
+
+
+def new_key() -> tuple[EllipticCurvePrivateKey, str]:
+    """A key pair as a phone's key store makes it, and its public half as it travels."""
+    private = generate_private_key(SECP256R1())
+    der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return private, b64encode(der).decode()
+
+
+def proof_by(private: EllipticCurvePrivateKey, refresh_token: str) -> str:
+    signature = private.sign(b"doorstep refresh\n" + refresh_token.encode(), ECDSA(SHA256()))
+    return b64encode(signature).decode()
+
+
+def test_a_copied_refresh_token_is_worth_nothing_without_the_key_of_the_phone(
+    firm: Api, database: Database
+) -> None:
+    private, public = new_key()
+    code = code_for(firm, firm.as_(Role.TECHNICIAN).user_id).json["code"]
+    fields = {"code": code, "device_name": "Pixel", "platform": "android 15", "public_key": public}
+    token = firm.anonymous.post("/devices/enrol", fields).json["refresh_token"]
+
+    def refresh(proof: str | None) -> TestResponse:
+        form = {"refresh_token": token, **({} if proof is None else {"proof": proof})}
+        return firm.anonymous.post("/sessions/refresh", form)
+
+    thief, _ = new_key()
+    for proof in (None, "AAAA", "not base64", proof_by(thief, token), proof_by(private, token + "x")):
+        assert refresh(proof).status_code == 401, proof
+    first = refresh(proof_by(private, token))
+    assert first.status_code == 200
+    assert refresh(proof_by(private, token)).json["refresh_token"] == first.json["refresh_token"]
+    with database.factory.begin(write=False) as uow:
+        noted = audit_entries(uow.session, PageRequest(), action="session.unproven").items
+    assert len(noted) == 5
+
+
+def test_a_key_that_no_phone_has_is_refused_and_the_code_stays_good(firm: Api) -> None:
+    code = code_for(firm, firm.as_(Role.TECHNICIAN).user_id).json["code"]
+    other_curve = generate_private_key(SECP384R1()).public_key()
+    der = other_curve.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    fields = {"code": code, "device_name": "Pixel", "platform": "android 15"}
+    for public in ("x", "AAAA", b64encode(der).decode()):
+        answer = firm.anonymous.post("/devices/enrol", {**fields, "public_key": public})
+        assert answer.status_code == 422, public
+        assert answer.json["type"] == "urn:doorstep:problem:device-key-unusable"
+    assert firm.anonymous.post("/devices/enrol", fields).status_code == 201
