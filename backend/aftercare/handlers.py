@@ -17,7 +17,8 @@ def open_callback_after(days: int) -> Callable[[UnitOfWork, Actor, VisitFinished
     delay = timedelta(days=days)
 
     def open_callback(uow: UnitOfWork, _: Actor, fact: VisitFinished) -> None:
-        due_at = callback_due(fact.outcome, fact.finished_at, delay)
+        # A phone whose clock is years ahead must not put the call off for years.
+        due_at = callback_due(fact.outcome, min(fact.finished_at, uow.now), delay)
         # Without a request there is no case whose people could be told apart from others.
         if due_at is None or fact.request_id is None:
             return

@@ -1,5 +1,6 @@
 """Callbacks that tests begin with."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,15 @@ from backend.visits import actions
 from tests.given import reports, requests, visits
 
 
-def a_finished_visit(uow: UnitOfWork, taken_by: Actor = SYSTEM, **over: Any) -> reports.Work:
-    """A visit of a new request that its technician completed with a signed report."""
+def a_finished_visit(
+    uow: UnitOfWork, taken_by: Actor = SYSTEM, *, finished_at: datetime | None = None, **over: Any
+) -> reports.Work:
+    """A visit of a new request that its technician completed (now, by his clock) with a signed report."""
     request = requests.a_service_request(uow, taken_by)
     order = visits.a_work_order(uow, request_id=request.id, site_id=request.site_id)
     work = reports.a_signed_report(uow, work_order_id=order.id, **over)
     actions.arrive_visit(uow, work.actor, work.visit_id)
-    actions.complete_visit(uow, work.actor, work.visit_id)
+    actions.complete_visit(uow, work.actor, work.visit_id, occurred_at=finished_at)
     return work
 
 

@@ -52,6 +52,12 @@ def test_a_completed_visit_opens_one_callback_some_days_later(uow: UnitOfWork) -
     assert callback.assignee_id is None
 
 
+def test_a_phone_whose_clock_is_years_ahead_does_not_put_the_call_off(uow: UnitOfWork) -> None:
+    ahead = uow.now + timedelta(days=3650)
+    work = aftercare.a_finished_visit(uow, finished_at=ahead)
+    assert aftercare.callback_of(uow, work.visit_id).due_at == uow.now + timedelta(days=3)
+
+
 def test_a_visit_without_a_request_or_without_access_opens_none(uow: UnitOfWork) -> None:
     unasked = reports.a_signed_report(uow)
     visiting.arrive_visit(uow, unasked.actor, unasked.visit_id)
