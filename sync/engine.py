@@ -76,10 +76,10 @@ class SyncEngine:
         """Bring one audience's feed up to its scope; what changes meanwhile may wait for the next time."""
         zone = _ZONE_OF_EVERYONE if audience.kind == EVERYONE else time_zone
         for _ in range(_MOST_REFRESHES):
-            changed = repeated(
+            marked = repeated(
                 self.host, lambda uow, _last: self.refresh_step(uow, self.scope, audience, zone).run()
             )
-            if not changed:
+            if not marked:
                 return
 
     def _identity_of(self, session: Session) -> ColumnElement[str | None]:

@@ -17,7 +17,7 @@ from schemas.sync import ExchangeRequest
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
 from sync.feed import NEVER_SENT, hexadecimal, read_page
-from sync.host import Caller, UnitOfWork
+from sync.host import Audience, Caller, UnitOfWork
 from sync.models import JOURNALS
 from sync.push import Push, Pushed
 from sync.sent import read_all, read_moment
@@ -144,19 +144,23 @@ class Exchange:
         )
         sent = read_all(self.request.mutations, self.request.acknowledged + 1)
         self.pushed = push.run(sent, status.expected_number, self.request.journal_start)
-        if self.caller.revoked_at is None and (sent or (status.journal and status.journal.retry_at)):
+        waiting = self.pushed.held if sent else status.journal is not None and status.journal.retry_at
+        if waiting and self.caller.revoked_at is None:
             push.retry_held(pushed=bool(sent))
 
     def _bring_up_to_date(self) -> bytes:
         """Expand and refresh until nothing is left to do (or for a few rounds), then read."""
         for rounds_left in reversed(range(ROUNDS)):
             with self.engine.host.begin(write=False) as uow:
-                status = self._status(uow)
-                if status is not None and (rounds_left == 0 or not self._must_refresh(status, uow.now)):
-                    start = self._start(status) or Start({}, resync=True)
-                    return self._pull(uow, status, start)
-            self.engine.expand()
-            for audience in self.caller.audiences:
+                status = self._known_status(uow)
+                stale = self._stale(status, uow.now)
+                if rounds_left == 0 or not (status.changes_pending or stale):
+                    return self._pull(uow, status, self._start(status) or Start({}, resync=True))
+            if status.changes_pending:
+                self.engine.expand()
+                with self.engine.host.begin(write=False) as uow:
+                    stale = self._stale(self._known_status(uow), uow.now)
+            for audience in stale:
                 self.engine.refresh(audience, self.caller.time_zone)
         raise AssertionError("the last round always reads")
 
@@ -227,6 +231,11 @@ class Exchange:
     def _status(self, uow: UnitOfWork) -> Status | None:
         return self.engine.status(uow, self.request.journal, self.caller.audiences)
 
+    def _known_status(self, uow: UnitOfWork) -> Status:
+        status = self._status(uow)
+        assert status is not None, "an epoch never goes away"
+        return status
+
     def _is_quiet(self, status: Status, now: datetime) -> bool:
         """Whether there is nothing to do but to read."""
         return (
@@ -237,14 +246,14 @@ class Exchange:
             and self.request.acknowledged < status.expected_number
             and (status.journal is None or status.journal.user_id == self.caller.user_id)
             and not self._held_are_due(status, now)
-            and not self._must_refresh(status, now)
+            and not status.changes_pending
+            and not self._stale(status, now)
         )
 
-    def _must_refresh(self, status: Status, now: datetime) -> bool:
+    def _stale(self, status: Status, now: datetime) -> list[Audience]:
+        """The caller's audiences whose feeds may differ from their scope, expands left aside."""
         zone, collections = self.caller.time_zone, self.engine.collections
-        return status.changes_pending or any(
-            status.must_refresh(audience, collections, zone, now) for audience in self.caller.audiences
-        )
+        return [a for a in self.caller.audiences if status.must_refresh(a, collections, zone, now)]
 
     def _held_are_due(self, status: Status, now: datetime) -> bool:
         retry_at = status.journal.retry_at if status.journal else None

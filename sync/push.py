@@ -42,11 +42,12 @@ class ServerBusy(DomainError):
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a request's mutations."""
+    """What became of a request's mutations. `held`: the journal has some that wait."""
 
     expected_number: int
     answers: Sequence[Answer]
     new_journal: bool
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,12 @@ class Push:
     def run(self, sent: Sequence[Sent], expected_number: int, journal_start: int | None) -> Pushed:
         """Take everything up to the first gap; raises MutationGap when that is before the first mutation."""
         answers: list[Answer] = []
-        new_journal = False
+        new_journal = held = False
         for part in batches(sent, CHUNK):
             chunk = repeated(self.host, partial(self._chunk, part, journal_start))
             answers += chunk.answers
-            expected_number, new_journal = chunk.expected_number, new_journal or chunk.new_journal
+            expected_number = chunk.expected_number
+            new_journal, held = new_journal or chunk.new_journal, bool(chunk.held_records)
             if len(chunk.answers) < len(part):
                 break
         if sent and not answers and not new_journal:
@@ -78,7 +80,7 @@ class Push:
                 f"Send mutation {expected_number} first, or say where your journal begins (journal_start).",
                 expected_number=expected_number,
             )
-        return Pushed(expected_number, answers, new_journal)
+        return Pushed(expected_number, answers, new_journal, held)
 
     def retry_held(self, *, pushed: bool) -> None:
         """Give mutations that wait for a condition another chance."""

@@ -43,10 +43,7 @@ class Refresh:
     time_zone: str
 
     def run(self) -> bool:
-        """Whether the feed changed.
-
-        Then the audience is still marked: only a run that finds nothing clears it.
-        """
+        """Whether the audience is still marked: then there may be more to do."""
         feed = self.lock_feed()
         marked = self.delete_marks()
         day = self.day(feed.local_day)
@@ -54,12 +51,12 @@ class Refresh:
         rolled = day != feed.local_day or self.time_zone != feed.time_zone
         if not (marked or rolled or shape != feed.shape):
             return False
-        changed = self.write(feed, self.differences(day, rewrite=shape != feed.shape))
-        note = {"of": self.audience.key, "local_day": day, "time_zone": self.time_zone, "shape": shape}
-        self.uow.session.connection().execute(_NOTE, note)
-        if changed:
-            self.leave_mark()
-        return changed
+        figures = self.write(feed, self.differences(day, rewrite=shape != feed.shape))
+        if figures is None and not rolled and shape == feed.shape:
+            return False
+        seen = {"of": self.audience.key, "local_day": day, "time_zone": self.time_zone, "shape": shape}
+        self.uow.session.connection().execute(_ADVANCE, {**seen, **(figures or _figures_of(feed))})
+        return figures is not None and self.leave_mark()
 
     def lock_feed(self) -> Row[Any]:
         """The feed's row, locked until commit; made when this is the first pull of the audience."""
@@ -75,13 +72,17 @@ class Refresh:
         result = self.uow.session.connection().execute(_TAKE_MARKS, {"marked": self.audience.key})
         return result.rowcount > 0
 
-    def leave_mark(self) -> None:
-        """Mark the audience again.
+    def leave_mark(self) -> bool:
+        """Mark the audience again, because something changed; only a run that finds nothing clears its mark.
 
         V moves A→B; this run has read the scope of B; V moves B→C and is expanded, which marks A and C,
-        because B's feed does not show V yet. Without the mark left here B would keep V for ever.
+        because B's feed does not show V yet. Without the mark left here B would keep V for ever. On SQLite
+        nobody can write between our scope query and our commit.
         """
+        if dialect_of(self.uow.session) == "sqlite":
+            return False
         write(self.uow.session, insert(MARKS), [{"audience": self.audience.key}])
+        return True
 
     def day(self, known: date | None) -> date | None:
         """The local day of the window. It never goes back, whatever clocks and zones do."""
@@ -99,8 +100,8 @@ class Refresh:
         )
         return [Difference(*row) for row in rows]  # type: ignore[call-arg]  # a row of unknown length
 
-    def write(self, feed: Row[Any], differences: list[Difference]) -> bool:
-        """Store what differs at new positions after the head; whether anything did."""
+    def write(self, feed: Row[Any], differences: list[Difference]) -> dict[str, int] | None:
+        """Store what differs at new positions after the head; the new figures, None if nothing does."""
         session = self.uow.session
         puts, removals = self._bodies(differences)
         head, records, digest = feed.head, feed.records, feed.digest
@@ -119,10 +120,8 @@ class Refresh:
         write(session, _PUT[dialect_of(session)], rows)
         write(session, _REMOVE, gone)
         if not (rows or gone):
-            return False
-        advanced = {"of": self.audience.key, "head": head, "records": records, "digest": signed(digest)}
-        session.connection().execute(_ADVANCE, advanced)
-        return True
+            return None
+        return {"head": head, "records": records, "digest": signed(digest)}
 
     def _bodies(self, differences: list[Difference]) -> tuple[list[Body], list[tuple[Difference, str]]]:
         """What to put, from rows read now (their own revision counts), and what to remove and why."""
@@ -230,6 +229,10 @@ def _shape(shape: type[Schema]) -> Schema:
     return shape()
 
 
+def _figures_of(feed: Row[Any]) -> dict[str, int]:
+    return {"head": feed.head, "records": feed.records, "digest": feed.digest}
+
+
 def _removal_row(
     audience: str, difference: Difference, why: str, position: int, now: datetime
 ) -> dict[str, object]:
@@ -278,10 +281,7 @@ _REMOVE = (
 _ADVANCE = (
     update(FEEDS)
     .where(FEEDS.c.audience == bindparam("of"))
-    .values(head=bindparam("head"), records=bindparam("records"), digest=bindparam("digest"))
-)
-_NOTE = (
-    update(FEEDS)
-    .where(FEEDS.c.audience == bindparam("of"))
-    .values(local_day=bindparam("local_day"), time_zone=bindparam("time_zone"), shape=bindparam("shape"))
+    .values(
+        {name: bindparam(name) for name in ("head", "records", "digest", "local_day", "time_zone", "shape")}
+    )
 )

@@ -57,22 +57,23 @@ class MarksDeletedLast(Refresh):
     def delete_marks(self) -> bool:
         return True
 
-    def leave_mark(self) -> None:
-        """Its own mark would hide the mistake."""
+    changed = False
+
+    def leave_mark(self) -> bool:
+        self.changed = True
+        return False
 
     def run(self) -> bool:
-        changed = super().run()
+        super().run()
         Refresh.delete_marks(self)
-        if changed:
-            Refresh.leave_mark(self)
-        return changed
+        return self.changed and Refresh.leave_mark(self)
 
 
 class MarkCleared(Refresh):
     """A mutant: a refresh that changed something is content."""
 
-    def leave_mark(self) -> None:
-        pass
+    def leave_mark(self) -> bool:
+        return False
 
 
 @contextmanager
@@ -333,17 +334,22 @@ def test_eight_writers_at_once_lose_rows_to_a_sequence_cursor_and_none_to_ours(p
         return after
 
     naive: set[UUID] = set()
-    after, deadline = 0, time.monotonic() + 2.5
-    writers = [threading.Thread(target=write_many, args=(0.001 * n,)) for n in range(1, 9)]
-    for writer in writers:
-        writer.start()
+
+    def poll_naively() -> None:
+        after = 0
+        while not stop.is_set():
+            after = read_naively(naive, after)
+
+    threads = [threading.Thread(target=write_many, args=(0.003 * n,)) for n in range(1, 9)]
+    threads.append(threading.Thread(target=poll_naively))
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 2.5
     while time.monotonic() < deadline:
-        after = read_naively(naive, after)
         device.take_in(device.ask())
     stop.set()
-    for writer in writers:
-        writer.join()
-    read_naively(naive, after)
+    for thread in threads:
+        thread.join()
     device.sync()
     assert device.names("articles") == {str(record) for record in written}
     assert naive < set(written), "the naive cursor was expected to lose something"
