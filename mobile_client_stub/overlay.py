@@ -52,7 +52,9 @@ EFFECTS: Mapping[str, Effect] = {
     "checklist_item.tick": _changes("checklist_items"),
     "part_usage.record": _adds("part_usages", occurred_at="@"),
     "conduct_step.answer": _changes("conduct_steps", answered_at="@"),
+    "conduct_step.waive": _changes("conduct_steps"),
     "removed_part.record": _adds("removed_parts", occurred_at="@"),
+    "removed_part.settle": _changes("removed_parts"),
     "media.register": _adds("media", state="expected"),
     "service_report.write": _changes("service_reports"),
     "service_report.freeze": _changes("service_reports", status="frozen", frozen_at="@"),
@@ -60,6 +62,7 @@ EFFECTS: Mapping[str, Effect] = {
     "service_report.refuse": _changes("service_reports", status="refused", closed_at="@"),
     "service_report.mark_absent": _changes("service_reports", status="absent", closed_at="@"),
     "report_charge.add": _adds("report_charges"),
+    "report_charge.withdraw": _changes("report_charges", withdrawn_at="@"),
     "feedback_card.fill": _changes("feedback_cards", offered_at="@"),
 }
 """Mutation type → what it looks like here.

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mobile_client_stub import journal, media_queue, records
+from mobile_client_stub.device_key import new_key, public_half
 from mobile_client_stub.exchange import Exchanged, exchange
 from mobile_client_stub.overlay import overlaid
 from mobile_client_stub.store import Account, Store, folder_of
@@ -129,13 +130,15 @@ class Phone(FieldWork):
         server = server.rstrip("/")
         if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
             raise PhoneError(f"{server!r} is no address of a server. It looks like https://field.example.")
-        enrolled = enrol(self._network(), server, code.strip(), name, platform)
+        device_key = new_key()
+        device: Body = {"code": code.strip(), "device_name": name, "platform": platform}
+        enrolled = enrol(self._network(), server, device | {"public_key": public_half(device_key)})
         if self._store is not None:
             self._store.close()
         folder = folder_of(self.home, server, text_of(enrolled, "user_id"))
         self._store = Store(folder)
         with self._store.transaction() as connection:
-            if self._store.save_account(connection, server, enrolled):
+            if self._store.save_account(connection, server, enrolled, device_key):
                 journal.start_new_journal(connection)  # another device to the server: its numbers start at 1
                 records.start_again(connection)
         part = self.home / f"{_CURRENT}.part"

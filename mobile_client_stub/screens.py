@@ -198,9 +198,14 @@ def _parts_of(phone: Phone, visit_id: str) -> list[RenderableType]:
         ),
         table(
             "Removed parts",
-            ("name", "what with it", "said by"),
+            ("id", "name", "what with it", "said by"),
             [
-                (text_of(part, "name"), text_of(part, "disposition"), text_of(part, "consented_by"))
+                (
+                    short(text_of(part, "id")),
+                    text_of(part, "name"),
+                    text_of(part, "disposition"),
+                    text_of(part, "consented_by"),
+                )
                 for part in phone.records_of_visit("removed_parts", visit_id)
             ],
         ),
@@ -209,10 +214,32 @@ def _parts_of(phone: Phone, visit_id: str) -> list[RenderableType]:
             ("text",),
             [(text_of(note, "text"),) for note in phone.records_of_visit("visit_notes", visit_id)],
         ),
+        table(
+            "Charges",
+            ("id", "what", "quantity", "for one", ""),
+            [_charge_row(charge) for charge in _charges_of(phone, visit_id)],
+        ),
         Text.assemble(("Files", "bold"), f"  {stored} of {files} stored"),
     ]
     reports = phone.records_of_visit("service_reports", visit_id)
     return [*shown, *(_report_line(report) for report in reports)]
+
+
+def _charges_of(phone: Phone, visit_id: str) -> list[Body]:
+    reports = {text_of(report, "id") for report in phone.records_of_visit("service_reports", visit_id)}
+    return [charge for charge in phone.view("report_charges").values() if charge.get("report_id") in reports]
+
+
+def _charge_row(charge: Body) -> tuple[str, ...]:
+    price = f"{text_of(charge, 'unit_minor')} (smallest units) {text_of(charge, 'currency')}"
+    state = "withdrawn" if charge.get("withdrawn_at") else ""
+    return (
+        short(text_of(charge, "id")),
+        text_of(charge, "description"),
+        text_of(charge, "quantity"),
+        price,
+        state,
+    )
 
 
 def _report_line(report: Body) -> Text:

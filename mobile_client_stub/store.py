@@ -25,6 +25,7 @@ class Account:
     time_zone: str
     access_token: str | None
     refresh_token: str | None
+    device_key: str | None
     locked: bool
     wipe_due: bool
     signed_out: str | None
@@ -88,13 +89,15 @@ class Store:
             return None
         return Account(**{name: row[name] for name in Account.__dataclass_fields__})
 
-    def save_account(self, connection: sqlite3.Connection, server: str, enrolled: Body) -> bool:
+    def save_account(
+        self, connection: sqlite3.Connection, server: str, enrolled: Body, device_key: str
+    ) -> bool:
         """Keep what enrolment answered; True when this is another device to the server than before."""
         before = self.account()
         connection.execute(
             "INSERT OR REPLACE INTO account (only_row, server, user_id, device_id, display_name, time_zone,"
-            " access_token, refresh_token) VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
-            (server, *(enrolled[name] for name in _ENROLLED)),
+            " access_token, refresh_token, device_key) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (server, *(enrolled[name] for name in _ENROLLED), device_key),
         )
         connection.execute("INSERT OR IGNORE INTO progress (only_row, journal) VALUES (1, ?)", (new_id(),))
         return before is not None and before.device_id != enrolled["device_id"]

@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS account (
     time_zone     TEXT NOT NULL,
     access_token  TEXT,
     refresh_token TEXT,
+    device_key    TEXT,                         -- signs every refresh
     locked        INTEGER NOT NULL DEFAULT 0,
     wipe_due      INTEGER NOT NULL DEFAULT 0,
     signed_out    TEXT                          -- why the server does not know us any more

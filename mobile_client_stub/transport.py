@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from mobile_client_stub.device_key import proof_of
 from mobile_client_stub.store import Account, Store
 from mobile_client_stub.words import Body, PhoneError, text_of
 
@@ -141,7 +142,10 @@ class Server:
             return now.access_token  # another process of this phone was faster
         if now.refresh_token is None:
             self._sign_out("This phone has no sign-in.")
-        reply = self._try("POST", "/sessions/refresh", {"refresh_token": now.refresh_token}, None)
+        ask: Body = {"refresh_token": now.refresh_token}
+        if now.device_key is not None:
+            ask["proof"] = proof_of(now.device_key, now.refresh_token)
+        reply = self._try("POST", "/sessions/refresh", ask, None)
         if reply.status >= 400:
             self._sign_out("The sign-in of this phone has ended.")
         tokens = reply.body
@@ -166,9 +170,12 @@ class Server:
         return account
 
 
-def enrol(client: httpx.Client, server: str, code: str, device_name: str, platform: str) -> Body:
-    """Turn a one-time code into a device and its tokens. Only a request that never left is sent again."""
-    content, headers = encoded({"code": code, "device_name": device_name, "platform": platform})
+def enrol(client: httpx.Client, server: str, device: Body) -> Body:
+    """Turn a one-time code into a device and its tokens. Only a request that never left is sent again.
+
+    `device`: code, device_name, platform, public_key. Raises NoConnection or Refused.
+    """
+    content, headers = encoded(device)
     for _ in range(TRIES):
         try:
             response = client.post(f"{server}/devices/enrol", content=content, headers=headers)

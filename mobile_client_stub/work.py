@@ -111,6 +111,14 @@ class FieldWork:
         self.write("conduct_step.answer", step_id, {"answer": answer, "note": note})
         return step_id
 
+    def waive(self, step: str, reason: str, paper: bytes | Path) -> str:
+        """The customer does without a step: in their words (`reason`) and writing (`paper`, photo or PDF)."""
+        known = self.record("conduct_steps", step, "conduct step")
+        media_id = self.photo(text_of(known, "visit_id"), paper, "document")
+        step_id = text_of(known, "id")
+        self.write("conduct_step.waive", step_id, {"waived_reason": reason, "waiver_media_id": media_id})
+        return step_id
+
     def photo(
         self,
         visit: str,
@@ -158,6 +166,12 @@ class FieldWork:
         }
         return self._new("removed_part.record", fields, occurred_at)
 
+    def settle_part(self, part: str, disposition: str, *, consented_by: str) -> str:
+        """What the customer wants done with a part taken out earlier."""
+        part_id = text_of(self.record("removed_parts", part, "removed part"), "id")
+        self.write("removed_part.settle", part_id, {"disposition": disposition, "consented_by": consented_by})
+        return part_id
+
     def note(self, visit: str, text: str, *, occurred_at: datetime | None = None) -> str:
         """Write something down about a visit."""
         return self._new("visit_note.add", {"visit_id": self._visit(visit), "text": text}, occurred_at)
@@ -188,6 +202,12 @@ class FieldWork:
             "part_id": part_id,
         }
         return self._new("report_charge.add", fields, None)
+
+    def withdraw_charge(self, charge: str) -> str:
+        """Take a charge back before the report is frozen."""
+        charge_id = text_of(self.record("report_charges", charge, "charge"), "id")
+        self.write("report_charge.withdraw", charge_id)
+        return charge_id
 
     def freeze(self, visit: str, *, occurred_at: datetime | None = None) -> str:
         """Close the report for changes, before the customer sees it."""

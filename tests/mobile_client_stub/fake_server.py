@@ -1,5 +1,6 @@
 """A strict server that speaks the protocol over real HTTP and remembers every sin of a phone."""
 
+import base64
 import copy
 import gzip
 import hashlib
@@ -10,6 +11,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 VISIT = "01890000-0000-7000-8000-0000000000a1"
 ITEM = "01890000-0000-7000-8000-0000000000b1"
@@ -30,6 +35,9 @@ EDITED = {
     "conduct_step.answer": "conduct_steps",
     "service_report.write": "service_reports",
     "feedback_card.fill": "feedback_cards",
+    "conduct_step.waive": "conduct_steps",
+    "removed_part.settle": "removed_parts",
+    "report_charge.withdraw": "report_charges",
 }
 STATUSES = {
     "visit.accept": "accepted",
@@ -125,6 +133,7 @@ class FakeServer:
         if path == "/devices/enrol":
             self.access += 1
             self.signed_out = False
+            self.public_key = load_der_public_key(base64.b64decode(body["public_key"]))
             return 201, self._tokens() | {
                 "user_id": USER,
                 "device_id": str(uuid.UUID(int=self.access)),
@@ -148,6 +157,8 @@ class FakeServer:
         self.refreshes += 1
         if self.signed_out:
             return 401, problem("unauthenticated")
+        signed = b"doorstep refresh\n" + body["refresh_token"].encode()
+        self.public_key.verify(base64.b64decode(body["proof"]), signed, ECDSA(SHA256()))
         if body["refresh_token"] == f"refresh-{self.generation}":
             self.generation += 1
             self.access += 1

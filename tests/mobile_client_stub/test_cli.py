@@ -80,6 +80,23 @@ def test_a_whole_visit_by_keyboard(hand: Hand, fake: FakeServer, tmp_path: Path)
     assert len(fake.objects) == 2
 
 
+def test_what_was_left_open_is_settled_later(hand: Hand, fake: FakeServer, tmp_path: Path) -> None:
+    paper = tmp_path / "waiver.jpg"
+    paper.write_bytes(JPEG)
+    assert hand.types("waive", STEP, str(paper), "--reason", "I clean up myself.").exit_code == 0
+    removed = hand.gets("removed", VISIT, "Old valve", "keep", "--by", "Grete Weber")
+    charged = hand.gets("charge", VISIT, "Valve", "1250", "EUR")
+    assert isinstance(removed, dict)
+    assert isinstance(charged, dict)
+    assert hand.types("settle", removed["record"], "dispose", "--by", "Karl Weber").exit_code == 0
+    assert hand.types("withdraw", charged["record"]).exit_code == 0
+    assert "Karl Weber" in hand.types("show", VISIT).output
+    assert hand.types("sync").exit_code == 0
+    assert fake.sins == []
+    step, medium = fake.state.records["conduct_steps", STEP], next(iter(fake.objects.values()))
+    assert (step["waived_reason"], medium) == ("I clean up myself.", JPEG)
+
+
 def test_what_people_read_says_what_there_is(hand: Hand) -> None:
     assert "dispatched" in hand.types("visits").output
     assert "Sat 01 Mar 09:30" in hand.types("visits").output
@@ -108,7 +125,7 @@ def test_an_error_says_what_to_do_next(hand: Hand, words: list[str], says: str) 
     assert result.exit_code == 1
     assert says in result.stderr
     assert "Traceback" not in result.output
-    as_json = hand.types("--json", *words)
+    as_json = hand.types(*words, "--json")
     assert as_json.exit_code == 1
     assert says in json.loads(as_json.stdout)["error"]
 
