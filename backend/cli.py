@@ -102,6 +102,7 @@ def serve(
     embedded = wiring.engine.dialect.name == "sqlite"
     os.environ["DOORSTEP_DATABASE"] = settings.database_url
     os.environ["DOORSTEP_DATA"] = str(settings.data_dir)
+    os.environ["DOORSTEP_SERVER_THREADS"] = str(threads)
     os.environ.setdefault("DOORSTEP_PUBLIC_URL", f"http://{host}:{port}")
     if clock_offset:
         os.environ["DOORSTEP_CLOCK_OFFSET_SECONDS"] = str(clock_offset)

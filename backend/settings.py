@@ -49,6 +49,7 @@ class Settings:
     callback_days: int = 3
     allow_unsafe_database: bool = False
     database_pool: int = 16
+    server_threads: int = 8
     clock_offset_seconds: float = 0.0
 
     @property
@@ -103,6 +104,7 @@ _INTEGERS = (
     "argon2_parallel",
     "callback_days",
     "database_pool",
+    "server_threads",
 )
 
 

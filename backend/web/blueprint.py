@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from backend.web import idempotency, preconditions, reading
 from backend.web.authentication import authenticate, bearer_token
 from backend.web.limits import count_request
 from backend.web.operations import describe
+from backend.web.places import place_for_body
 from backend.web.route import Route
 from backend.web.wiring import Admission, current_wiring
 from schemas.base import DEFAULT_PAGE, PageQuery, QueryShape, Shape
@@ -130,7 +132,8 @@ def _serve(route: Route, view: Callable[..., object], ids: Mapping[str, Any]) ->
                 current_wiring().authenticator.confirm(uow, admission.actor)
         if seen.failure is not None:
             raise seen.failure
-        return _answer(route, view(factory, admission.actor, *seen.arguments, **ids))
+        with place_for_body(request) if route.raw_body else nullcontext():
+            return _answer(route, view(factory, admission.actor, *seen.arguments, **ids))
     with factory.begin(write=route.writes) as uow:
         admission = _admit(route, uow, seen)
         if seen.failure is not None:
@@ -177,7 +180,8 @@ def _read(route: Route) -> _Reading:
         request.max_content_length = limit
         raw = b""
     else:
-        raw = reading.read_bytes(request, limit) if route.writes else b""
+        with place_for_body(request):
+            raw = reading.read_bytes(request, limit) if route.writes else b""
     try:
         arguments = _arguments(route, raw)
         key = idempotency.read_key(request) if route.creates else None

@@ -15,6 +15,7 @@ from backend.web.documents import Api, make_api
 from backend.web.headers import install_headers
 from backend.web.journal import configure_log, install_request_log
 from backend.web.limits import LIMITS, Limits
+from backend.web.places import PLACES, BodyPlaces
 from backend.web.problems import install_problems
 
 _FORM_PARTS, _FORM_MEMORY = 200, 512 << 10
@@ -44,6 +45,7 @@ def install_web(app: Flask, settings: Settings) -> Api:
     app.url_map.merge_slashes = False
     if not structlog.is_configured():
         configure_log()
+    app.extensions[PLACES] = BodyPlaces(settings.server_threads)
     app.extensions[LIMITS] = Limits(enabled=settings.throttle)
     install_request_log(app)
     install_problems(app)
