@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from sync.mutations import Outcome
 from sync.refresh import read_bodies, scope_parameters
 from sync.scope import Difference
 
+NOTABLE_SKEW = timedelta(minutes=2)
+"""A device's clock that is further from ours than this deserves a look."""
 _ROUNDS = 5
 
 
@@ -139,6 +142,8 @@ def _check_journals(session: Session, report: Report) -> None:
         for before, after in pairwise([*numbers, journal.expected_number]):
             known = after == before + 1 or (journal.journal, before + 1) in lost
             _expect(report, known, f"journal {journal.journal}: nothing between {before} and {after}")
+    skewed = select(func.count()).where(func.abs(MUTATIONS.c.skew_seconds) > NOTABLE_SKEW.total_seconds())
+    report.figures["mutations by a wrong clock"] = connection.execute(skewed).scalar_one()
     for mutation_id, outcome in mutations.items():
         report.figures[outcome] += 1
         _expect(report, entered[mutation_id] > 0, f"mutation {mutation_id} stands in no journal")

@@ -25,6 +25,8 @@ from sync.status import Status
 
 ROUNDS = 4
 """How often one pull expands and refreshes before it sends what it has; the rest comes with the next pull."""
+BUSY_SECONDS = 1
+"""When to come again for what writers were too busy to let us finish."""
 REVOKED_DEVICES_HEARD = timedelta(days=30)
 
 _REQUEST = ExchangeRequest()
@@ -95,6 +97,7 @@ class Exchange:
     request: Request
     pushed: Pushed = field(init=False)
     directives: list[str] = field(default_factory=list)
+    retry_after: int | None = None
 
     def run(self) -> bytes:
         """The answer, as the JSON text that travels."""
@@ -154,8 +157,10 @@ class Exchange:
             with self.engine.host.begin(write=False) as uow:
                 status = self._known_status(uow)
                 stale = self._stale(status, uow.now)
-                if rounds_left == 0 or not (status.changes_pending or stale):
-                    return self._pull(uow, status, self._start(status) or Start({}, resync=True))
+                unsettled = bool(status.changes_pending or stale)
+                if rounds_left == 0 or not unsettled:
+                    start = self._start(status) or Start({}, resync=True)
+                    return self._pull(uow, status, start, unsettled=unsettled)
             if status.changes_pending:
                 self.engine.expand()
                 with self.engine.host.begin(write=False) as uow:
@@ -164,8 +169,9 @@ class Exchange:
                 self.engine.refresh(audience, self.caller.time_zone)
         raise AssertionError("the last round always reads")
 
-    def _pull(self, uow: UnitOfWork, status: Status, start: Start) -> bytes:
+    def _pull(self, uow: UnitOfWork, status: Status, start: Start, *, unsettled: bool = False) -> bytes:
         """Read the pages of all feeds from the snapshot the status was read from."""
+        self.retry_after = BUSY_SECONDS if unsettled else None
         if start.resync:
             self.directives.append("resync")
         pulled, room = Pulled(), self.request.limit
@@ -316,6 +322,8 @@ class Exchange:
         after: dict[str, object] = {"cursor": cursor, "more": more, "directives": directives}
         if digest is not None:
             after["digest"] = digest
+        if self.retry_after is not None:
+            after["retry_after"] = self.retry_after
         changes = ",".join(texts).encode()
         return b"".join((orjson.dumps(before)[:-1], b',"changes":[', changes, b"],", orjson.dumps(after)[1:]))
 

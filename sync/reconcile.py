@@ -13,6 +13,7 @@ from schemas.errors import JsonValue
 from schemas.sync import ReconcileRequest
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
+from sync.exchange import DeviceGone
 from sync.feed import hexadecimal, wire_text
 from sync.host import Caller, UnitOfWork
 from sync.models import FEED_ROWS
@@ -28,10 +29,12 @@ _NO_JOURNAL = UUID(int=0)
 def reconcile(engine: SyncEngine, caller: Caller, document: JsonValue) -> bytes:
     """The answer as JSON text: puts and removals that make the device equal to its feeds, and a new cursor.
 
-    Raises marshmallow's ValidationError. The device must have pushed everything first: a removal does not ask
-    for unsent work.
+    Raises marshmallow's ValidationError, or DeviceGone for a revoked device. The device must have pushed
+    everything first: a removal does not ask for unsent work.
     """
     request = _REQUEST.load(cast("dict[str, JsonValue]", document))
+    if caller.revoked_at is not None:
+        raise DeviceGone("Nothing is sent to it any more.")
     held: dict[Key, int] = {(r["collection"], r["id"]): int(r["hash"], 16) for r in request["held"]}
     engine.ensure_epoch()
     engine.expand()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -14,6 +15,8 @@ from marshmallow import ValidationError
 from schemas.base import JSON_SAFE_INTEGER, Id, Instant
 from schemas.errors import DomainError, ErrorKind, JsonValue
 from schemas.sync import MutationMessage
+
+MOST_MESSAGES, LONGEST_NAME = 50, 100
 
 _MESSAGE = MutationMessage()
 _ID, _INSTANT = Id(), Instant()
@@ -109,19 +112,25 @@ def _read(message: JsonValue, following: int) -> Sent:
 
 def pointers(error: ValidationError, root: str = "") -> list[JsonValue]:
     """The messages of a validation error with JSON pointers to what they are about."""
-    found: list[JsonValue] = []
+    found = itertools.islice(_messages(error.messages, root), MOST_MESSAGES)
+    return [{"pointer": pointer, "detail": detail} for pointer, detail in found]
 
-    def walk(messages: object, pointer: str) -> None:
-        if isinstance(messages, dict):
-            for name, below in messages.items():
-                walk(below, f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}")
-        elif isinstance(messages, list):
-            found.extend({"pointer": pointer, "detail": str(text)} for text in messages)
-        else:
-            found.append({"pointer": pointer, "detail": str(messages)})
 
-    walk(error.messages_dict if isinstance(error.messages, dict) else error.messages, root)
-    return found
+def _messages(messages: object, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(messages, dict):
+        for name, below in messages.items():
+            yield from _messages(below, f"{pointer}/{_pointed(str(name))}")
+    elif isinstance(messages, list):
+        for below in messages:
+            yield from _messages(below, pointer)
+    else:
+        yield pointer, str(messages)
+
+
+def _pointed(name: str) -> str:
+    """A member's name in a pointer; half a surrogate pair, which no answer could carry, is spelled out."""
+    writable = name[:LONGEST_NAME].encode(errors="backslashreplace").decode()
+    return writable.replace("~", "~0").replace("/", "~1")
 
 
 def _hash(value: JsonValue) -> str:

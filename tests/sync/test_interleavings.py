@@ -335,10 +335,11 @@ def test_eight_writers_at_once_lose_rows_to_a_sequence_cursor_and_none_to_ours(p
 
     naive: set[UUID] = set()
 
+    cursor = [0]
+
     def poll_naively() -> None:
-        after = 0
         while not stop.is_set():
-            after = read_naively(naive, after)
+            cursor[0] = read_naively(naive, cursor[0])
 
     threads = [threading.Thread(target=write_many, args=(0.003 * n,)) for n in range(1, 9)]
     threads.append(threading.Thread(target=poll_naively))
@@ -350,6 +351,7 @@ def test_eight_writers_at_once_lose_rows_to_a_sequence_cursor_and_none_to_ours(p
     stop.set()
     for thread in threads:
         thread.join()
+    read_naively(naive, cursor[0])
     device.sync()
     assert device.names("articles") == {str(record) for record in written}
     assert naive < set(written), "the naive cursor was expected to lose something"
