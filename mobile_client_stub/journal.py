@@ -13,7 +13,6 @@ MUTATION_SCHEMA = 1
 MOST_IN_A_BATCH = 100
 LARGEST_BATCH = 512 * 2**10  # characters of JSON
 KEPT_AFTER_OUTCOME = timedelta(days=90)
-NUMBER_REUSED = "urn:doorstep:problem:mutation-number-reused"
 
 
 @dataclass(frozen=True)
@@ -175,16 +174,11 @@ def go_on_from(connection: sqlite3.Connection, expected_number: int, epoch: str 
 
 
 def start_new_journal(connection: sqlite3.Connection) -> None:
-    """Give what has no outcome new numbers in a journal of its own, under the same mutation ids.
+    """Give what is not acknowledged new numbers in a journal of its own, under the same mutation ids.
 
-    A number that another phone used first (this phone was cloned) is no outcome: the server has the content
-    only in its inbox. It is tried once more; when the same is said again in the new journal, it stands.
+    That includes what was just answered: that another phone used a number first (this one was cloned) is
+    no outcome of the mutation, and what did get one gets the same again.
     """
-    connection.execute(
-        "UPDATE mutations SET outcome = NULL, problem = NULL WHERE json_extract(problem, '$.type') = ?"
-        " AND (SELECT count(*) FROM places p WHERE p.mutation_id = mutations.mutation_id) = 1",
-        (NUMBER_REUSED,),
-    )
     _start_over(
         connection,
         "outcome IS NULL OR mutation_id IN (SELECT p.mutation_id FROM places p"

@@ -293,7 +293,9 @@ def test_an_old_backup_of_the_phone_does_not_reuse_numbers(
     phone.note(VISIT, "Never in the backup.")
     phone.sync()
     old = pick_up("backup")
+    before = journal.progress(old.store.connection).journal
     old.sync()
+    assert journal.progress(old.store.connection).journal != before
     old.note(VISIT, "After the backup was put back.")
     old.sync()
     assert fake.sins == []
