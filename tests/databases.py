@@ -52,6 +52,7 @@ class Databases:
         with self.fresh_url(engine_name, durable=durable) as url:
             settings = cheap_settings(url, self.home / "data")
             engine = make_engine(url, allow_unsafe=not durable)
+            _share_compiled_statements(engine)
             try:
                 yield Database(url, engine, wire(engine, settings, clock=clock).factory, clock)
             finally:
@@ -93,6 +94,21 @@ class Databases:
         template = self.home / "template.sqlite"
         _once(self.home / "sqlite.template", lambda: upgrade(f"sqlite:///{template}"))
         return template
+
+
+def _share_compiled_statements(engine: Engine) -> None:
+    """Let all engines of one kind in this process compile a statement once; it took most of the time.
+
+    SQLAlchemy keeps compiled statements per engine and per dialect object, and every test has its own engine.
+    """
+    first = _FIRST_ENGINES.setdefault(engine.dialect.name, engine)
+    first._compiled_cache.capacity = _MOST_STATEMENTS
+    engine.dialect = engine.pool._dialect = first.dialect
+    engine._compiled_cache = first._compiled_cache
+
+
+_FIRST_ENGINES: dict[str, Engine] = {}
+_MOST_STATEMENTS = 5_000
 
 
 def _once(made: Path, make: Callable[[], object]) -> None:
