@@ -80,7 +80,8 @@ WORK = (
     Work("radiator", "Radiator", 30, (("water", 1),), (("TL-SHEET", 1), ("RA-VALVE", 2))),
     Work("oven", "Oven", 45, (("electric", 2),), (("TL-MULTI", 1), ("OV-ELEM", 1))),
     Work("refrigerator", "Refrigerator", 45, (("cooling", 1),), (("TL-MULTI", 1), ("RF-THERM", 1))),
-    Work("smoke-alarm", "Smoke alarm", 15, (("electric", 1),), (("SA-BATT", 2),)),
+    # No trade: everybody may change a battery, so the visits that `seed` makes suit every technician.
+    Work("smoke-alarm", "Smoke alarm", 15, (), (("SA-BATT", 2),)),
 )
 
 TECHNICIANS = (
