@@ -128,7 +128,7 @@ class Doorkeeper:
             known = queries.credentials_of(uow.session, email)
         verdict = self.passwords.verify(known.password_hash if known else None, password)
         with factory.begin() as uow:
-            if known is not None and verdict.right and not known.disabled:
+            if known is not None and verdict.right:
                 user = queries.locked_user(uow.session, known.user_id)
                 if user.disabled_at is None and user.password_hash == known.password_hash:
                     if verdict.new_hash is not None:

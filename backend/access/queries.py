@@ -31,7 +31,6 @@ class Credentials:
 
     user_id: UUID
     password_hash: str | None
-    disabled: bool
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,8 @@ def locked_user(session: Session, user_id: UUID) -> User:
 
 def credentials_of(session: Session, email: str) -> Credentials | None:
     """The user with this address (in lower case), if there is one."""
-    row = session.execute(
-        select(User.id, User.password_hash, User.disabled_at).where(User.email == email)
-    ).one_or_none()
-    return None if row is None else Credentials(row.id, row.password_hash, row.disabled_at is not None)
+    row = session.execute(select(User.id, User.password_hash).where(User.email == email)).one_or_none()
+    return None if row is None else Credentials(row.id, row.password_hash)
 
 
 def is_only_administrator(session: Session, user_id: UUID) -> bool:
