@@ -9,16 +9,18 @@ from flask import Flask, Response, current_app, request
 from sqlalchemy import select
 
 from backend.access.actor import Actor
+from backend.access.permissions import requires
 from backend.access.queries import zone_and_revocation
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.web.blueprint import Room
 from backend.web.reading import parse_json, read_bytes
 from schemas.access import Role
-from schemas.errors import ErrorKind, JsonValue, PermissionRefused, RecordNotFound
+from schemas.errors import ErrorKind, JsonValue, PermissionRefused
 from schemas.sync import FieldInboxBody, FieldInboxDetail, FieldInboxQuery
 from sync.engine import SyncEngine
 from sync.host import EVERYBODY, Audience, Caller
+from sync.inbox import read_entry, settle
 from sync.models import FieldInboxEntry
 from sync.routes import LARGEST_BODY, answer_exchange, answer_reconcile
 
@@ -87,10 +89,19 @@ def list_inbox(uow: UnitOfWork, _: Actor, page: PageRequest, query: dict[str, An
 @room.get("/sync/inbox/<uuid:entry_id>", answer=FieldInboxDetail, permission="field_inbox:read")
 def show_inbox_entry(uow: UnitOfWork, _: Actor, entry_id: UUID) -> FieldInboxEntry:
     """One entry, with all that the phone sent."""
-    entry = uow.session.get(FieldInboxEntry, entry_id)
-    if entry is None:
-        raise RecordNotFound
-    return entry
+    return read_entry(uow, entry_id)
+
+
+@room.post("/sync/inbox/<uuid:entry_id>/settle", answer=FieldInboxDetail, permission="field_inbox:settle")
+def settle_inbox_entry(uow: UnitOfWork, actor: Actor, entry_id: UUID) -> FieldInboxEntry:
+    """Somebody has dealt with it: phones show it for three more days."""
+    return settle_field_inbox(uow, actor, entry_id)
+
+
+@requires("field_inbox:settle")
+def settle_field_inbox(uow: UnitOfWork, _: Actor, entry_id: UUID) -> FieldInboxEntry:
+    """Close an entry of the field inbox; closing it twice changes nothing."""
+    return settle(uow, entry_id)
 
 
 def _caller(factory: UnitOfWorkFactory, actor: Actor) -> Caller:

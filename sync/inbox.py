@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import UUID
 
-from sqlalchemy import Select, select
-
 from schemas.errors import JsonValue, RecordNotFound
 from schemas.sync import FieldInboxBody
 from sync.collections import Collection, Root
@@ -68,12 +66,6 @@ def content_with(content: str, server: Mapping[str, object]) -> str:
 
 def _plain(value: object) -> JsonValue:
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
-
-
-def entries(*, open_only: bool) -> Select[FieldInboxEntry]:
-    """The inbox for the people who sort it out; the host pages and orders it by id."""
-    everything = select(FieldInboxEntry)
-    return everything.where(FieldInboxEntry.settled_at.is_(None)) if open_only else everything
 
 
 def read_entry(uow: UnitOfWork, entry: UUID) -> FieldInboxEntry:

@@ -157,6 +157,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "callback_attempt:record": frozenset({D, F, M}),
     # sync
     "field_inbox:read": frozenset({D, M, A}),
+    "field_inbox:settle": frozenset({D, M, A}),
 }
 
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
