@@ -95,7 +95,6 @@ def _refuse_unsafe_server(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.rollback()
     for setting, value in (("fsync", fsync), ("synchronous_commit", synchronous_commit)):
         if value == "off":
-            dbapi_connection.close()
             raise UnsafeDatabase(
                 f"PostgreSQL runs with {setting}=off and would lose acknowledged work in a crash: turn it on "
                 "(or set DOORSTEP_ALLOW_UNSAFE_DATABASE=1 for throw-away data)"

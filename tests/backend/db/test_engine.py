@@ -2,10 +2,8 @@
 
 import stat
 import threading
-import time
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
@@ -79,23 +77,6 @@ def test_a_postgresql_that_forgets_is_refused(cluster: Cluster, monkeypatch: pyt
     engine = make_engine(cluster.url("postgres"))
     assert asked(engine, "SELECT 1") == 1
     engine.dispose()
-
-
-def test_a_refused_connection_is_closed_at_once(cluster: Cluster) -> None:
-    engine = make_engine(f"{cluster.url('postgres')}?application_name=refused", allow_unsafe=False)
-    with pytest.raises(UnsafeDatabase) as refusal:
-        engine.connect()
-    with cluster.connect() as observer:
-        wait_until_gone(observer)
-    assert refusal.tb is not None  # as long as it lives, so do the frames that had the connection
-
-
-def wait_until_gone(observer: psycopg.Connection) -> None:
-    deadline = time.monotonic() + 5
-    question = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'refused'"
-    while observer.execute(question).fetchone() != (0,):
-        assert time.monotonic() < deadline, "the connection is still open"
-        time.sleep(0.02)
 
 
 def test_plain_postgresql_addresses_mean_psycopg_three(cluster: Cluster) -> None:

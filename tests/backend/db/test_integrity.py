@@ -3,9 +3,10 @@
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
-from backend.db.base import Base
+from backend.db.base import NAMING_CONVENTION, Base
 from backend.db.integrity import constraint_fact, constraint_name, fact_of
 from backend.db.unit_of_work import UnitOfWorkFactory
 from schemas.errors import DomainError, ErrorKind
@@ -93,3 +94,18 @@ def test_a_constraint_cannot_mean_two_things(monkeypatch: pytest.MonkeyPatch) ->
 def test_all_constraints_of_the_business_have_names() -> None:
     constraints = [one for table in Base.metadata.tables.values() for one in table.constraints]
     assert [one for one in constraints if not one.name] == []
+
+
+def test_a_constraint_over_more_columns_is_another_one() -> None:
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    seats = Table(
+        "seats",
+        metadata,
+        Column("row", Integer, primary_key=True),
+        Column("place", Integer, primary_key=True),
+    )
+    seats.append_constraint(UniqueConstraint("row"))
+    known = {"seats.row": "uq_seats_row", "seats.row, seats.place": "pk_seats", "seats.colour": None}
+    for columns, name in known.items():
+        error = IntegrityError("", {}, Exception(f"UNIQUE constraint failed: {columns}"))
+        assert constraint_name(error, metadata) == name
