@@ -162,7 +162,8 @@ def console() -> Console:
 def _parts_of(phone: Phone, visit_id: str) -> list[RenderableType]:
     items = phone.records_of_visit("checklist_items", visit_id)
     steps = sorted(
-        phone.records_of_visit("conduct_steps", visit_id), key=lambda step: text_of(step, "position")
+        phone.records_of_visit("conduct_steps", visit_id),
+        key=lambda step: int(text_of(step, "position") or 0),
     )
     stored, files = phone.media_of_visit(visit_id)
     shown: list[RenderableType] = [
@@ -184,11 +185,12 @@ def _parts_of(phone: Phone, visit_id: str) -> list[RenderableType]:
         ),
         table(
             "Conduct",
-            ("id", "step", "required", "answer", "note"),
+            ("id", "step", "by", "required", "answer", "note"),
             [
                 (
                     short(text_of(step, "id")),
                     text_of(step, "text"),
+                    text_of(step, "proof").replace("_", " "),
                     _tick(step, "required"),
                     text_of(step, "answer"),
                     text_of(step, "note"),

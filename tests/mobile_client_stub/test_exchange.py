@@ -5,13 +5,14 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mobile_client_stub import journal, records
 from mobile_client_stub.exchange import PAGE
 from mobile_client_stub.faults import Fault
 from mobile_client_stub.phone import Phone
-from mobile_client_stub.transport import NoConnection, Refused, SignedOut
+from mobile_client_stub.transport import NoConnection, Refused, Server, SignedOut
 from mobile_client_stub.words import PhoneError
 from tests.mobile_client_stub.conftest import PhoneMaker
 from tests.mobile_client_stub.fake_server import ITEM, REPORT, USER, VISIT, FakeServer, Served
@@ -178,6 +179,26 @@ def test_an_expired_token_renews_itself(phone: Phone, fake: FakeServer) -> None:
     phone.sync()
     assert fake.refreshes == 1
     assert_even(phone, fake)
+
+
+def test_each_renewal_uses_the_token_that_the_one_before_brought(phone: Phone, fake: FakeServer) -> None:
+    for renewals in (1, 2, 3):
+        fake.access += 1
+        phone.sync()
+        assert (fake.refreshes, fake.generation) == (renewals, renewals)
+    assert_even(phone, fake)
+
+
+def test_a_token_that_another_process_renewed_is_used(
+    pick_up: PhoneMaker, phone: Phone, fake: FakeServer
+) -> None:
+    phone.sync()
+    fake.access += 1
+    stale = phone.account
+    pick_up().sync()
+    with httpx.Client(verify=False) as client:
+        assert Server(phone.store, client)._renewed(stale) == phone.account.access_token
+    assert fake.refreshes == 1
 
 
 def test_a_lost_refresh_reply_brings_the_same_successor(
