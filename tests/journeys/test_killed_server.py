@@ -18,7 +18,7 @@ from tests.journeys.server import ServerProcess
 from tests.journeys.the_day import write_journal
 
 ROUNDS = 10
-NOTES_A_ROUND = 120
+NOTES_A_ROUND = 60
 
 
 def _push(phone: Phone, troubles: list[str]) -> None:
@@ -57,7 +57,7 @@ def test_a_server_killed_ten_times_in_the_middle_of_a_push_loses_and_doubles_not
                     phone.note(visit, f"round {number}, line {line}")
                 pushing = threading.Thread(target=_push, args=(phone, troubles))
                 pushing.start()
-                time.sleep(dice.uniform(0.05, 0.6))
+                time.sleep(dice.uniform(0.02, 0.35))
                 server.kill()
                 pushing.join(timeout=60)
                 assert not pushing.is_alive()
