@@ -193,9 +193,11 @@ def test_a_browser_of_a_disabled_user_is_not_let_in_as_a_phone_is(firm: Api) -> 
     device = enrolled(firm)
     firm.as_(Role.ADMINISTRATOR).post(f"/users/{technician.user_id}/disable")
     assert admitted(firm, device["access_token"], allow_revoked=True).revoked
-    assert technician.token is not None
-    with pytest.raises(Unauthenticated):
-        admitted(firm, technician.token, allow_revoked=True)
+    later = firm.of(technician.user_id or UUID(int=1))
+    for browser in (technician, later):
+        assert browser.token is not None
+        with pytest.raises(Unauthenticated):
+            admitted(firm, browser.token, allow_revoked=True)
 
 
 def test_the_list_says_when_a_phone_was_last_seen(firm: Api, clock: SettableClock) -> None:

@@ -115,10 +115,14 @@ def test_a_disabled_user_is_out_at_once_everywhere(firm: Api) -> None:
     admin, dispatcher = firm.as_(Role.ADMINISTRATOR), firm.as_(Role.DISPATCHER)
     second = firm.of(dispatcher.user_id or UUID(int=1))
     assert second.get("/me").status_code == 200
+    form = {"email": "dispatcher-first@example.org", "password": PASSWORD}
+    refresh_token = firm.anonymous.post("/sessions", form).json["refresh_token"]
     assert admin.post(f"/users/{dispatcher.user_id}/disable").json["disabled_at"]
     assert dispatcher.get("/me").status_code == 401
     assert second.get("/me").status_code == 401
     assert sign_in(firm, "dispatcher-first@example.org", PASSWORD) == 401
+    refreshed = firm.anonymous.post("/sessions/refresh", {"refresh_token": refresh_token})
+    assert refreshed.status_code == 401
 
 
 def test_enabling_somebody_does_not_bring_old_sessions_back(firm: Api) -> None:
