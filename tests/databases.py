@@ -101,7 +101,10 @@ def _share_compiled_statements(engine: Engine) -> None:
 
     SQLAlchemy keeps compiled statements per engine and per dialect object, and every test has its own engine.
     """
-    first = _FIRST_ENGINES.setdefault(engine.dialect.name, engine)
+    first = _FIRST_ENGINES.get(engine.dialect.name)
+    if first is None:
+        with engine.connect():  # a dialect learns about its server with its engine's first connection
+            first = _FIRST_ENGINES[engine.dialect.name] = engine
     first._compiled_cache.capacity = _MOST_STATEMENTS
     engine.dialect = engine.pool._dialect = first.dialect
     engine._compiled_cache = first._compiled_cache
