@@ -131,6 +131,8 @@ def create_enrolment_code(
     """A one-time code with which somebody's phone is enrolled, and its row; the code itself is not stored."""
     user = queries.user(uow.session, user_id)
     if not rules.may_enrol_for(actor, user.id, user.role):
+        if not actor.may("user:read"):
+            raise rules.UserNotFound
         raise rules.RoleNotYours("Ask an administrator.")
     if user.disabled_at is not None:
         raise rules.UserDisabled("Enable the user first.")
