@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import event
 
 from backend.db.engine import make_engine
 from tests.databases import SQLITE_ONLY
@@ -21,6 +22,8 @@ HOME = "DOORSTEP_TEST_HOME"
 def sqlite_toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
     """One SQLite file for the whole run."""
     engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('toy')}/toy.db")
+    # Nobody pulls the plug here: what is lost when a process dies is tested without waiting for the disk.
+    event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
     yield make_toy(engine)
     engine.dispose()
 

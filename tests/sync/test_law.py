@@ -141,12 +141,12 @@ def test_whatever_happens_devices_hold_the_fresh_scope(engine: str, request: pyt
     toy: Toy = request.getfixturevalue(f"{engine}_toy")
 
     @settings(
-        max_examples=40,
+        max_examples=30 if engine == "sqlite" else 20,
         deadline=None,
         phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(_step, min_size=5, max_size=30))
+    @given(st.lists(_step, min_size=15, max_size=40))
     def histories(steps: list[tuple[str, int, Any]]) -> None:
         world = World(toy)
         for step in steps:
@@ -162,7 +162,7 @@ def test_the_reverse_lookup_finds_everybody_whom_the_forward_closure_reaches(
 ) -> None:
     toy: Toy = request.getfixturevalue(f"{engine}_toy")
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(_step.filter(lambda step: step[0] != "pull"), min_size=5, max_size=25))
     def histories(steps: list[tuple[str, int, Any]]) -> None:
         world = World(toy)
