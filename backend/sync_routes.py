@@ -6,7 +6,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from flask import Flask, Response, current_app, request
-from sqlalchemy import select
 
 from backend.access.actor import Actor
 from backend.access.permissions import requires
@@ -20,7 +19,7 @@ from schemas.errors import ErrorKind, JsonValue, PermissionRefused
 from schemas.sync import FieldInboxBody, FieldInboxDetail, FieldInboxQuery
 from sync.engine import SyncEngine
 from sync.host import EVERYBODY, Audience, Caller
-from sync.inbox import read_entry, settle
+from sync.inbox import entries, read_entry, settle
 from sync.models import FieldInboxEntry
 from sync.routes import LARGEST_BODY, answer_exchange, answer_reconcile
 
@@ -77,13 +76,7 @@ def reconcile(factory: UnitOfWorkFactory, actor: Actor) -> Response:
 @room.get("/sync/inbox", query=FieldInboxQuery, page_of=FieldInboxBody, permission="field_inbox:read")
 def list_inbox(uow: UnitOfWork, _: Actor, page: PageRequest, query: dict[str, Any]) -> Page[FieldInboxEntry]:
     """The field inbox, newest first; `settled=false` shows what still waits for somebody."""
-    statement = select(FieldInboxEntry)
-    if (settled := query.get("settled")) is not None:
-        known = FieldInboxEntry.settled_at
-        statement = statement.where(known.is_not(None) if settled else known.is_(None))
-    if record_id := query.get("record_id"):
-        statement = statement.where(FieldInboxEntry.record_id == record_id)
-    return fetch_page(uow.session, statement, page, key=FieldInboxEntry.id, descending=True)
+    return fetch_page(uow.session, entries(**query), page, key=FieldInboxEntry.id, descending=True)
 
 
 @room.get("/sync/inbox/<uuid:entry_id>", answer=FieldInboxDetail, permission="field_inbox:read")

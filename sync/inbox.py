@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import UUID
 
+from sqlalchemy import Select, select
+
 from schemas.errors import JsonValue, RecordNotFound
 from schemas.sync import FieldInboxBody
 from sync.collections import Collection, Root
@@ -66,6 +68,17 @@ def content_with(content: str, server: Mapping[str, object]) -> str:
 
 def _plain(value: object) -> JsonValue:
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+
+
+def entries(*, settled: bool | None = None, record_id: UUID | None = None) -> Select[FieldInboxEntry]:
+    """The entries, for a host that pages through them: all, those (not) dealt with, or about one record."""
+    statement = select(FieldInboxEntry)
+    if settled is not None:
+        moment = FieldInboxEntry.settled_at
+        statement = statement.where(moment.is_not(None) if settled else moment.is_(None))
+    if record_id is not None:
+        statement = statement.where(FieldInboxEntry.record_id == record_id)
+    return statement
 
 
 def read_entry(uow: UnitOfWork, entry: UUID) -> FieldInboxEntry:
