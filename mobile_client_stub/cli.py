@@ -1,6 +1,5 @@
 """The phone's command line, `doorstep-phone`: what a technician does with thumbs, with a keyboard."""
 
-import os
 from pathlib import Path
 
 import click
@@ -31,7 +30,6 @@ from mobile_client_stub.words import Body, text_of
 @click.pass_context
 def main(context: click.Context, home: Path, as_json: bool, faults: float, seed: int) -> None:
     """A technician's phone. Everything but `enrol` and `sync` works without a network."""
-    os.umask(0o077)
     transport = FaultyTransport(httpx.HTTPTransport(), random_faults(seed, faults)) if faults else None
     context.obj = Here(context.with_resource(Phone(home, transport=transport)), as_json)
 
