@@ -32,8 +32,11 @@ MISSING = (
     "postgresql-15-postgis-3 (DOORSTEP_TEST_SQLITE_ONLY=1 leaves the PostgreSQL half of the tests out)."
 )
 SUPERUSER = "postgres"
+FAST, DURABLE = "fast", "durable"
+PREFIX = "doorstep-pg-"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+SWEEP_SECONDS = 600
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 2 << 30
 
@@ -135,7 +138,8 @@ def cluster_home() -> Iterator[Path]:
     """A folder in which whoever knows it may start clusters; they stop with this context or its process."""
     # Hundreds of databases are made and dropped: in memory where there is enough of it.
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
-    home = Path(tempfile.mkdtemp(prefix="doorstep-pg-", dir=MEMORY if roomy else None))
+    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY if roomy else None))
+    _sweep(home.parent)
     with (home / "owner.lock").open("w") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
         home.chmod(0o711)
@@ -145,6 +149,17 @@ def cluster_home() -> Iterator[Path]:
             fcntl.flock(owner, fcntl.LOCK_UN)
             _wait_for_supervisors(home)
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _sweep(place: Path) -> None:
+    """Remove the homes of killed owners in which no cluster ran: nobody else was there to do it."""
+    for home in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - home.stat().st_mtime < SWEEP_SECONDS:
+                continue
+            with (home / "owner.lock").open("a") as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(home, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -159,7 +174,7 @@ def cluster_in(home: Path, *, durable: bool = False) -> Cluster:
 
     `durable` keeps fsync and synchronous commits on: the one to use where a process or a server is killed.
     """
-    folder = home / ("durable" if durable else "fast")
+    folder = home / (DURABLE if durable else FAST)
     with locked(home / f"{folder.name}.start"):
         described = folder / "cluster.json"
         if not described.exists():
@@ -237,14 +252,9 @@ def supervise(home: Path, folder: Path, *, durable: bool) -> None:
             process.send_signal(signal.SIGQUIT)  # immediate: nothing in it is worth a checkpoint
             process.wait(STOP_SECONDS)
         shutil.rmtree(folder, ignore_errors=True)
-        # The owner removes the home; when it was killed, the last one here does.
-        with contextlib.suppress(OSError):
-            if _owner_is_gone(home):
-                shutil.rmtree(home, ignore_errors=True)
-
-
-def _owner_is_gone(home: Path) -> bool:
-    return not any(path.is_dir() for path in home.iterdir())
+        # The owner removes the home; when it was killed, the last cluster in it does.
+        if not any((home / name).exists() for name in (FAST, DURABLE)):
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _start(binaries: Path, folder: Path, *, durable: bool) -> tuple[subprocess.Popen[bytes], int]:
