@@ -105,7 +105,7 @@ def test_whoever_knocks_is_answered_as_written(world: World, column: str) -> Non
                 whose = "own" if names is person.own else "other's"
                 wrong.append(f"{name}, {column}, {whose}: written {word!r}, but {fault}")
             answer.close()
-    assert wrong == []
+    assert not wrong, "\n".join(["", *wrong])
 
 
 def _worth_asking(column: str, word: str, own: tuple, others: tuple) -> list[tuple]:
