@@ -16,6 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from schemas.errors import DomainError, ErrorKind, JsonValue
 from schemas.problem import problem_of
 from sync.collections import Collection, CollectionSet, Kind
+from sync.facts import EditOverridden, FieldsInvalid, UnexpectedFailure, UnknownMutationType, UnknownSchema
 from sync.hook import ACTOR, WHOLE_RECORD
 from sync.host import Caller, Host, UnitOfWork
 from sync.inbox import Note, take_notes
@@ -43,52 +44,6 @@ OUTCOME_OF: Mapping[ErrorKind, Outcome] = {
     ErrorKind.TOO_MANY: Outcome.HELD,
 }
 """What becomes of a mutation whose use case raises a fact of this kind."""
-
-
-class UnknownMutationType(DomainError):
-    """No mutation type has this name: an app newer than the server, or a wrong one."""
-
-    title = "The server does not know this kind of mutation."
-
-
-class UnknownSchema(DomainError):
-    """The fields are of a version that is not understood, or not any more."""
-
-    title = "The server does not understand this version of the mutation."
-
-
-class FieldsInvalid(DomainError):
-    """The fields of a mutation do not fit its shape."""
-
-    title = "The mutation has fields that do not fit."
-
-
-class EditOverridden(DomainError):
-    """Somebody else's change stands instead of the user's."""
-
-    title = "Somebody else changed this meanwhile."
-    kind = ErrorKind.CONFLICT
-
-
-class UnexpectedFailure(DomainError):
-    """Our own mistake; the mutation is kept."""
-
-    title = "The server failed on this mutation and has kept it."
-    kind = ErrorKind.UNAVAILABLE
-
-
-class WaitsBehind(DomainError):
-    """An earlier mutation of the same record waits, so this one does too."""
-
-    title = "An earlier change of this record is still waiting."
-    kind = ErrorKind.UNMET
-
-
-class DeviceRevoked(DomainError):
-    """The device may not change anything any more; a person decides what its work is worth."""
-
-    title = "This device was revoked; its work was kept for the office."
-    kind = ErrorKind.FORBIDDEN
 
 
 class MustRepeat(Exception):

@@ -12,10 +12,11 @@ import orjson
 from sqlalchemy import update
 
 from schemas.base import write_instant
-from schemas.errors import DomainError, ErrorKind, JsonValue
+from schemas.errors import JsonValue
 from schemas.sync import ExchangeRequest
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
+from sync.facts import DeviceGone
 from sync.feed import NEVER_SENT, hexadecimal, read_page
 from sync.host import Audience, Caller, UnitOfWork
 from sync.models import JOURNALS
@@ -30,13 +31,6 @@ BUSY_SECONDS = 1
 REVOKED_DEVICES_HEARD = timedelta(days=30)
 
 _REQUEST = ExchangeRequest()
-
-
-class DeviceGone(DomainError):
-    """The device was revoked, and its journal is in or its time to send it is over."""
-
-    title = "This device was revoked."
-    kind = ErrorKind.GONE
 
 
 @dataclass(frozen=True)

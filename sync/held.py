@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, select, update
 
-from sync.apply import Applier, UnexpectedFailure, Verdict
+from sync.apply import Applier, Verdict
+from sync.facts import UnexpectedFailure
 from sync.host import UnitOfWork
 from sync.journal import RECOUNT_HELD, json_text, next_retry
 from sync.models import JOURNALS, MUTATIONS, FieldInboxEntry

@@ -10,8 +10,16 @@ from uuid import UUID
 import orjson
 from sqlalchemy import bindparam, func, insert, select, update
 
-from schemas.errors import DomainError, ErrorKind, JsonValue
-from sync.apply import Applier, DeviceRevoked, Verdict, WaitsBehind
+from schemas.errors import DomainError, JsonValue
+from sync.apply import Applier, Verdict
+from sync.facts import (
+    DeviceRevoked,
+    LostInRestore,
+    MutationAltered,
+    MutationForgotten,
+    MutationNumberReused,
+    WaitsBehind,
+)
 from sync.host import Caller, UnitOfWork
 from sync.inbox import Note, content_with, entry_id
 from sync.models import ENTRIES, JOURNALS, MUTATIONS, FieldInboxEntry
@@ -22,39 +30,6 @@ from sync.sql import write
 OUTCOMES_KEPT = timedelta(days=90)
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=1)
 _TIMED_UUID = 7
-
-
-class MutationGap(DomainError):
-    """The device skipped numbers: something that it did has not arrived."""
-
-    title = "Mutations are missing before this one."
-    kind = ErrorKind.CONFLICT
-
-
-class MutationNumberReused(DomainError):
-    """Another mutation stands at this number: two phones share one journal."""
-
-    title = "Another mutation has this number already."
-    kind = ErrorKind.CONFLICT
-
-
-class MutationAltered(DomainError):
-    """A mutation came again with other content; the first content counts."""
-
-    title = "This mutation was received before with other content."
-    kind = ErrorKind.CONFLICT
-
-
-class MutationForgotten(DomainError):
-    """A mutation so old that the server cannot tell any more whether it was applied."""
-
-    title = "This mutation is too old to be applied safely."
-
-
-class LostInRestore(DomainError):
-    """Mutations that neither the device nor the server has any more."""
-
-    title = "Work was lost when a backup was restored."
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from schemas.errors import DomainError, ErrorKind
+from schemas.errors import DomainError
 from sync.apply import Applier, MustRepeat
 from sync.collections import CollectionSet
+from sync.facts import MutationGap, ServerBusy
 from sync.held import retry_held
 from sync.host import Caller, Host, UnitOfWork
-from sync.journal import Answer, Chunk, MutationGap, Stored
+from sync.journal import Answer, Chunk, Stored
 from sync.models import ENTRIES, JOURNALS, MUTATIONS
 from sync.mutations import MutationTable, Outcome
 from sync.sent import Sent
@@ -31,13 +32,6 @@ ATTEMPTS = 6
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 
 T = TypeVar("T")
-
-
-class ServerBusy(DomainError):
-    """The database refuses work for the moment; the device sends the same again."""
-
-    title = "The server is busy."
-    kind = ErrorKind.UNAVAILABLE
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from schemas.errors import JsonValue
 from schemas.sync import ReconcileRequest
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
-from sync.exchange import DeviceGone
+from sync.facts import DeviceGone
 from sync.feed import hexadecimal, wire_text
 from sync.host import Caller, UnitOfWork
 from sync.models import FEED_ROWS

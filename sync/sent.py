@@ -13,20 +13,14 @@ from uuid import UUID
 from marshmallow import ValidationError
 
 from schemas.base import JSON_SAFE_INTEGER, Id, Instant
-from schemas.errors import DomainError, ErrorKind, JsonValue
+from schemas.errors import DomainError, JsonValue
 from schemas.sync import MutationMessage
+from sync.facts import MutationUnreadable
 
 MOST_MESSAGES, LONGEST_NAME = 50, 100
 
 _MESSAGE = MutationMessage()
 _ID, _INSTANT = Id(), Instant()
-
-
-class MutationUnreadable(DomainError):
-    """A mutation lacks something, or is not a mutation at all."""
-
-    title = "The mutation cannot be read."
-    kind = ErrorKind.INVALID
 
 
 @dataclass(frozen=True)

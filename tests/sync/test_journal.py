@@ -13,9 +13,8 @@ import pytest
 from sqlalchemy import func, select
 
 from sync.checks import check
-from sync.exchange import DeviceGone
+from sync.facts import DeviceGone, MutationGap
 from sync.inbox import read_entry, settle
-from sync.journal import MutationGap
 from sync.models import MUTATIONS, FieldInboxEntry
 from tests.sync import days
 from tests.sync.device import Device, device_of
