@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from pathlib import Path
+from types import TracebackType
 
 import httpx
 
@@ -68,6 +69,14 @@ class Customer:
     def __init__(self, letter: Letter) -> None:
         self.letter = letter
         self._browser = httpx.Client(follow_redirects=True, timeout=30)
+
+    def __enter__(self) -> Customer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._browser.close()
 
     def look(self) -> str:
         """Open the link."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
@@ -32,12 +31,8 @@ class Office:
         self._tokens: Body = {}
         self.sign_in()
 
-    def __enter__(self) -> Office:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the connection."""
         self._client.close()
 
     def sign_in(self) -> None:

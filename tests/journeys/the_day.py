@@ -123,6 +123,7 @@ class Day:
         self.told = Told()
         self.firm: Body = {}
         self.moved_visit = self.moved_to = ""
+        self._offices: dict[str, Office] = {}
         self.visits: list[Body] = []
         self.phones: dict[str, Phone] = {}
         self.now = plan.at(0, 9)
@@ -147,8 +148,8 @@ class Day:
             self._check()
         finally:
             self.server.stop()
-            for phone in self.phones.values():
-                phone.close()
+            for holder in (*self.phones.values(), *self._offices.values()):
+                holder.close()
         return self.told
 
     # Day 0: the office
@@ -193,11 +194,9 @@ class Day:
 
     def _short_work(self) -> str:
         """A type of work that anybody can do in ten minutes; its id."""
-        with self.office("manager") as manager:
-            kit = next(kit["id"] for kit in manager.every("/kits") if kit["name"].endswith("Smoke alarm"))
-            made = manager.post(
-                "/work-types", code="street", name="Street crew", duration_minutes=10, kit_id=kit
-            )
+        manager = self.office("manager")
+        kit = next(kit["id"] for kit in manager.every("/kits") if kit["name"].endswith("Smoke alarm"))
+        made = manager.post("/work-types", code="street", name="Street crew", duration_minutes=10, kit_id=kit)
         return str(made["id"])
 
     def _book(self) -> None:
@@ -254,19 +253,20 @@ class Day:
             office.post(f"/visits/{visit['id']}/issue-confirmation-link")
         orders = {order["number"]: order["id"] for order in office.every("/work-orders")}
         for letter in wait_for_letters(self.server.data / "mail", len(self.visits)):
-            customer = Customer(letter)
-            if orders[letter.work_order] == picky["work_order_id"]:
-                customer.look()
-                assert office.get(f"/visits/{picky['id']}")["confirmation"] == "requested", (
-                    "looking is not answering"
-                )
-                customer.pick_another()
-                assert "BEGIN:VCALENDAR" in customer.calendar()
-            else:
-                customer.confirm()
+            with Customer(letter) as customer:
+                if orders[letter.work_order] == picky["work_order_id"]:
+                    self._pick_another_window(office, customer, picky)
+                else:
+                    customer.confirm()
         self._keep_the_promise(office, picky)
         confirmed = sum(visit["confirmation"] == "confirmed" for visit in office.every("/visits"))
         self._say(f"{confirmed} confirmed, one of them for another window")
+
+    def _pick_another_window(self, office: Office, customer: Customer, visit: Body) -> None:
+        customer.look()
+        assert office.get(f"/visits/{visit['id']}")["confirmation"] == "requested", "looking is not answering"
+        customer.pick_another()
+        assert "BEGIN:VCALENDAR" in customer.calendar()
 
     def _keep_the_promise(self, office: Office, picky: Body) -> None:
         """Whoever picked another window gets a technician for it, the old one or another."""
@@ -423,8 +423,10 @@ class Day:
 
     def office(self, role: str = "dispatcher") -> Office:
         """Somebody of the office, signed in."""
-        person = next(person for person in self.firm["office"] if person["role"] == role)
-        return Office(self.server.url, person["email"], person["password"])
+        if role not in self._offices:
+            person = next(person for person in self.firm["office"] if person["role"] == role)
+            self._offices[role] = Office(self.server.url, person["email"], person["password"])
+        return self._offices[role]
 
     def _server_on(self, instant: datetime) -> ServerProcess:
         offset = (instant - datetime.now(UTC)).total_seconds()
