@@ -45,7 +45,7 @@ class Figures:
 def measure(database: str, url: str, folder: Path, records: int) -> Figures:
     """Start a server on an empty database, fill it, and measure."""
     figures = Figures(database)
-    server = ServerProcess(url, folder)
+    server = ServerProcess(url, folder, {"DOORSTEP_THROTTLE": "0"})
     server.run("db", "upgrade").check_returncode()
     fill(url, folder, records)
     seeded = server.run("seed", "--technicians", "1", "--visits-per-technician", "1", "--json")
