@@ -10,7 +10,7 @@ from backend.customers.rules import SiteLocated
 from backend.db.unit_of_work import Fact, Handler
 from backend.dispatch.handlers import keep_technician_if_free
 from backend.reports.handlers import count_media, open_report, require_closed_report
-from backend.requests.reactions import clear_needs_location
+from backend.requests.handlers import clear_needs_location
 from backend.requests.rules import RequestTriaged
 from backend.visits.handlers import open_work_order_of_request
 from backend.visits.rules import (

@@ -160,71 +160,67 @@ def console() -> Console:
 
 
 def _parts_of(phone: Phone, visit_id: str) -> list[RenderableType]:
-    items = phone.records_of_visit("checklist_items", visit_id)
-    steps = sorted(
-        phone.records_of_visit("conduct_steps", visit_id),
-        key=lambda step: int(text_of(step, "position") or 0),
-    )
     stored, files = phone.media_of_visit(visit_id)
-    shown: list[RenderableType] = [
-        table(
-            "Checklist",
-            ("id", "part or tool", "quantity", "packed", "verified", "used", "returned"),
-            [
-                (
-                    short(text_of(item, "id")),
-                    text_of(item, "name"),
-                    text_of(item, "quantity"),
-                    _tick(item, "packed"),
-                    _tick(item, "verified"),
-                    text_of(item, "quantity_used"),
-                    text_of(item, "quantity_returned"),
-                )
-                for item in items
-            ],
-        ),
-        table(
-            "Conduct",
-            ("id", "step", "by", "required", "answer", "note"),
-            [
-                (
-                    short(text_of(step, "id")),
-                    text_of(step, "text"),
-                    text_of(step, "proof").replace("_", " "),
-                    _tick(step, "required"),
-                    text_of(step, "answer"),
-                    text_of(step, "note"),
-                )
-                for step in steps
-            ],
-        ),
-        table(
-            "Removed parts",
-            ("id", "name", "what with it", "said by"),
-            [
-                (
-                    short(text_of(part, "id")),
-                    text_of(part, "name"),
-                    text_of(part, "disposition"),
-                    text_of(part, "consented_by"),
-                )
-                for part in phone.records_of_visit("removed_parts", visit_id)
-            ],
-        ),
-        table(
-            "Notes",
-            ("text",),
-            [(text_of(note, "text"),) for note in phone.records_of_visit("visit_notes", visit_id)],
-        ),
-        table(
-            "Charges",
-            ("id", "what", "quantity", "for one", ""),
-            [_charge_row(charge) for charge in _charges_of(phone, visit_id)],
-        ),
+    notes = phone.records_of_visit("visit_notes", visit_id)
+    return [
+        _checklist(phone.records_of_visit("checklist_items", visit_id)),
+        _conduct(phone.records_of_visit("conduct_steps", visit_id)),
+        _removed(phone.records_of_visit("removed_parts", visit_id)),
+        table("Notes", ("text",), [(text_of(note, "text"),) for note in notes]),
+        _charges(_charges_of(phone, visit_id)),
         Text.assemble(("Files", "bold"), f"  {stored} of {files} stored"),
+        *(_report_line(report) for report in phone.records_of_visit("service_reports", visit_id)),
     ]
-    reports = phone.records_of_visit("service_reports", visit_id)
-    return [*shown, *(_report_line(report) for report in reports)]
+
+
+def _checklist(items: Iterable[Body]) -> RenderableType:
+    rows = [
+        (
+            short(text_of(item, "id")),
+            text_of(item, "name"),
+            text_of(item, "quantity"),
+            _tick(item, "packed"),
+            _tick(item, "verified"),
+            text_of(item, "quantity_used"),
+            text_of(item, "quantity_returned"),
+        )
+        for item in items
+    ]
+    columns = ("id", "part or tool", "quantity", "packed", "verified", "used", "returned")
+    return table("Checklist", columns, rows)
+
+
+def _conduct(steps: Iterable[Body]) -> RenderableType:
+    rows = [
+        (
+            short(text_of(step, "id")),
+            text_of(step, "text"),
+            text_of(step, "proof").replace("_", " "),
+            _tick(step, "required"),
+            text_of(step, "answer"),
+            text_of(step, "note"),
+        )
+        for step in sorted(steps, key=lambda step: int(text_of(step, "position") or 0))
+    ]
+    return table("Conduct", ("id", "step", "by", "required", "answer", "note"), rows)
+
+
+def _removed(parts: Iterable[Body]) -> RenderableType:
+    rows = [
+        (
+            short(text_of(part, "id")),
+            text_of(part, "name"),
+            text_of(part, "disposition"),
+            text_of(part, "consented_by"),
+        )
+        for part in parts
+    ]
+    return table("Removed parts", ("id", "name", "what with it", "said by"), rows)
+
+
+def _charges(charges: Iterable[Body]) -> RenderableType:
+    columns = ("id", "what", "quantity", "for one", "")
+    return table("Charges", columns, [_charge_row(charge) for charge in charges])
 
 
 def _charges_of(phone: Phone, visit_id: str) -> list[Body]:

@@ -15,9 +15,9 @@ from backend.customers.rules import SiteLocated
 from backend.db.paging import PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from backend.requests import actions, queries
+from backend.requests.handlers import clear_needs_location
 from backend.requests.lineage import touch_case
 from backend.requests.models import CaseTouch, ServiceRequest
-from backend.requests.reactions import clear_needs_location
 from backend.requests.rules import (
     BLOCKED,
     FIRST_RESPONSE,
