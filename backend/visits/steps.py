@@ -3,6 +3,7 @@ one place."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from backend.access.actor import Actor
@@ -23,6 +24,15 @@ from backend.visits.rules import (
 from schemas.access import Role
 from schemas.requests import Touch
 from schemas.visits import Confirmation, OfferState, VisitStatus
+
+
+class ReportFields(TypedDict, total=False):
+    """What `Report` is made of, each optional."""
+
+    occurred_at: datetime | None
+    latitude: float | None
+    longitude: float | None
+    reason: str | None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a technician reports from the field, on line or days later: each step, and how the visit ended."""
 
 from datetime import datetime
+from typing import Unpack
 from uuid import UUID
 
 from backend.access.actor import Actor
@@ -21,143 +22,74 @@ from backend.visits.rules import (
     comes_late,
 )
 from backend.visits.standing import take_fact
-from backend.visits.steps import Report, case_of, check_step, log_event, take_step, touch_case_of
+from backend.visits.steps import (
+    Report,
+    ReportFields,
+    case_of,
+    check_step,
+    log_event,
+    take_step,
+    touch_case_of,
+)
 from schemas.requests import Touch
 
 
 @requires("visit:accept")
-def accept_visit(
-    uow: UnitOfWork,
-    actor: Actor,
-    visit_id: UUID,
-    *,
-    occurred_at: datetime | None = None,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    reason: str | None = None,
-) -> Visit:
+def accept_visit(uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[ReportFields]) -> Visit:
     """The technician takes the visit on. This one stands for all steps from the field:
 
-    `occurred_at` is the time by the device's clock (None: now), latitude and longitude (degrees, WGS 84)
-    where it was. A report that is late or said twice is kept as an event and moves nothing. Raises
-    VisitNotFound, WorkAfterRevocation, TransitionTooEarly (may come true later), TransitionRefused,
-    ReasonMissing.
+    What is said of a step is optional, see `ReportFields`. A report that is late or said twice is kept as an
+    event and moves nothing. Raises VisitNotFound, WorkAfterRevocation, TransitionTooEarly (may come true
+    later), TransitionRefused, ReasonMissing.
     """
-    return _report(uow, actor, visit_id, Transition.ACCEPT, Report(occurred_at, latitude, longitude, reason))
+    return _report(uow, actor, visit_id, Transition.ACCEPT, Report(**said))
 
 
 @requires("visit:depart")
-def depart_visit(
-    uow: UnitOfWork,
-    actor: Actor,
-    visit_id: UUID,
-    *,
-    occurred_at: datetime | None = None,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    reason: str | None = None,
-) -> Visit:
+def depart_visit(uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[ReportFields]) -> Visit:
     """On the way. See `accept_visit`."""
-    return _report(uow, actor, visit_id, Transition.DEPART, Report(occurred_at, latitude, longitude, reason))
+    return _report(uow, actor, visit_id, Transition.DEPART, Report(**said))
 
 
 @requires("visit:arrive")
-def arrive_visit(
-    uow: UnitOfWork,
-    actor: Actor,
-    visit_id: UUID,
-    *,
-    occurred_at: datetime | None = None,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    reason: str | None = None,
-) -> Visit:
+def arrive_visit(uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[ReportFields]) -> Visit:
     """At the door. See `accept_visit`."""
-    return _report(uow, actor, visit_id, Transition.ARRIVE, Report(occurred_at, latitude, longitude, reason))
+    return _report(uow, actor, visit_id, Transition.ARRIVE, Report(**said))
 
 
 @requires("visit:start")
-def start_visit(
-    uow: UnitOfWork,
-    actor: Actor,
-    visit_id: UUID,
-    *,
-    occurred_at: datetime | None = None,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    reason: str | None = None,
-) -> Visit:
+def start_visit(uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[ReportFields]) -> Visit:
     """Work begins. See `accept_visit`."""
-    return _report(uow, actor, visit_id, Transition.START, Report(occurred_at, latitude, longitude, reason))
+    return _report(uow, actor, visit_id, Transition.START, Report(**said))
 
 
 @requires("visit:complete")
-def complete_visit(
-    uow: UnitOfWork,
-    actor: Actor,
-    visit_id: UUID,
-    *,
-    occurred_at: datetime | None = None,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    reason: str | None = None,
-) -> Visit:
+def complete_visit(uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[ReportFields]) -> Visit:
     """Everything is done. What the rooms below demand (a closed report) must be there: ReportUnsigned. See
     `accept_visit`."""
-    return _report(
-        uow, actor, visit_id, Transition.COMPLETE, Report(occurred_at, latitude, longitude, reason)
-    )
+    return _report(uow, actor, visit_id, Transition.COMPLETE, Report(**said))
 
 
 @requires("visit:complete_partially")
 def complete_visit_partially(
-    uow: UnitOfWork,
-    actor: Actor,
-    visit_id: UUID,
-    *,
-    occurred_at: datetime | None = None,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    reason: str | None = None,
+    uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[ReportFields]
 ) -> Visit:
     """Something is left for another visit, and why. As `complete_visit`. See `accept_visit`."""
-    return _report(
-        uow, actor, visit_id, Transition.COMPLETE_PARTIALLY, Report(occurred_at, latitude, longitude, reason)
-    )
+    return _report(uow, actor, visit_id, Transition.COMPLETE_PARTIALLY, Report(**said))
 
 
 @requires("visit:cannot_complete")
 def cannot_complete_visit(
-    uow: UnitOfWork,
-    actor: Actor,
-    visit_id: UUID,
-    *,
-    occurred_at: datetime | None = None,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    reason: str | None = None,
+    uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[ReportFields]
 ) -> Visit:
     """It cannot be done, and why; also before the arrival (the van broke down). See `accept_visit`."""
-    return _report(
-        uow, actor, visit_id, Transition.CANNOT_COMPLETE, Report(occurred_at, latitude, longitude, reason)
-    )
+    return _report(uow, actor, visit_id, Transition.CANNOT_COMPLETE, Report(**said))
 
 
 @requires("visit:report_no_access")
-def report_no_access(
-    uow: UnitOfWork,
-    actor: Actor,
-    visit_id: UUID,
-    *,
-    occurred_at: datetime | None = None,
-    latitude: float | None = None,
-    longitude: float | None = None,
-    reason: str | None = None,
-) -> Visit:
+def report_no_access(uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[ReportFields]) -> Visit:
     """Nobody opened. See `accept_visit`."""
-    return _report(
-        uow, actor, visit_id, Transition.REPORT_NO_ACCESS, Report(occurred_at, latitude, longitude, reason)
-    )
+    return _report(uow, actor, visit_id, Transition.REPORT_NO_ACCESS, Report(**said))
 
 
 def _report(uow: UnitOfWork, actor: Actor, visit_id: UUID, transition: Transition, report: Report) -> Visit:
