@@ -1,0 +1,27 @@
+"""The files that belong to a closed report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from schemas.attachments import MediaKind
+
+
+@dataclass(frozen=True)
+class ManifestLine:
+    """One file of a closed report: what was declared of it at closing, and whether it has arrived."""
+
+    media_id: UUID
+    kind: MediaKind
+    sha256: str
+    size: int
+    stored: bool
+
+
+@dataclass(frozen=True)
+class ReportManifest:
+    """Every file of a closed report."""
+
+    media_expected: int
+    media_stored: int
+    entries: Sequence[ManifestLine]
