@@ -78,11 +78,10 @@ def _take(store: Store, answer: Body, pulled: bool, now: datetime, done: Exchang
     with store.transaction() as connection:
         journal.take_outcomes(connection, outcomes, now)
         if "new_journal" in directives:
-            journal.start_new_journal(connection)
+            journal.start_new_journal(connection, store.mint_id)
         else:
-            journal.go_on_from(
-                connection, number_of(answer, "expected_number"), text_of(answer, "epoch") or None
-            )
+            expected_number, epoch = number_of(answer, "expected_number"), text_of(answer, "epoch") or None
+            journal.go_on_from(connection, store.mint_id, expected_number, epoch)
         if "resync" in directives:
             records.start_again(connection)
         if pulled and answer.get("cursor") is not None:
@@ -145,7 +144,7 @@ def _go_back(store: Store, refusal: Refused) -> None:
     """After a gap: send again from the number that the server expects. Any other refusal is for the user."""
     if refusal.code == "mutation-gap":
         with store.transaction() as connection:
-            journal.go_on_from(connection, number_of(refusal.problem, "expected_number"), None)
+            journal.go_on_from(connection, store.mint_id, number_of(refusal.problem, "expected_number"), None)
         return
     if refusal.status == 410:
         with store.transaction() as connection:

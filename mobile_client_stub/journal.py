@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mobile_client_stub.store import dumped
-from mobile_client_stub.words import Body, new_id, text_of, written
+from mobile_client_stub.words import Body, Mint, text_of, written
 
 MUTATION_SCHEMA = 1
 MOST_IN_A_BATCH = 100
@@ -68,21 +68,20 @@ def progress(connection: sqlite3.Connection) -> Progress:
 
 def write(
     connection: sqlite3.Connection,
+    mutation_id: str,
     kind: str,
     record: str,
     base: int | None,
     fields: Body,
     occurred_at: datetime,
-) -> str:
-    """Put a mutation at the end of the journal; returns its id. `base` is the revision that the user saw."""
-    mutation_id = new_id()
+) -> None:
+    """Put a mutation at the end of the journal. `base` is the revision that the user saw."""
     connection.execute(
         "INSERT INTO mutations (mutation_id, schema, type, record, base, epoch, fields, occurred_at)"
         " VALUES (?, ?, ?, ?, ?, (SELECT epoch FROM progress), ?, ?)",
         (mutation_id, MUTATION_SCHEMA, kind, record, base, dumped(fields), written(occurred_at)),
     )
     _place(connection, [mutation_id])
-    return mutation_id
 
 
 def next_batch(connection: sqlite3.Connection) -> list[Mutation]:
@@ -148,7 +147,9 @@ def take_outcomes(connection: sqlite3.Connection, outcomes: Iterable[Body], now:
         )
 
 
-def go_on_from(connection: sqlite3.Connection, expected_number: int, epoch: str | None) -> None:
+def go_on_from(
+    connection: sqlite3.Connection, mint_id: Mint, expected_number: int, epoch: str | None
+) -> None:
     """Believe the server about the number it expects next.
 
     A smaller number than before means that it was restored from a backup: what follows is sent again, outcome
@@ -158,12 +159,12 @@ def go_on_from(connection: sqlite3.Connection, expected_number: int, epoch: str 
     before = progress(connection)
     if expected_number - 1 > max(before.acknowledged, _last_number(connection)):
         # The server knows numbers that this phone never gave out: this is a copy, or an old backup.
-        start_new_journal(connection)
+        start_new_journal(connection, mint_id)
         return
     restored = before.epoch is not None and epoch is not None and epoch != before.epoch
     connection.execute("UPDATE progress SET epoch = coalesce(?, epoch)", (epoch,))
     if restored and _has_older_journals(connection, before.journal):
-        _start_over(connection, "TRUE")
+        _start_over(connection, mint_id, "TRUE")
         return
     known = connection.execute(
         "SELECT coalesce(min(p.number) - 1, ?) FROM places p JOIN mutations m USING (mutation_id)"
@@ -173,7 +174,7 @@ def go_on_from(connection: sqlite3.Connection, expected_number: int, epoch: str 
     connection.execute("UPDATE progress SET acknowledged = ?", (min(expected_number - 1, known),))
 
 
-def start_new_journal(connection: sqlite3.Connection) -> None:
+def start_new_journal(connection: sqlite3.Connection, mint_id: Mint) -> None:
     """Give what is not acknowledged new numbers in a journal of its own, under the same mutation ids.
 
     That includes what was just answered: that another phone used a number first (this one was cloned) is
@@ -181,6 +182,7 @@ def start_new_journal(connection: sqlite3.Connection) -> None:
     """
     _start_over(
         connection,
+        mint_id,
         "outcome IS NULL OR mutation_id IN (SELECT p.mutation_id FROM places p"
         " JOIN progress g ON g.journal = p.journal AND p.number > g.acknowledged)",
     )
@@ -242,10 +244,10 @@ def _has_older_journals(connection: sqlite3.Connection, journal: str) -> bool:
     )
 
 
-def _start_over(connection: sqlite3.Connection, condition: str) -> None:
+def _start_over(connection: sqlite3.Connection, mint_id: Mint, condition: str) -> None:
     rows = connection.execute(f"SELECT mutation_id FROM mutations WHERE {condition} ORDER BY written")  # noqa: S608
     mutation_ids = [row["mutation_id"] for row in rows.fetchall()]
-    connection.execute("UPDATE progress SET journal = ?, acknowledged = 0", (new_id(),))
+    connection.execute("UPDATE progress SET journal = ?, acknowledged = 0", (mint_id(),))
     _place(connection, mutation_ids)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mobile_client_stub.store import Store
-from mobile_client_stub.words import PhoneError, new_id, written
+from mobile_client_stub.words import PhoneError, written
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", 0, "image/jpeg"),
@@ -70,7 +70,7 @@ def keep_bytes(store: Store, content: bytes) -> File:
     if not content:
         raise PhoneError("The file is empty. Take it again.")
     file = File(hashlib.sha256(content).hexdigest(), len(content), content_type_of(content))
-    part = store.media_folder / f"{new_id()}.part"
+    part = store.media_folder / f"{store.mint_id()}.part"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as target:
         target.write(content)

@@ -74,19 +74,24 @@ class Phone(FieldWork):
         clock: Clock = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         dice: random.Random | None = None,
+        open_store: Callable[[Path], Store] = Store,
     ) -> None:
-        """`transport` may be a `FaultyTransport`; `sleep` and `dice` decide how retries are spread."""
+        """`transport` may be a `FaultyTransport`; `sleep` and `dice` decide how retries are spread.
+
+        `open_store` opens the folder of one user: a place to give the phone another disk or other ids.
+        """
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home = home
         self.clock = clock
         self._sleep = sleep
         self._dice = dice
         self._transport = transport
+        self._open_store = open_store
         self._client: httpx.Client | None = None  # made when first needed: reading certificates takes time
         self._store: Store | None = None
         current = home / _CURRENT
         if current.exists():
-            self._store = Store(home / current.read_text().strip())
+            self._store = open_store(home / current.read_text().strip())
 
     def __enter__(self) -> "Phone":
         return self
@@ -136,10 +141,11 @@ class Phone(FieldWork):
         if self._store is not None:
             self._store.close()
         folder = folder_of(self.home, server, text_of(enrolled, "user_id"))
-        self._store = Store(folder)
+        self._store = self._open_store(folder)
         with self._store.transaction() as connection:
             if self._store.save_account(connection, server, enrolled, device_key):
-                journal.start_new_journal(connection)  # another device to the server: its numbers start at 1
+                # another device to the server: its numbers start at 1
+                journal.start_new_journal(connection, self._store.mint_id)
                 records.start_again(connection)
         part = self.home / f"{_CURRENT}.part"
         part.write_text(str(folder.relative_to(self.home)))

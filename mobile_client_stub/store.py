@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobile_client_stub.tables import SCHEMA
-from mobile_client_stub.words import Body, PhoneError, new_id
+from mobile_client_stub.words import Body, Mint, PhoneError, new_id
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ def connect(path: Path) -> sqlite3.Connection:
 class Store:
     """One user's data on one phone, in a folder (0700) of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mint_id: Mint = new_id) -> None:
         """Open the folder, making it and its tables when they are missing."""
+        self.mint_id = mint_id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self.media_folder = folder / "media"
@@ -99,7 +100,9 @@ class Store:
             " access_token, refresh_token, device_key) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
             (server, *(enrolled[name] for name in _ENROLLED), device_key),
         )
-        connection.execute("INSERT OR IGNORE INTO progress (only_row, journal) VALUES (1, ?)", (new_id(),))
+        connection.execute(
+            "INSERT OR IGNORE INTO progress (only_row, journal) VALUES (1, ?)", (self.mint_id(),)
+        )
         return before is not None and before.device_id != enrolled["device_id"]
 
     @contextmanager

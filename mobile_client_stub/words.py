@@ -11,6 +11,8 @@ from uuid import UUID
 Body: TypeAlias = dict[str, object]
 """A JSON object."""
 Clock: TypeAlias = Callable[[], datetime]
+Mint: TypeAlias = Callable[[], str]
+"""Makes a new id at every call."""
 
 SHORTEST_SHORT_ID = 4  # characters
 

@@ -7,7 +7,7 @@ from mobile_client_stub import journal, media_queue, records
 from mobile_client_stub.overlay import EFFECTS
 from mobile_client_stub.store import Store
 from mobile_client_stub.strokes import strokes_of
-from mobile_client_stub.words import Body, Clock, PhoneError, new_id, text_of
+from mobile_client_stub.words import Body, Clock, PhoneError, text_of
 
 
 class FieldWork:
@@ -50,7 +50,8 @@ class FieldWork:
         effect = EFFECTS.get(kind)
         with self.store.transaction() as connection:
             base = None if effect is None else records.revision_of(connection, effect.collection, record)
-            mutation_id = journal.write(connection, kind, record, base, given, moment)
+            mutation_id = self.store.mint_id()
+            journal.write(connection, mutation_id, kind, record, base, given, moment)
             if file is not None:
                 media_queue.add(
                     connection, record, mutation_id, text_of(given, "visit_id"), file[0], file[1], moment
@@ -132,7 +133,7 @@ class FieldWork:
         visit_id = self._visit(visit)
         taken = content if isinstance(content, bytes) else _bytes_of(content)
         file = media_queue.keep_bytes(self.store, taken)
-        media_id = new_id()
+        media_id = self.store.mint_id()
         latitude, longitude = place or (None, None)
         fields: Body = {
             "visit_id": visit_id,
@@ -268,7 +269,7 @@ class FieldWork:
         return text_of(self.record_of_visit("service_reports", visit, "service report"), "id")
 
     def _new(self, kind: str, fields: Body, occurred_at: datetime | None) -> str:
-        record = new_id()
+        record = self.store.mint_id()
         self.write(kind, record, fields, occurred_at=occurred_at)
         return record
 

@@ -5,7 +5,7 @@ A restored copy begins a new one, and every device starts over.
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Text, bindparam, literal_column, select, update
 from sqlalchemy.exc import DBAPIError
@@ -43,7 +43,7 @@ def identity_expression(session: Session) -> ColumnElement[str | None]:
 def begin_first(uow: UnitOfWork) -> None:
     """Give a new database its first epoch; does nothing on one that has an epoch."""
     statement = upsert(dialect_of(uow.session), STATE)
-    first = {"id": 1, "epoch": uuid4(), "began_at": uow.now}
+    first = {"id": 1, "epoch": uow.mint_id(), "began_at": uow.now}
     uow.session.connection().execute(statement.values(first).on_conflict_do_nothing())
 
 
@@ -53,7 +53,7 @@ def begin_new(uow: UnitOfWork, seen: UUID) -> UUID:
     When two devices notice the same restore at once, the second finds that it has been done.
     """
     connection = uow.session.connection()
-    connection.execute(_REPLACE, {"new": uuid4(), "began_at": uow.now, "seen": seen})
+    connection.execute(_REPLACE, {"new": uow.mint_id(), "began_at": uow.now, "seen": seen})
     epoch: UUID = connection.execute(select(STATE.c.epoch)).scalar_one()
     return epoch
 
