@@ -61,8 +61,20 @@ class Checked:
         return table
 
 
-def check_everything(wiring: Wiring, journals: Iterable[Path] = ()) -> Checked:
-    """Bring all feeds up to date, then look at everything; best on a database nobody writes to meanwhile."""
+@dataclass(frozen=True)
+class Sent:
+    """A line of a phone's journal; `outcome` is None while the phone has heard nothing."""
+
+    mutation_id: UUID
+    message: Mapping[str, Any]
+    outcome: str | None
+
+
+def check_everything(wiring: Wiring, journals: Iterable[Path] = (), sent: Iterable[Sent] = ()) -> Checked:
+    """Bring all feeds up to date, then look at everything; best on a database nobody writes to meanwhile.
+
+    `journals` are files of phones' journals, `sent` is what somebody knows of them without a file.
+    """
     report = check(wiring.sync)
     checked = Checked(list(report.faults), dict(report.figures))
     with wiring.factory.begin(write=False) as uow:
@@ -70,7 +82,7 @@ def check_everything(wiring: Wiring, journals: Iterable[Path] = ()) -> Checked:
         checked.faults += _database_faults(uow.session)
         keys = stored_keys(uow.session)
         outbox = outbox_figures(uow.session)
-        _hold_against(uow.session, _read_journals(journals), checked)
+        _hold_against(uow.session, [*_read_journals(journals), *sent], checked)
     checked.figures["files stored"] = len(keys)
     checked.faults += [
         f"media {key}: stored, but there is no such object" for key in keys if not wiring.objects.head(key)
@@ -88,28 +100,19 @@ def _database_faults(session: Session) -> list[str]:
     return [f"SQLite: {answer}" for answer in answers if answer != "ok"] + broken
 
 
-@dataclass(frozen=True)
-class _Sent:
-    """A line of a phone's journal; `outcome` is None while the phone has heard nothing."""
-
-    mutation_id: UUID
-    message: Mapping[str, Any]
-    outcome: str | None
-
-
-def _read_journals(files: Iterable[Path]) -> list[_Sent]:
+def _read_journals(files: Iterable[Path]) -> list[Sent]:
     return [sent for file in files for sent in _read_journal(file)]
 
 
-def _read_journal(file: Path) -> Iterator[_Sent]:
+def _read_journal(file: Path) -> Iterator[Sent]:
     with file.open(encoding="utf-8") as lines:
         for line in lines:
             if line.strip():
                 entry = json.loads(line)
-                yield _Sent(UUID(entry["message"]["mutation_id"]), entry["message"], entry["outcome"])
+                yield Sent(UUID(entry["message"]["mutation_id"]), entry["message"], entry["outcome"])
 
 
-def _hold_against(session: Session, sent: list[_Sent], checked: Checked) -> None:
+def _hold_against(session: Session, sent: list[Sent], checked: Checked) -> None:
     """Compare phones' journals with what is stored, and what was applied with the audit log: one row each."""
     if not sent:
         return
