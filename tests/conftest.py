@@ -54,8 +54,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole stories first: a long test that starts last leaves the other worker idle."""
-    items.sort(key=lambda item: "journeys" not in item.path.parts)
+    """Whole stories first, shared out: each worker begins with an equal share of them and of the rest.
+
+    xdist deals the list out in equal runs, one for each worker, and lets the idle steal from the end of
+    others' runs. A long story that starts last leaves the other workers idle, and so do all stories in one
+    worker's run.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    stories = [item for item in items if "journeys" in item.path.parts]
+    rest = [item for item in items if "journeys" not in item.path.parts]
+    items[:] = [
+        item
+        for worker in range(workers)
+        for item in (*stories[worker::workers], *rest[worker::workers])
+    ]
 
 
 def pytest_report_header() -> list[str]:
