@@ -14,6 +14,7 @@ from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.web.blueprint import Room
 from backend.web.reading import parse_json, read_bytes
+from backend.web.wiring import current_wiring
 from schemas.access import Role
 from schemas.errors import ErrorKind, JsonValue, PermissionRefused
 from schemas.sync import FieldInboxBody, FieldInboxDetail, FieldInboxQuery
@@ -21,7 +22,7 @@ from sync.engine import SyncEngine
 from sync.host import EVERYBODY, Audience, Caller
 from sync.inbox import entries, read_entry, settle
 from sync.models import FieldInboxEntry
-from sync.routes import LARGEST_BODY, answer_exchange, answer_reconcile
+from sync.routes import answer_exchange, answer_reconcile
 
 AUDIENCE = Role.TECHNICIAN.value
 """The kind of audience that phones belong to; its members are technicians."""
@@ -114,4 +115,5 @@ def _caller(factory: UnitOfWorkFactory, actor: Actor) -> Caller:
 
 def _document() -> JsonValue:
     # A text that no database takes is one mutation's fault, not the whole request's: the engine judges it.
-    return parse_json(read_bytes(request, LARGEST_BODY), refuse_unstorable_text=False)
+    limit = current_wiring().settings.sync_body_limit_bytes
+    return parse_json(read_bytes(request, limit), refuse_unstorable_text=False)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+
+from marshmallow import ValidationError
+from marshmallow.exceptions import SCHEMA
 
 from schemas.errors import DomainError, JsonValue
 
 PROBLEM_TYPE_PREFIX = "urn:doorstep:problem:"
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
+MOST_ERRORS, LONGEST_NAME = 100, 100
 _OWN_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})
 
 
@@ -48,3 +53,26 @@ def problem_of(error: DomainError, status: int, instance: str | None = None) -> 
         instance=instance,
         extensions=error.extensions,
     )
+
+
+def field_errors(error: ValidationError, root: str = "") -> list[JsonValue]:
+    """One `{pointer, detail}` per message of a validation error; pointers as of RFC 6901, below `root`."""
+    found = islice(_messages(error.messages, root), MOST_ERRORS)
+    return [{"pointer": pointer, "detail": detail} for pointer, detail in found]
+
+
+def _messages(messages: object, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(messages, Mapping):
+        for name, below in messages.items():
+            yield from _messages(below, pointer if name == SCHEMA else f"{pointer}/{_pointed(str(name))}")
+    elif isinstance(messages, list):
+        for below in messages:
+            yield from _messages(below, pointer)
+    else:
+        yield pointer, str(messages)
+
+
+def _pointed(name: str) -> str:
+    """A member's name in a pointer; half a surrogate pair, which no answer could carry, is spelled out."""
+    writable = name[:LONGEST_NAME].encode(errors="backslashreplace").decode()
+    return writable.replace("~", "~0").replace("/", "~1")

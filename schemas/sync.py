@@ -116,7 +116,7 @@ class ExchangeAnswer(Shape):
 class HeldRecord(Shape):
     """One line of a device's inventory."""
 
-    collection = fields.String(required=True)
+    collection = Line(required=True, max=100)
     id = Id(required=True)
     hash = fields.String(required=True, validate=validate.Regexp(r"\A[0-9a-f]{16}\Z"))
 

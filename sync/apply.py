@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.exc import StaleDataError
 
 from schemas.errors import DomainError, ErrorKind, JsonValue
-from schemas.problem import problem_of
+from schemas.problem import field_errors, problem_of
 from sync.collections import Collection, CollectionSet, Kind
 from sync.facts import EditOverridden, FieldsInvalid, UnexpectedFailure, UnknownMutationType, UnknownSchema
 from sync.hook import ACTOR, WHOLE_RECORD
@@ -23,7 +23,7 @@ from sync.inbox import Note, take_notes
 from sync.merge import UNKNOWN, Base, FieldNow, LastChange, Merged, merge
 from sync.models import FIELD_REVISIONS
 from sync.mutations import MutationTable, MutationType, Outcome
-from sync.sent import Sent, pointers
+from sync.sent import Sent
 from sync.sql import dialect_of
 
 _MERGED_KINDS = frozenset({Kind.ANSWER, Kind.PROMISE, Kind.SEALED})
@@ -106,7 +106,7 @@ class Applier:
             fields = _fields_of(mutation_type.shape, sent.fields)
         except ValidationError as error:
             detail = "Correct the app: these fields will never be taken."
-            return self.failed(FieldsInvalid(detail, errors=pointers(error, "/fields")))
+            return self.failed(FieldsInvalid(detail, errors=field_errors(error, "/fields")))
         return self._guarded(mutation_type, sent, fields)
 
     def failed(self, error: DomainError, outcome: Outcome | None = None) -> Verdict:

@@ -12,8 +12,6 @@ from sync.exchange import exchange
 from sync.host import Caller
 from sync.reconcile import reconcile
 
-LARGEST_BODY = 16 << 20
-"""Bytes of a request after unpacking."""
 _WORTH_PACKING = 1024
 _FAST = 1
 
@@ -21,8 +19,8 @@ _FAST = 1
 def answer_exchange(engine: SyncEngine, caller: Caller, document: JsonValue, request: Request) -> Response:
     """`POST /sync/exchange`. `document` is the parsed body, whose texts may hold what no database takes.
 
-    The host authenticates, revoked devices included, parses strictly (no key twice, no NaN) up to
-    LARGEST_BODY, and turns the errors of `sync.exchange.exchange` into problems.
+    The host authenticates, revoked devices included, bounds the body (unpacked), parses it strictly (no key
+    twice, no NaN), and turns the errors of `sync.exchange.exchange` into problems.
     """
     return respond(exchange(engine, caller, document), request)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -14,10 +13,9 @@ from marshmallow import ValidationError
 
 from schemas.base import JSON_SAFE_INTEGER, Id, Instant
 from schemas.errors import DomainError, JsonValue
+from schemas.problem import field_errors
 from schemas.sync import MutationMessage
 from sync.facts import MutationUnreadable
-
-MOST_MESSAGES, LONGEST_NAME = 50, 100
 
 _MESSAGE = MutationMessage()
 _ID, _INSTANT = Id(), Instant()
@@ -81,7 +79,7 @@ def _read(message: JsonValue, following: int) -> Sent:
         occurred_at = _moment(read["occurred_at"])
     except ValidationError as error:
         fault = MutationUnreadable(
-            "Correct the app: this mutation will never be taken.", errors=pointers(error)
+            "Correct the app: this mutation will never be taken.", errors=field_errors(error)
         )
         named = message.get("type")
         guess = named[:100] if isinstance(named, str) and named.isprintable() else ""
@@ -102,29 +100,6 @@ def _read(message: JsonValue, following: int) -> Sent:
         read["fields"],
         occurred_at,
     )
-
-
-def pointers(error: ValidationError, root: str = "") -> list[JsonValue]:
-    """The messages of a validation error with JSON pointers to what they are about."""
-    found = itertools.islice(_messages(error.messages, root), MOST_MESSAGES)
-    return [{"pointer": pointer, "detail": detail} for pointer, detail in found]
-
-
-def _messages(messages: object, pointer: str) -> Iterator[tuple[str, str]]:
-    if isinstance(messages, dict):
-        for name, below in messages.items():
-            yield from _messages(below, f"{pointer}/{_pointed(str(name))}")
-    elif isinstance(messages, list):
-        for below in messages:
-            yield from _messages(below, pointer)
-    else:
-        yield pointer, str(messages)
-
-
-def _pointed(name: str) -> str:
-    """A member's name in a pointer; half a surrogate pair, which no answer could carry, is spelled out."""
-    writable = name[:LONGEST_NAME].encode(errors="backslashreplace").decode()
-    return writable.replace("~", "~0").replace("/", "~1")
 
 
 def _hash(value: JsonValue) -> str:

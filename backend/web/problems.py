@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from uuid import uuid4
 
 import orjson
@@ -26,7 +26,7 @@ from schemas.errors import (
     StaleRevision,
     Unauthenticated,
 )
-from schemas.problem import PROBLEM_MEDIA_TYPE, Problem, problem_of
+from schemas.problem import PROBLEM_MEDIA_TYPE, Problem, field_errors, problem_of
 
 STATUS: Mapping[ErrorKind, int] = {
     ErrorKind.INVALID: 422,
@@ -87,7 +87,7 @@ def domain_error_of(error: BaseException) -> DomainError | None:
     if isinstance(error, DomainError):
         return error
     if isinstance(error, ValidationError):
-        return InvalidFields("Correct the fields listed in `errors`.", errors=pointers(error))
+        return InvalidFields("Correct the fields listed in `errors`.", errors=field_errors(error))
     if isinstance(error, StaleDataError):
         return StaleRevision("Read the record again and repeat your change on what it says now.")
     if isinstance(error, IntegrityError):
@@ -99,26 +99,6 @@ def domain_error_of(error: BaseException) -> DomainError | None:
     if isinstance(error, PoolTimeout) or is_transient(error) or is_connection_trouble(error):
         return TemporarilyUnavailable("Repeat the request in a moment; nothing was changed.")
     return None
-
-
-def pointers(error: ValidationError) -> list[JsonValue]:
-    """One `{pointer, detail}` per message of a validation error; pointers as of RFC 6901."""
-    found: list[JsonValue] = []
-    for pointer, detail in _messages(error.messages, ""):
-        found.append({"pointer": pointer, "detail": detail})
-    return found[:100]
-
-
-def _messages(messages: object, pointer: str) -> Iterator[tuple[str, str]]:
-    if isinstance(messages, Mapping):
-        for key, inner in messages.items():
-            step = "" if key == "_schema" else "/" + str(key)[:100].replace("~", "~0").replace("/", "~1")
-            yield from _messages(inner, pointer + step)
-    elif isinstance(messages, list):
-        for inner in messages:
-            yield from _messages(inner, pointer)
-    else:
-        yield pointer, str(messages)
 
 
 def problem_response(problem: Problem) -> Response:

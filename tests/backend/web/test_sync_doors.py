@@ -1,0 +1,132 @@
+"""Bad input at the doors of the sync engine, which read their bodies themselves: a problem, never a 5xx."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from werkzeug.test import TestResponse
+
+from backend.app import create_app
+from backend.settings import Settings
+from schemas.access import Role
+from schemas.sync import MOST_MUTATIONS
+from tests.api import Api, Client
+from tests.backend.web.test_json import REFUSED
+from tests.clock import SettableClock
+from tests.databases import Database, Databases
+from tests.settings import cheap_settings
+
+DOORS = ("/sync/exchange", "/sync/reconcile")
+HALF = "\udfff"
+"""Half of a surrogate pair: JSON can say it, UTF-8 and PostgreSQL cannot."""
+# These doors let a text pass that no database takes: it is one mutation's fault, not the whole request's.
+BROKEN = {name: raw for name, raw in REFUSED.items() if "surrogate" not in name and "NUL" not in name}
+
+
+def phone_of(database: Database, settings: Settings) -> Client:
+    """An enrolled phone of the whole application."""
+    api = Api(create_app(settings, engine=database.engine, clock=database.clock))
+    technician = api.as_(Role.TECHNICIAN).user_id
+    code = (
+        api.as_(Role.DISPATCHER).post("/devices/enrolment-codes", {"user_id": str(technician)}).json["code"]
+    )
+    form = {"code": code, "device_name": "Pixel", "platform": "android 15"}
+    enrolled = api.anonymous.post("/devices/enrol", form).json
+    return Client(api.app, UUID(enrolled["user_id"]), enrolled["access_token"])
+
+
+@pytest.fixture(scope="module")
+def phone(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A phone; fails if anything that was sent found its way into a journal."""
+    with databases.fresh("sqlite", SettableClock()) as database:
+        client = phone_of(database, cheap_settings(database.url, tmp_path_factory.mktemp("data")))
+        yield client
+        assert client.post("/sync/exchange", exchange()).json["expected_number"] == 1
+
+
+def exchange(**over: object) -> dict[str, object]:
+    return {"protocol": 1, "journal": "3b2f1a52-6a0e-4b8f-9a6e-0d9d4c7f2a11", "acknowledged": 0, **over}
+
+
+def inventory(**over: object) -> dict[str, object]:
+    return {"protocol": 1, "cursor": "none", "held": [], **over}
+
+
+def send(phone: Client, door: str, document: object) -> TestResponse:
+    """As `Client.post`, but able to say what no writer of JSON of ours would say."""
+    return phone.send("POST", door, data=json.dumps(document), content_type="application/json")
+
+
+def is_problem(answer: TestResponse, status: int) -> bool:
+    return answer.status_code == status and answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_door_chokes_on_a_broken_body(phone: Client, door: str) -> None:
+    for name, raw in BROKEN.items():
+        answer = phone.send("POST", door, data=raw, content_type="application/json")
+        assert is_problem(answer, 400), (name, answer.text)
+    for name in REFUSED.keys() - BROKEN.keys():
+        answer = phone.send("POST", door, data=REFUSED[name], content_type="application/json")
+        assert is_problem(answer, 422) or is_problem(answer, 400), (name, answer.text)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_member_named_by_half_a_character_is_refused_by_name(phone: Client, door: str) -> None:
+    answer = send(phone, door, {HALF: 1})
+    assert is_problem(answer, 422), answer.text
+    assert {"pointer": "/\\udfff", "detail": "Unknown field."} in answer.json["errors"]
+
+
+@pytest.mark.parametrize("half", [HALF, "x\0", "x" * 101])
+def test_no_member_of_a_request_takes_what_no_database_can_hold(phone: Client, half: str) -> None:
+    held = {"collection": "visits", "id": str(uuid4()), "hash": "0" * 16}
+    for line in (
+        {**held, "collection": half},
+        {**held, "id": half},
+        {**held, "hash": half},
+        {**held, half: 1},
+    ):
+        assert is_problem(send(phone, "/sync/reconcile", inventory(held=[line])), 422), line
+    for member in ("protocol", "journal", "acknowledged", "journal_start", "limit"):
+        assert is_problem(send(phone, "/sync/exchange", exchange(**{member: half})), 422), member
+    for member in ("cursor", "device_now"):
+        # A cursor is opaque and a clock is often wrong: neither keeps a journal from being handed in.
+        assert send(phone, "/sync/exchange", exchange(**{member: half})).status_code == 200, member
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "x", [], [[]], True])
+def test_a_request_that_is_no_object_is_refused(phone: Client, wrong: object) -> None:
+    for door in DOORS:
+        assert is_problem(send(phone, door, wrong), 422), door
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "x", {}, True])
+def test_what_must_be_a_list_is_one(phone: Client, wrong: object) -> None:
+    assert is_problem(send(phone, "/sync/reconcile", inventory(held=wrong)), 422)
+    assert is_problem(send(phone, "/sync/exchange", exchange(mutations=wrong)), 422)
+
+
+def test_a_request_has_at_most_a_thousand_mutations_and_may_have_none(phone: Client) -> None:
+    assert send(phone, "/sync/exchange", exchange(mutations=[])).status_code == 200
+    too_many = send(phone, "/sync/exchange", exchange(mutations=[{}] * (MOST_MUTATIONS + 1)))
+    assert is_problem(too_many, 422)
+    assert too_many.json["errors"][0]["pointer"] == "/mutations"
+
+
+def test_a_body_is_bounded_by_the_setting_packed_or_not(sqlite_database: Database, tmp_path: Path) -> None:
+    settings = cheap_settings(sqlite_database.url, tmp_path / "data", sync_body_limit_bytes=1_000)
+    phone = phone_of(sqlite_database, settings)
+    for door, document in zip(DOORS, (exchange(), inventory()), strict=True):
+        long = json.dumps({**document, "cursor": "x" * 1_000}).encode()
+        packed = gzip.compress(long)
+        assert len(packed) < 1_000 < len(long)
+        for data, encoding in ((long, "identity"), (packed, "gzip")):
+            headers = {"Content-Encoding": encoding}
+            answer = phone.send("POST", door, data=data, content_type="application/json", headers=headers)
+            assert is_problem(answer, 413), (door, encoding, answer.text)
