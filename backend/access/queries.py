@@ -187,7 +187,7 @@ def audited_actions_of_devices(session: Session, device_ids: Collection[UUID]) -
         .where(AuditEntry.device_id.in_(device_ids))
         .group_by(AuditEntry.action)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def open_sign_ins(session: Session, user_id: UUID, *, of_devices: bool) -> list[SignIn]:

@@ -155,7 +155,7 @@ def parts_by_id(session: Session, part_ids: Iterable[UUID]) -> dict[UUID, Part]:
 
 def part_ids_by_sku(session: Session, skus: Collection[str]) -> dict[str, UUID]:
     """The ids of the parts with these stock numbers, by stock number."""
-    return dict(session.execute(select(Part.sku, Part.id).where(Part.sku.in_(skus))).tuples().all())
+    return dict(session.execute(select(Part.sku, Part.id).where(Part.sku.in_(skus))).all())
 
 
 def checklist_of(session: Session, visit_id: UUID) -> list[ChecklistItem]:

@@ -76,14 +76,12 @@ def skill_by_id(session: Session, skill_id: UUID) -> Skill:
 
 def skill_ids_by_code(session: Session, codes: Collection[str]) -> dict[str, UUID]:
     """The ids of the skills with these codes, by code."""
-    return dict(session.execute(select(Skill.code, Skill.id).where(Skill.code.in_(codes))).tuples().all())
+    return dict(session.execute(select(Skill.code, Skill.id).where(Skill.code.in_(codes))).all())
 
 
 def work_type_ids_by_code(session: Session, codes: Collection[str]) -> dict[str, UUID]:
     """The ids of the work types with these codes, by code."""
-    return dict(
-        session.execute(select(WorkType.code, WorkType.id).where(WorkType.code.in_(codes))).tuples().all()
-    )
+    return dict(session.execute(select(WorkType.code, WorkType.id).where(WorkType.code.in_(codes))).all())
 
 
 def work_type_by_id(session: Session, work_type_id: UUID) -> WorkType:
