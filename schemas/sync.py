@@ -44,7 +44,9 @@ class ExchangeRequest(Shape):
         max=MOST_CHANGES,
         metadata={"description": "Most changes to send; 0 while pushing."},
     )
-    mutations = fields.List(Anything(), load_default=list, validate=validate.Length(max=MOST_MUTATIONS))
+    mutations = fields.List(
+        Anything(allow_none=True), load_default=list, validate=validate.Length(max=MOST_MUTATIONS)
+    )
 
 
 class MutationMessage(Shape):

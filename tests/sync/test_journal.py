@@ -167,6 +167,7 @@ def test_another_users_journal_is_left_alone(toy: Toy) -> None:
 
 MALFORMED = {
     "no object": 7,
+    "nothing": None,
     "no type": {"type": None},
     "unknown type": {"type": "job.explode"},
     "unknown schema": {"schema": 99},
