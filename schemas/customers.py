@@ -40,11 +40,11 @@ class CustomerBody(RecordShape):
     """A customer, as GET and the feed show it."""
 
     name = Line(max=200)
-    email = Email()
-    phone = Line(max=40)
+    email = Email(allow_none=True)
+    phone = Line(max=40, allow_none=True)
     language = Line(max=6)
-    external_key = Line(max=200)
-    archived_at = Instant()
+    external_key = Line(max=200, allow_none=True)
+    archived_at = Instant(allow_none=True)
 
 
 class CreateCustomer(Shape):
@@ -79,18 +79,18 @@ class SiteBody(RecordShape):
     """A site, as GET and the feed show it; latitude and longitude are null while `needs_location`."""
 
     customer_id = Id()
-    name = Line(max=200)
+    name = Line(max=200, allow_none=True)
     address = Text(max=400)
-    postal_code = Line(max=20)
-    city = Line(max=100)
-    country = Line(max=2)
-    latitude = Latitude()
-    longitude = Longitude()
+    postal_code = Line(max=20, allow_none=True)
+    city = Line(max=100, allow_none=True)
+    country = Line(max=2, allow_none=True)
+    latitude = Latitude(allow_none=True)
+    longitude = Longitude(allow_none=True)
     needs_location = Flag()
     time_zone = TimeZone()
-    access_hours = Text(max=400)
-    access_notes = Text(max=2000)
-    archived_at = Instant()
+    access_hours = Text(max=400, allow_none=True)
+    access_notes = Text(max=2000, allow_none=True)
+    archived_at = Instant(allow_none=True)
 
 
 class CreateSite(Shape):
@@ -139,9 +139,9 @@ class AssetBody(RecordShape):
     site_id = Id()
     customer_id = Id()
     model = Line(max=200)
-    serial_number = Line(max=100)
-    installed_on = LocalDate()
-    archived_at = Instant()
+    serial_number = Line(max=100, allow_none=True)
+    installed_on = LocalDate(allow_none=True)
+    archived_at = Instant(allow_none=True)
 
 
 class CreateAsset(Shape):
@@ -180,7 +180,7 @@ class EntitlementBody(RecordShape):
     starts_on = LocalDate()
     ends_on = LocalDate()
     covers = Text(max=400)
-    archived_at = Instant()
+    archived_at = Instant(allow_none=True)
 
 
 class CreateEntitlement(Shape):

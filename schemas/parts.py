@@ -53,9 +53,9 @@ class PartBody(RecordShape):
     name = Line(max=200)
     unit = Line(max=20)
     kind = Enumeration(PartKind)
-    price_minor = MinorUnits()
-    currency = Currency()
-    archived_at = Instant()
+    price_minor = MinorUnits(allow_none=True)
+    currency = Currency(allow_none=True)
+    archived_at = Instant(allow_none=True)
 
 
 class CreatePart(Shape):
@@ -171,10 +171,10 @@ class PartUsageBody(RecordShape):
 
     visit_id = Id()
     part_id = Id()
-    checklist_item_id = Id()
+    checklist_item_id = Id(allow_none=True)
     direction = Enumeration(UsageDirection)
     quantity = Count(max=LARGEST_QUANTITY)
-    serial_number = Line(max=100)
+    serial_number = Line(max=100, allow_none=True)
     used_by = Id()
     occurred_at = Instant()
 

@@ -52,9 +52,9 @@ class WorkTypeBody(RecordShape):
     code = Line(max=60)
     name = Line(max=200)
     duration_minutes = Count()
-    kit_id = Id()
-    instructions = Text(max=8000)
-    archived_at = Instant()
+    kit_id = Id(allow_none=True)
+    instructions = Text(max=8000, allow_none=True)
+    archived_at = Instant(allow_none=True)
 
 
 class CreateWorkType(Shape):

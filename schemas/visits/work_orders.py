@@ -19,16 +19,16 @@ class WorkOrderBody(RecordShape):
     """A work order, as GET and the feed show it; `status` follows from its visits."""
 
     number = Line(max=20)
-    request_id = Id()
+    request_id = Id(allow_none=True)
     customer_id = Id()
     site_id = Id()
-    asset_id = Id()
+    asset_id = Id(allow_none=True)
     work_type_id = Id()
     status = Enumeration(WorkOrderStatus)
     summary = Text(max=400)
     priority = Enumeration(Priority)
-    earliest_start = Instant()
-    due = Instant()
+    earliest_start = Instant(allow_none=True)
+    due = Instant(allow_none=True)
 
 
 class OpenWorkOrder(Shape):
