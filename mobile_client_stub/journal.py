@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -103,9 +103,15 @@ def unacknowledged(connection: sqlite3.Connection) -> list[Mutation]:
     return list(_read(connection, "p.number > ? ORDER BY p.number", _acknowledged(connection)))
 
 
-def unsettled(connection: sqlite3.Connection) -> list[Mutation]:
-    """What the records on this phone do not show yet: it is laid over them."""
-    return list(_read(connection, "m.settled = 0 ORDER BY m.written"))
+def unsettled(
+    connection: sqlite3.Connection, types: Collection[str], record: str | None = None
+) -> list[Mutation]:
+    """What the records on this phone do not show yet, of these types (and for one record): it is laid over
+    them."""
+    condition = f"m.settled = 0 AND m.type IN ({', '.join('?' * len(types))})"
+    if record is None:
+        return list(_read(connection, f"{condition} ORDER BY m.written", *types))
+    return list(_read(connection, f"{condition} AND m.record = ? ORDER BY m.written", *types, record))
 
 
 def unacknowledged_count(connection: sqlite3.Connection) -> int:

@@ -71,18 +71,23 @@ A type that is missing is sent all the same; it only shows nothing.
 """
 
 
-def overlaid(collection: str, records: Mapping[str, Body], unsettled: Iterable[Mutation]) -> dict[str, Body]:
-    """The records of one collection as the user should see them; `unsettled` in the order of writing.
+def types_shown_in(collection: str) -> list[str]:
+    """The types of mutations that change how records of this collection look."""
+    return [kind for kind, effect in EFFECTS.items() if effect.collection == collection]
+
+
+def overlaid(records: Mapping[str, Body], unsettled: Iterable[Mutation]) -> dict[str, Body]:
+    """Records of one collection as the user should see them; `unsettled` of `types_shown_in` that
+    collection, in the order of writing.
 
     A mutation that was refused or overridden shows no more: the server's word stands, and the outbox says
     why.
     """
     seen = dict(records)
     for mutation in unsettled:
-        effect = EFFECTS.get(mutation.type)
-        if effect is None or effect.collection != collection or mutation.outcome in {"refused", "overridden"}:
+        if mutation.outcome in {"refused", "overridden"}:
             continue
-        record = effect.look(seen.get(mutation.record), mutation)
+        record = EFFECTS[mutation.type].look(seen.get(mutation.record), mutation)
         if record is not None:
             seen[mutation.record] = record
     return seen

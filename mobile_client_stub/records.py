@@ -16,6 +16,14 @@ def read_all(connection: sqlite3.Connection, collection: str) -> dict[str, Body]
     return {row["id"]: json.loads(row["body"]) for row in rows}
 
 
+def read_one(connection: sqlite3.Connection, collection: str, record: str) -> dict[str, Body]:
+    """The server's record of that id by its id; empty when the server did not send it."""
+    rows = connection.execute(
+        "SELECT id, body FROM records WHERE collection = ? AND id = ?", (collection, record)
+    )
+    return {row["id"]: json.loads(row["body"]) for row in rows}
+
+
 def revision_of(connection: sqlite3.Connection, collection: str, record: str) -> int | None:
     """The revision that the user sees, None for a record that the server did not send."""
     row = connection.execute(

@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS mutations (
     settled       INTEGER NOT NULL DEFAULT 0    -- the records on this phone show what became of it
 );
 CREATE INDEX IF NOT EXISTS mutations_unsettled ON mutations (written) WHERE settled = 0;
+CREATE INDEX IF NOT EXISTS mutations_unsettled_of_record ON mutations (record) WHERE settled = 0;
 CREATE TRIGGER IF NOT EXISTS a_mutation_is_never_altered
     BEFORE UPDATE OF written, mutation_id, schema, type, record, base, epoch, fields, occurred_at ON mutations
     BEGIN SELECT RAISE(ABORT, 'a mutation is never altered'); END;

@@ -80,7 +80,6 @@ def mutation(kind: str, record: str, outcome: str | None = None, **fields: objec
 def test_several_edits_of_one_record_lie_in_their_order() -> None:
     records = {"r": {"id": "r", "packed": False, "verified": False}}
     seen = overlaid(
-        "checklist_items",
         records,
         [
             mutation("checklist_item.tick", "r", packed=True),
@@ -95,23 +94,20 @@ def test_several_edits_of_one_record_lie_in_their_order() -> None:
 def test_what_the_server_overruled_is_not_shown_as_done() -> None:
     records = {"v": {"id": "v", "status": "dispatched"}}
     for outcome in ("refused", "overridden"):
-        assert overlaid("visits", records, [mutation("visit.accept", "v", outcome)]) == records
+        assert overlaid(records, [mutation("visit.accept", "v", outcome)]) == records
     for outcome in ("applied", "merged", "held", None):
-        assert (
-            overlaid("visits", records, [mutation("visit.accept", "v", outcome)])["v"]["status"] == "accepted"
-        )
+        assert overlaid(records, [mutation("visit.accept", "v", outcome)])["v"]["status"] == "accepted"
 
 
 def test_an_edit_of_a_record_that_left_the_phone_shows_nothing() -> None:
-    assert overlaid("visits", {}, [mutation("visit.accept", "v")]) == {}
+    assert overlaid({}, [mutation("visit.accept", "v")]) == {}
 
 
 @given(st.sampled_from(sorted(EFFECTS)), st.booleans())
 def test_laying_over_never_touches_the_servers_record(kind: str, known: bool) -> None:
-    effect = EFFECTS[kind]
     records = {"r": {"id": "r", "revision": 3, "status": "draft"}} if known else {}
     before = {record: dict(body) for record, body in records.items()}
-    overlaid(effect.collection, records, [mutation(kind, "r", text="new")])
+    overlaid(records, [mutation(kind, "r", text="new")])
     assert records == before
 
 
