@@ -17,7 +17,7 @@ import httpx
 from mobile_client_stub import journal, media_queue, records
 from mobile_client_stub.device_key import new_key, public_half
 from mobile_client_stub.exchange import Exchanged, exchange
-from mobile_client_stub.overlay import overlaid
+from mobile_client_stub.overlay import overlaid, types_shown_in
 from mobile_client_stub.store import Account, Store, folder_of
 from mobile_client_stub.transport import TIMEOUT, Refused, Server, SignedOut, enrol
 from mobile_client_stub.uploads import Uploaded, upload_waiting
@@ -25,6 +25,7 @@ from mobile_client_stub.words import Body, Clock, PhoneError, one_that_matches, 
 from mobile_client_stub.work import FieldWork
 
 _CURRENT = "current"
+GONE = 410
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,7 @@ class Phone(FieldWork):
         server = Server(store, self._network(), sleep=self._sleep, dice=self._dice)
         with store.one_sync_at_a_time():
             try:
-                report = SyncReport(self._exchange(server))
-                report.uploaded = upload_waiting(store, server, self.clock)
-                if report.uploaded.sent:
-                    self._exchange(server)
+                report = self._up_and_down(server)
             except PhoneError as error:
                 self._note_trouble(str(error))
                 if not isinstance(error, Refused | SignedOut) or not self._wipe_if_due():
@@ -176,15 +174,35 @@ class Phone(FieldWork):
             report.wiped = report.uploaded.trouble is None and self._wipe_if_due()
             return report
 
+    def _up_and_down(self, server: Server) -> SyncReport:
+        gone: Refused | None = None
+        report = SyncReport(Exchanged())
+        try:
+            report.exchanged = self._exchange(server)
+        except Refused as refusal:
+            if refusal.status != GONE:
+                raise
+            gone = refusal  # nothing is wanted of the journal any more, but files of it may still be missing
+        report.uploaded = upload_waiting(self.store, server, self.clock)
+        if gone is not None:
+            raise gone
+        if report.uploaded.sent and not self.account.wipe_due:
+            self._exchange(server)
+        return report
+
     def view(self, collection: str) -> dict[str, Body]:
         """A collection as the user should see it: the server's records with their own work laid over."""
-        if self.account.locked:
-            raise PhoneError("The office has locked this phone. Your work is kept and still sent by `sync`.")
-        connection = self.store.connection
-        return overlaid(collection, records.read_all(connection, collection), journal.unsettled(connection))
+        connection = self._unlocked()
+        unsettled = journal.unsettled(connection, types_shown_in(collection))
+        return overlaid(records.read_all(connection, collection), unsettled)
 
     def record(self, collection: str, typed: str, noun: str) -> Body:
         """See `FieldWork.record`."""
+        connection = self._unlocked()
+        # A whole id needs no look at all the others: a long day's journal must not slow down every tap.
+        unsettled = journal.unsettled(connection, types_shown_in(collection), typed)
+        if whole := overlaid(records.read_one(connection, collection, typed), unsettled):
+            return whole[typed]
         seen = self.view(collection)
         return seen[one_that_matches(typed, seen, noun)]
 
@@ -247,6 +265,11 @@ class Phone(FieldWork):
                 seen[medium.id] = "stored" if medium.stored_at else seen.get(medium.id, "expected")
         return list(seen.values()).count("stored"), len(seen)
 
+    def _unlocked(self) -> sqlite3.Connection:
+        if self.account.locked:
+            raise PhoneError("The office has locked this phone. Your work is kept and still sent by `sync`.")
+        return self.store.connection
+
     def _network(self) -> httpx.Client:
         if self._client is None:
             self._client = httpx.Client(transport=self._transport, timeout=TIMEOUT)
@@ -267,9 +290,12 @@ class Phone(FieldWork):
             )
 
     def _wipe_if_due(self) -> bool:
-        """Remove everything from the phone when the office asked for it and the whole journal is in."""
+        """Remove everything from the phone when the office asked for it, and the journal and all files are
+        in."""
         account, connection = self.store.account(), self.store.connection
         if account is None or not account.wipe_due or journal.unacknowledged_count(connection):
+            return False
+        if any(medium.may_go for medium in media_queue.all_media(connection)):
             return False
         with self.store.transaction() as connection:
             for table in ("account", "progress", "mutations", "places", "records", "staged", "media"):

@@ -117,14 +117,22 @@ class Chunk:
 
     def _verdict(self, sent: Sent) -> Verdict:
         if self.caller.revoked_at is not None:
-            error = DeviceRevoked("Hand the device in: the office decides what becomes of this.")
-            return replace(self.applier.failed(error, Outcome.HELD), retry=False)
+            return self._verdict_on_revoked(sent)
         if sent.record_id in self.held_records:
             return self.applier.failed(WaitsBehind("Nothing to do: it follows by itself."))
         verdict = self.applier.apply(sent)
         if verdict.outcome is Outcome.HELD and sent.record_id is not None:
             self.held_records.add(sent.record_id)
         return verdict
+
+    def _verdict_on_revoked(self, sent: Sent) -> Verdict:
+        """Evidence is taken and shown to people; all else waits for their decision."""
+        error = DeviceRevoked("Hand the device in: the office decides what becomes of this.")
+        mutation_type = self.applier.mutations.get(sent.type)
+        if mutation_type is None or not mutation_type.from_revoked:
+            return replace(self.applier.failed(error, Outcome.HELD), retry=False)
+        verdict = self.applier.apply(sent)
+        return self.applier.failed(error, Outcome.MERGED) if verdict.outcome is Outcome.APPLIED else verdict
 
     def _repeat(self, sent: Sent, stored: Stored) -> None:
         """The outcome again.

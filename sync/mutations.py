@@ -29,7 +29,8 @@ class MutationType:
     `use_case(uow, actor, record_id, occurred_at=…, **fields)`, the function that the HTTP route calls too.
     `kind` decides what happens before the call: for ANSWER and PROMISE each field is merged by its kind in
     the collection, all others go to the use case untouched. `schemas` lists the versions of `fields` still
-    understood.
+    understood. `from_revoked` is for evidence: it is taken from a revoked device too, and shown to people,
+    because what it announces could not follow otherwise.
     """
 
     name: str
@@ -38,6 +39,7 @@ class MutationType:
     use_case: Callable[..., object]
     kind: Kind
     schemas: frozenset[int] = frozenset({1})
+    from_revoked: bool = False
 
 
 class MutationTable:

@@ -64,9 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     stories = [item for item in items if "journeys" in item.path.parts]
     rest = [item for item in items if "journeys" not in item.path.parts]
     items[:] = [
-        item
-        for worker in range(workers)
-        for item in (*stories[worker::workers], *rest[worker::workers])
+        item for worker in range(workers) for item in (*stories[worker::workers], *rest[worker::workers])
     ]
 
 

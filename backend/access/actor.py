@@ -13,7 +13,7 @@ class Actor:
     """One who acts, for the length of one request.
 
     `visit_id` is the one visit a customer's link opens. `revoked` is True only where a route asked for it:
-    the device was revoked or its user disabled, it has no permissions, and its work may still be taken in.
+    the device was revoked or its user disabled, and all it may do is hand in what its user had done.
     """
 
     user_id: UUID

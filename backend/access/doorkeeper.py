@@ -12,7 +12,7 @@ from backend.access.actor import Actor
 from backend.access.device_keys import check_key
 from backend.access.models import AuditEntry, Device, EnrolmentCode, User
 from backend.access.passwords import Passwords
-from backend.access.permissions import PERMISSIONS
+from backend.access.permissions import HANDING_IN, PERMISSIONS
 from backend.access.queries import Holder
 from backend.access.secret import derive
 from backend.access.sessions import Sessions, Tokens
@@ -79,7 +79,7 @@ class Doorkeeper:
         actor = Actor(
             user_id=holder.user_id,
             role=holder.role,
-            permissions=frozenset() if revoked else PERMISSIONS[holder.role],
+            permissions=PERMISSIONS[holder.role] & HANDING_IN if revoked else PERMISSIONS[holder.role],
             device_id=holder.device_id,
             session_id=holder.session_id,
             revoked=revoked,

@@ -166,6 +166,9 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
 }
 """The same table seen from the role."""
 
+HANDING_IN = frozenset({"media:register", "media:upload", "media:complete"})
+"""What is left of a role's permissions on a revoked device: its photos exist nowhere else."""
+
 SYSTEM = Actor(
     user_id=SYSTEM_USER_ID,
     role=Role.SYSTEM,

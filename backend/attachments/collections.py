@@ -21,4 +21,7 @@ COLLECTIONS = (
     ),
 )
 
-MUTATIONS = (MutationType("media.register", "media", RegisterMedia, register_media, Kind.FACT),)
+MUTATIONS = (
+    # A revoked phone's photos exist nowhere else: it may hand them in before it forgets everything.
+    MutationType("media.register", "media", RegisterMedia, register_media, Kind.FACT, from_revoked=True),
+)

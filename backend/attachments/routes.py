@@ -49,6 +49,7 @@ def show_media(uow: UnitOfWork, actor: Actor, media_id: UUID) -> Media:
     "/media/<uuid:media_id>/upload",
     answer=UploadInstructions,
     permission="media:upload",
+    allow_revoked=True,
     own_transactions=True,
 )
 def offer_upload(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> UploadTicket:
@@ -71,7 +72,11 @@ def take_upload(factory: UnitOfWorkFactory, _: Actor, query: Fields, key: str) -
 
 
 @room.post(
-    "/media/<uuid:media_id>/complete", answer=MediaBody, permission="media:complete", own_transactions=True
+    "/media/<uuid:media_id>/complete",
+    answer=MediaBody,
+    permission="media:complete",
+    allow_revoked=True,
+    own_transactions=True,
 )
 def complete_media(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Media:
     """Have the bytes checked: the record becomes `stored`, or `rejected` with the reason."""

@@ -33,7 +33,7 @@ class Authenticator(Protocol):
         """Who holds an access token; raises `Unauthenticated`.
 
         With `allow_revoked`, the token of a revoked device (or disabled user) gives an actor that is
-        `revoked` and may do nothing.
+        `revoked` and may only hand its work in.
         """
 
     def confirm(self, uow: UnitOfWork, actor: Actor) -> None:

@@ -165,9 +165,9 @@ GET    /dispatch/board                                          403   yes   403 
 GET    /media                                                   own   yes   yes   yes   yes   401   401
 POST   /media                                                   own   yes   403   yes   403   401   401
 GET    /media/<media_id>                                        own   yes   yes   yes   yes   401   401
-POST   /media/<media_id>/upload                                 own   yes   403   yes   403   401   401
+POST   /media/<media_id>/upload                                 own   yes   403   yes   403   401   own
 PUT    /media/objects/<key>                                     self  self  self  self  self  self  self
-POST   /media/<media_id>/complete                               own   yes   403   yes   403   401   401
+POST   /media/<media_id>/complete                               own   yes   403   yes   403   401   own
 GET    /media/<media_id>/content                                own   yes   yes   yes   yes   401   401
 
 # reports

@@ -1,5 +1,6 @@
 """The phone against the real application on both databases: visits, clones, revocation, bad networks."""
 
+import contextlib
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from flask import Flask
 
 from backend.access.permissions import SYSTEM
 from backend.visits.actions import cancel_visit
+from mobile_client_stub import media_queue, records
 from mobile_client_stub.faults import Fault, FaultyTransport, random_faults
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.words import PhoneError, number_of, text_of
@@ -209,6 +211,39 @@ def test_a_revoked_phone_hands_its_work_in_and_is_wiped(
     assert b"The last thing I wrote." not in b"".join(
         path.read_bytes() for path in (tmp_path / "phone").rglob("phone.sqlite*")
     )
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_revoked_phone_hands_in_its_photos_before_it_forgets_them(
+    phone: Phone, work: given.Work, api: Api, registered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = phone.photo(str(work.visit_id), JPEG, "before")
+    if registered:
+        _sync_without_uploads(phone, monkeypatch)
+    device = UUID(phone.account.device_id)
+    assert api.as_("administrator").post(f"/devices/{device}/revoke").status_code == 200
+    for _ in range(3):
+        _sync_without_uploads(phone, monkeypatch)
+    assert phone.account.signed_out, "the journal is in and nothing more of it is wanted"
+    assert phone.sync().wiped
+    assert api.as_("dispatcher").get(f"/media/{photo}").json["state"] == "stored"
+    codes = {entry["code"] for entry in api.as_("dispatcher").get("/sync/inbox").json["items"]}
+    assert codes == (set() if registered else {"device-revoked"})
+
+
+def _sync_without_uploads(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched, contextlib.suppress(PhoneError):
+        patched.setattr(media_queue, "is_whole", lambda *_: False)
+        assert not phone.sync().wiped
+
+
+def test_a_tap_on_one_visit_does_not_read_the_whole_day(
+    phone: Phone, work: given.Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit = str(work.visit_id)
+    phone.step("accept", visit)
+    monkeypatch.setattr(records, "read_all", lambda *_: pytest.fail("all records were read"))
+    assert phone.record("visits", visit, "visit")["status"] == "accepted"
 
 
 def test_what_the_phone_holds_can_be_mended_by_its_inventory(phone: Phone) -> None:
