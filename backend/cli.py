@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 import click
 import orjson
@@ -28,18 +28,23 @@ from backend.db.sqlite_lock import DatabaseHeldElsewhere
 from backend.db.upgrade import pending, upgrade
 from backend.doctor import examine
 from backend.housekeeping import keep_house
+from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.outbox.queries import outbox_messages
 from backend.requests.importing import run_import
 from backend.seed import seed_firm
 from backend.settings import Settings, SettingsError, read_settings
 from backend.web.documents import document_of
+from conformance.kit import Report, codes_of, connect, run_rules
+from sync.collections import CollectionSet
+from sync.mutations import MutationTable
+from sync.published import protocol_schemas
 
 MOST_LINES = 200
 REFUSED = 2
 """Exit code of a command that could not be taken up at all."""
 
 
-def _refuse(message: str) -> None:
+def _refuse(message: str) -> NoReturn:
     click.echo(f"doorstep: {message}", err=True)
     sys.exit(REFUSED)
 
@@ -214,6 +219,51 @@ def doctor(settings: Settings) -> None:
     findings = examine(settings)
     Console().print(findings.as_table())
     sys.exit(0 if findings.well else 1)
+
+
+@main.command()
+@click.argument("url")
+@click.option(
+    "--firm",
+    type=click.File(),
+    metavar="FILE",
+    help="What `doorstep seed --technicians 2 --visits-per-technician 2 --json` printed; - is stdin.",
+)
+@click.option(
+    "--code",
+    "codes",
+    multiple=True,
+    metavar="CODE",
+    help="A one-time enrolment code of a technician with a dispatched visit; a second one of somebody else.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def conformance(url: str, firm: TextIO | None, codes: tuple[str, ...], as_json: bool) -> None:
+    """Try the rules of the sync protocol on the server at URL, over HTTP alone.
+
+    It writes notes and ticks, revokes phones of its own, and makes the server begin a new epoch: give it a
+    server with invented people. Exit code 1 when a rule is broken.
+    """
+    try:
+        given = [*codes, *(codes_of(firm.read()) if firm else ())]
+    except (ValueError, KeyError, TypeError) as error:
+        _refuse(f"--firm cannot be read: {error}")
+    findings = []
+    with connect(url) as client:
+        for finding in run_rules(client, given):
+            findings.append(finding)
+            if not as_json:
+                click.echo(str(finding))
+    report = Report(url, findings)
+    click.echo(json.dumps(report.as_json(), indent=2) if as_json else report.last_line())
+    sys.exit(0 if report.conforms else 1)
+
+
+@main.command("protocol-schemas")
+def show_protocol_schemas() -> None:
+    """The JSON Schemas of the sync protocol on standard output; `/sync/schemas.json` serves the same."""
+    collections = CollectionSet(COLLECTIONS)
+    schemas = protocol_schemas(collections, MutationTable(MUTATIONS, collections))
+    sys.stdout.buffer.write(orjson.dumps(schemas, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 @main.command()

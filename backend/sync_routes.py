@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
+import orjson
 from flask import Flask, Response, current_app, request
 
 from backend.access.actor import Actor
@@ -22,6 +23,7 @@ from sync.engine import SyncEngine
 from sync.host import EVERYBODY, Audience, Caller
 from sync.inbox import entries, read_entry, settle
 from sync.models import FieldInboxEntry
+from sync.published import protocol_schemas
 from sync.routes import answer_exchange, answer_reconcile
 
 AUDIENCE = Role.TECHNICIAN.value
@@ -72,6 +74,16 @@ def exchange(factory: UnitOfWorkFactory, actor: Actor) -> Response:
 def reconcile(factory: UnitOfWorkFactory, actor: Actor) -> Response:
     """What a phone holds up, the differences down."""
     return answer_reconcile(current_engine(), _caller(factory, actor), _document(), request)
+
+
+@room.get(
+    "/sync/schemas.json", permission_free=True, own_transactions=True, produces="application/schema+json"
+)
+def show_schemas(_: UnitOfWorkFactory, __: Actor) -> Response:
+    """The JSON Schemas of the protocol: messages, bodies of collections, fields of mutations."""
+    engine = current_engine()
+    document = protocol_schemas(engine.collections, engine.mutations)
+    return Response(orjson.dumps(document), content_type="application/schema+json")
 
 
 @room.get("/sync/inbox", query=FieldInboxQuery, page_of=FieldInboxBody, permission="field_inbox:read")

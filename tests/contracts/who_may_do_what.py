@@ -21,6 +21,7 @@ _TABLE = """
 #                                                               T     D     F     M     A     none  gone
 # documents and health
 GET    /openapi.json                                            yes   yes   yes   yes   yes   yes   yes
+GET    /sync/schemas.json                                       yes   yes   yes   yes   yes   yes   yes
 GET    /docs                                                    yes   yes   yes   yes   yes   yes   yes
 GET    /docs/<name>                                             own   own   own   own   own   own   own
 GET    /health                                                  yes   yes   yes   yes   yes   yes   yes
