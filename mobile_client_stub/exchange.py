@@ -27,6 +27,7 @@ class Exchanged:
     outcomes: dict[str, int] = field(default_factory=dict)
     directives: set[str] = field(default_factory=set)
     retry_after: float | None = None
+    server_now: datetime | None = None
 
 
 def exchange(store: Store, server: Server, clock: Clock) -> Exchanged:
@@ -73,10 +74,11 @@ def _request(
 def _take(store: Store, answer: Body, pulled: bool, now: datetime, done: Exchanged) -> bool:
     """Keep one answer, whole or not at all; returns whether the exchange has come to its end."""
     directives = _directives(answer)
+    done.server_now = datetime.fromisoformat(text_of(answer, "server_now"))
     outcomes, changes = list_of(answer, "outcomes"), list_of(answer, "changes")
     complete = pulled and not answer.get("more")
     with store.transaction() as connection:
-        journal.take_outcomes(connection, outcomes, now)
+        journal.take_outcomes(connection, outcomes, done.server_now)
         if "new_journal" in directives:
             journal.start_new_journal(connection, store.mint_id)
         else:

@@ -136,7 +136,7 @@ def begins_at(connection: sqlite3.Connection) -> int:
     return int(first) if last is not None else _acknowledged(connection) + 1
 
 
-def take_outcomes(connection: sqlite3.Connection, outcomes: Iterable[Body], now: datetime) -> None:
+def take_outcomes(connection: sqlite3.Connection, outcomes: Iterable[Body], server_now: datetime) -> None:
     """Note what became of mutations; one that this phone does not know is passed over."""
     for outcome in outcomes:
         problem, fields = outcome.get("problem"), outcome.get("fields")
@@ -147,7 +147,7 @@ def take_outcomes(connection: sqlite3.Connection, outcomes: Iterable[Body], now:
                 text_of(outcome, "outcome"),
                 None if problem is None else dumped(problem),
                 None if fields is None else dumped(fields),
-                written(now),
+                written(server_now),
                 text_of(outcome, "mutation_id"),
             ),
         )
@@ -159,19 +159,14 @@ def go_on_from(
     """Believe the server about the number it expects next.
 
     A smaller number than before means that it was restored from a backup: what follows is sent again, outcome
-    or not. After a restore the journals before this one may be lost as well, so all that is kept starts over
-    in a new one.
+    or not.
     """
     before = progress(connection)
     if expected_number - 1 > max(before.acknowledged, _last_number(connection)):
         # The server knows numbers that this phone never gave out: this is a copy, or an old backup.
         start_new_journal(connection, mint_id)
         return
-    restored = before.epoch is not None and epoch is not None and epoch != before.epoch
     connection.execute("UPDATE progress SET epoch = coalesce(?, epoch)", (epoch,))
-    if restored and _has_older_journals(connection, before.journal):
-        _start_over(connection, mint_id, "TRUE")
-        return
     known = connection.execute(
         "SELECT coalesce(min(p.number) - 1, ?) FROM places p JOIN mutations m USING (mutation_id)"
         " WHERE p.journal = ? AND m.outcome IS NULL",
@@ -181,17 +176,17 @@ def go_on_from(
 
 
 def start_new_journal(connection: sqlite3.Connection, mint_id: Mint) -> None:
-    """Give what is not acknowledged new numbers in a journal of its own, under the same mutation ids.
+    """Give all that is kept new numbers in a journal of its own, under the same mutation ids.
 
-    That includes what was just answered: that another phone used a number first (this one was cloned) is
-    no outcome of the mutation, and what did get one gets the same again.
+    Also what has an outcome. That another phone used a number first (this one was cloned) is no outcome of
+    the mutation. And a server restored from a backup may have lost the others: it notices that by the numbers
+    of a journal, which are lost with the journal, so it has to see everything again. What it knows it answers
+    as before.
     """
-    _start_over(
-        connection,
-        mint_id,
-        "outcome IS NULL OR mutation_id IN (SELECT p.mutation_id FROM places p"
-        " JOIN progress g ON g.journal = p.journal AND p.number > g.acknowledged)",
-    )
+    rows = connection.execute("SELECT mutation_id FROM mutations ORDER BY written")
+    mutation_ids = [row["mutation_id"] for row in rows.fetchall()]
+    connection.execute("UPDATE progress SET journal = ?, acknowledged = 0", (mint_id(),))
+    _place(connection, mutation_ids)
 
 
 def settle(connection: sqlite3.Connection) -> None:
@@ -199,12 +194,16 @@ def settle(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE mutations SET settled = 1 WHERE settled = 0 AND outcome IS NOT NULL")
 
 
-def forget_old(connection: sqlite3.Connection, now: datetime) -> None:
-    """Drop what was settled more than 90 days ago; the server keeps outcomes no longer than that either."""
+def forget_old(connection: sqlite3.Connection, server_now: datetime) -> None:
+    """Drop what was settled more than 90 days ago; the server keeps outcomes no longer than that either.
+
+    By the server's clock: a phone's own may jump ten years ahead, and would then forget what a server that
+    is restored tomorrow needs again.
+    """
     connection.execute(
         "DELETE FROM mutations WHERE settled = 1 AND answered_at < ? AND written <"
         " coalesce((SELECT min(written) FROM mutations WHERE settled = 0), 1 << 62)",
-        (written(now - KEPT_AFTER_OUTCOME),),
+        (written(server_now - KEPT_AFTER_OUTCOME),),
     )
 
 
@@ -241,20 +240,6 @@ def _last_number(connection: sqlite3.Connection) -> int:
         "SELECT max(number) FROM places WHERE journal = (SELECT journal FROM progress)"
     ).fetchone()
     return int(row[0] or 0)
-
-
-def _has_older_journals(connection: sqlite3.Connection, journal: str) -> bool:
-    return (
-        connection.execute("SELECT 1 FROM places WHERE journal <> ? LIMIT 1", (journal,)).fetchone()
-        is not None
-    )
-
-
-def _start_over(connection: sqlite3.Connection, mint_id: Mint, condition: str) -> None:
-    rows = connection.execute(f"SELECT mutation_id FROM mutations WHERE {condition} ORDER BY written")  # noqa: S608
-    mutation_ids = [row["mutation_id"] for row in rows.fetchall()]
-    connection.execute("UPDATE progress SET journal = ?, acknowledged = 0", (mint_id(),))
-    _place(connection, mutation_ids)
 
 
 def _place(connection: sqlite3.Connection, mutation_ids: Iterable[str]) -> None:

@@ -169,8 +169,9 @@ class Phone(FieldWork):
                     raise
                 return SyncReport(Exchanged(), wiped=True)
             report.files_deleted = media_queue.delete_stored(store, self.clock())
-            with store.transaction() as connection:
-                journal.forget_old(connection, self.clock())
+            if report.exchanged.server_now is not None:
+                with store.transaction() as connection:
+                    journal.forget_old(connection, report.exchanged.server_now)
             report.wiped = report.uploaded.trouble is None and self._wipe_if_due()
             return report
 

@@ -261,6 +261,32 @@ def test_a_restore_also_brings_back_what_was_sent_in_an_older_journal(
     assert_even(phone, fake)
 
 
+def test_a_restore_that_signs_the_phone_out_still_gets_back_what_it_lost(
+    phone: Phone, fake: FakeServer, served: Served
+) -> None:
+    phone.sync()
+    backup = fake.backup()
+    phone.note(VISIT, "Sent, and lost with the restore.")
+    phone.sync()
+    fake.restore(backup)
+    phone.enrol(served.url, "CODE-2")  # the session was begun after the backup
+    phone.sync()
+    assert_even(phone, fake)
+
+
+def test_a_clock_that_jumps_ten_years_ahead_forgets_nothing(phone: Phone, fake: FakeServer) -> None:
+    phone.sync()
+    phone.note(VISIT, "Written in time.")
+    phone.sync()
+    backup = FakeServer().state
+    phone.clock = lambda: datetime.now(UTC) + timedelta(days=3652)
+    phone.sync()
+    fake.restore(backup)
+    phone.sync()
+    assert len(written_ids(phone)) == 1
+    assert_even(phone, fake)
+
+
 def test_what_nobody_has_any_more_does_not_stop_the_queue(phone: Phone, fake: FakeServer) -> None:
     phone.sync()
     for number in range(3):
