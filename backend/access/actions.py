@@ -59,10 +59,13 @@ def edit_user(
     role: Role | None = None,
     time_zone: str | None = None,
 ) -> User:
-    """Change who somebody is; a new role counts from their next request on."""
+    """Change who somebody is; a new role counts from their next request on, and revokes their phones."""
     user = queries.locked_user(uow.session, user_id)
-    if role is not None and role is not Role.ADMINISTRATOR:
+    if role is not None and role is not user.role:
         _keep_an_administrator(uow, user)
+        # What the phone still holds must find its way in, and a phone never grows into more rights.
+        for device in queries.locked_devices_in_use(uow.session, user_id):
+            device.revoked_at = uow.now
     user.email = user.email if email is None else email.lower()
     user.display_name = user.display_name if display_name is None else display_name
     user.role = user.role if role is None else role
@@ -128,11 +131,14 @@ def end_session(uow: UnitOfWork, actor: Actor) -> None:
 def create_enrolment_code(
     uow: UnitOfWork, actor: Actor, user_id: UUID, *, valid_for: timedelta
 ) -> tuple[str, EnrolmentCode]:
-    """A one-time code with which somebody's phone is enrolled, and its row; the code itself is not stored."""
+    """A one-time code with which somebody's phone is enrolled, and its row; the code itself is not stored.
+
+    Made in a browser of the office only (decision 32).
+    """
+    if actor.device_id is not None:
+        raise rules.PhonesEnrolNoPhones("Make the code in a browser, signed in with your password.")
     user = queries.user(uow.session, user_id)
     if not rules.may_enrol_for(actor, user.id, user.role):
-        if not actor.may("user:read"):
-            raise rules.UserNotFound
         raise rules.RoleNotYours("Ask an administrator.")
     if user.disabled_at is not None:
         raise rules.UserDisabled("Enable the user first.")

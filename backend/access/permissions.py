@@ -24,7 +24,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "audit_log:read": frozenset({A}),
     "device:read": frozenset({T, D, F, M, A}),
     "device:revoke": frozenset({T, D, F, M, A}),
-    "enrolment_code:create": frozenset({T, D, F, M, A}),
+    "enrolment_code:create": frozenset({D, M, A}),
     "password:change": frozenset({T, D, F, M, A}),
     "session:end": frozenset({T, D, F, M, A}),
     "sessions:end": frozenset({A}),

@@ -129,6 +129,12 @@ def locked_device(session: Session, actor: Actor, device_id: UUID) -> Device:
     return found
 
 
+def locked_devices_in_use(session: Session, user_id: UUID) -> list[Device]:
+    """The phones of a user that are not revoked, locked."""
+    statement = select(Device).where(Device.user_id == user_id, Device.revoked_at.is_(None))
+    return list(session.scalars(statement.order_by(Device.id).with_for_update()))
+
+
 def locked_code(session: Session, code_hash: str) -> EnrolmentCode | None:
     """The enrolment code with this hash, locked."""
     return session.scalar(select(EnrolmentCode).where(EnrolmentCode.code_hash == code_hash).with_for_update())

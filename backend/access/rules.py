@@ -14,7 +14,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from backend.access.actor import Actor
 from schemas.access import Role
-from schemas.errors import DomainError, ErrorKind, RecordNotFound
+from schemas.errors import DomainError, ErrorKind, PermissionRefused, RecordNotFound
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1024
 STAFF = frozenset(Role) - {Role.CUSTOMER, Role.SYSTEM}
@@ -61,11 +61,16 @@ class LastAdministrator(DomainError):
     kind = ErrorKind.CONFLICT
 
 
-class RoleNotYours(DomainError):
+class RoleNotYours(PermissionRefused):
     """Whoever enrols a phone for somebody could act as them; so only administrators do it for the office."""
 
     title = "Only an administrator enrols phones for this role."
-    kind = ErrorKind.FORBIDDEN
+
+
+class PhonesEnrolNoPhones(PermissionRefused):
+    """A phone that is lost must not have made itself a twin that its revocation does not reach."""
+
+    title = "A phone enrols no other phone."
 
 
 class UserDisabled(DomainError):
@@ -205,7 +210,7 @@ def decide_refresh(state: RefreshState, now: datetime) -> RefreshDecision:
 
 
 def may_enrol_for(actor: Actor, user_id: UUID, role: Role) -> bool:
-    """A code makes its holder act as the user: the office enrols technicians, administrators everybody."""
+    """A code makes its holder act as the user: the office enrols technicians and itself."""
     if actor.role in (Role.ADMINISTRATOR, Role.SYSTEM) or actor.user_id == user_id:
         return True
     return role is Role.TECHNICIAN and sees_every_device(actor)

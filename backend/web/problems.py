@@ -22,9 +22,7 @@ from schemas.errors import (
     DomainError,
     ErrorKind,
     JsonValue,
-    PermissionRefused,
     StaleRevision,
-    Unauthenticated,
 )
 from schemas.problem import PROBLEM_MEDIA_TYPE, Problem, field_errors, problem_of
 
@@ -155,7 +153,7 @@ def _answer_exception(error: Exception) -> Response:
         log.warning("constraint_without_a_name", constraint=constraint_name(error))
     if known.kind is ErrorKind.UNAVAILABLE:
         log.error("unavailable", reason=type(error).__name__, code=known.code)
-    if isinstance(known, PermissionRefused | Unauthenticated):
+    if known.kind in (ErrorKind.FORBIDDEN, ErrorKind.UNAUTHENTICATED):
         _note_refusal(known)
     return problem_response(problem)
 
@@ -174,12 +172,12 @@ def _answer_surprise(error: Exception) -> Response:
     )
 
 
-def _note_refusal(error: PermissionRefused | Unauthenticated) -> None:
+def _note_refusal(error: DomainError) -> None:
     """Log who was refused what; what somebody known tried is also kept in the audit log."""
     actor = g.get("actor")
     endpoint = str(g.get("endpoint", ""))
     log.warning("refused", code=error.code, endpoint=endpoint, actor=str(actor.user_id) if actor else None)
-    if actor is None or not isinstance(error, PermissionRefused):
+    if actor is None or error.kind is not ErrorKind.FORBIDDEN:
         return
     wiring = current_wiring()
     detail: dict[str, JsonValue] = {"endpoint": endpoint, **error.extensions}

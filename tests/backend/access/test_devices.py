@@ -123,10 +123,19 @@ def test_a_dispatcher_cannot_become_somebody_of_the_office_by_enrolling_a_phone_
         assert code_for(firm, firm.as_(target).user_id).status_code == 403, target
 
 
-def test_a_technician_enrols_a_second_phone_of_their_own_and_nobody_elses(firm: Api) -> None:
-    own, other = firm.as_(Role.TECHNICIAN), firm.as_(Role.TECHNICIAN, "other")
-    assert code_for(firm, own.user_id, by=Role.TECHNICIAN).status_code == 201
-    assert code_for(firm, other.user_id, by=Role.TECHNICIAN).status_code in (403, 404)
+def test_only_the_office_makes_codes_and_never_on_a_phone(firm: Api, database: Database) -> None:
+    technician = firm.as_(Role.TECHNICIAN).user_id
+    for role in (Role.TECHNICIAN, Role.FINANCE):
+        assert code_for(firm, firm.as_(role).user_id, by=role).status_code == 403, role
+    stolen = [enrolled(firm, role) for role in (Role.TECHNICIAN, Role.MANAGER, Role.ADMINISTRATOR)]
+    for answer in stolen:
+        for user_id in (answer["user_id"], str(technician)):
+            assert (
+                phone(firm, answer).post("/devices/enrolment-codes", {"user_id": user_id}).status_code == 403
+            )
+    with database.factory.begin(write=False) as uow:
+        refused = audit_entries(uow.session, PageRequest(), action="access.refused").items
+    assert len(refused) == 2 + 2 * len(stolen), "every try is kept"
 
 
 def test_a_code_for_nobody_or_for_a_disabled_user_is_refused(firm: Api) -> None:

@@ -23,8 +23,8 @@ PAST_GRACE = REFRESH_GRACE + timedelta(seconds=1)
 @pytest.fixture
 def tokens(firm: Api) -> dict[str, Any]:
     """The first pair of a fresh session."""
-    firm.as_(Role.FINANCE)
-    answer = firm.anonymous.post("/sessions", {"email": "finance-first@example.org", "password": PASSWORD})
+    firm.as_(Role.MANAGER)
+    answer = firm.anonymous.post("/sessions", {"email": "manager-first@example.org", "password": PASSWORD})
     return dict(answer.json)
 
 

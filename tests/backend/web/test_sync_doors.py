@@ -130,3 +130,32 @@ def test_a_body_is_bounded_by_the_setting_packed_or_not(sqlite_database: Databas
             headers = {"Content-Encoding": encoding}
             answer = phone.send("POST", door, data=data, content_type="application/json", headers=headers)
             assert is_problem(answer, 413), (door, encoding, answer.text)
+
+
+def test_what_lies_on_a_phone_comes_in_after_its_user_got_another_role(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    phone = phone_of(sqlite_database, cheap_settings(sqlite_database.url, tmp_path / "data"))
+    office = Api(phone.app)
+    assert phone.post("/sync/exchange", exchange()).status_code == 200
+    user = office.as_(Role.ADMINISTRATOR).get(f"/users/{phone.user_id}").json
+    edited = office.as_(Role.ADMINISTRATOR).patch(
+        f"/users/{phone.user_id}", {"role": "dispatcher"}, revision=user["revision"]
+    )
+    assert edited.status_code == 200, edited.text
+    assert phone.get("/me").status_code == 401, "the phone does not grow into an office"
+    note = {
+        "mutation_id": str(uuid4()),
+        "number": 1,
+        "type": "visit_note.add",
+        "record": str(uuid4()),
+        "fields": {"visit_id": str(uuid4()), "text": "The bell is broken."},
+        "occurred_at": "2026-03-02T08:00:00Z",
+    }
+    answer = phone.post("/sync/exchange", exchange(mutations=[note]))
+    assert answer.status_code == 200, answer.text
+    assert [outcome["number"] for outcome in answer.json["outcomes"]] == [1]
+    done = phone.post("/sync/exchange", exchange(acknowledged=1))
+    assert done.json["directives"] == ["wipe"]
+    (entry,) = office.as_(Role.MANAGER).get("/sync/inbox").json["items"]
+    assert entry["mutation_id"] == note["mutation_id"]
