@@ -179,14 +179,13 @@ def stored_mutations(
     return {row.mutation_id: row for row in rows if mutation_ids is None or row.mutation_id in mutation_ids}
 
 
-def outcomes_of_devices(session: Session, device_ids: Collection[UUID]) -> dict[str, Counter[str]]:
-    """How many mutations of each type became what, over all these devices."""
-    statement = (
-        select(MUTATIONS.c.type, MUTATIONS.c.outcome, func.count())
-        .where(MUTATIONS.c.device_id.in_(device_ids))
-        .group_by(MUTATIONS.c.type, MUTATIONS.c.outcome)
-    )
-    found: dict[str, Counter[str]] = {}
-    for kind, outcome, count in session.connection().execute(statement):
-        found.setdefault(kind, Counter())[outcome] += count
+def outcomes_of_devices(
+    session: Session, device_ids: Collection[UUID]
+) -> dict[tuple[str, UUID | None], Counter[str]]:
+    """How many mutations of each type became what for each record, over all these devices."""
+    what = (MUTATIONS.c.type, MUTATIONS.c.record_id, MUTATIONS.c.outcome)
+    statement = select(*what, func.count()).where(MUTATIONS.c.device_id.in_(device_ids)).group_by(*what)
+    found: dict[tuple[str, UUID | None], Counter[str]] = {}
+    for kind, record_id, outcome, count in session.connection().execute(statement):
+        found.setdefault((kind, record_id), Counter())[outcome] += count
     return found

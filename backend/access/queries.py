@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -186,14 +187,16 @@ def zone_and_revocation(session: Session, device_id: UUID) -> tuple[str, datetim
     return zone, min((moment for moment in moments if moment is not None), default=None)
 
 
-def audited_actions_of_devices(session: Session, device_ids: Collection[UUID]) -> dict[str, int]:
-    """How often each action was done from these devices, by the audit log."""
+def audited_actions_of_devices(
+    session: Session, device_ids: Collection[UUID]
+) -> Counter[tuple[str, UUID | None]]:
+    """How often each action was done to each record from these devices, by the audit log."""
     statement = (
-        select(AuditEntry.action, func.count())
+        select(AuditEntry.action, AuditEntry.subject_id, func.count())
         .where(AuditEntry.device_id.in_(device_ids))
-        .group_by(AuditEntry.action)
+        .group_by(AuditEntry.action, AuditEntry.subject_id)
     )
-    return dict(session.execute(statement).all())
+    return Counter({(action, subject): count for action, subject, count in session.execute(statement)})
 
 
 def open_sign_ins(session: Session, user_id: UUID, *, of_devices: bool) -> list[SignIn]:
