@@ -1,0 +1,1 @@
+"""Real faults: a bad network, killed processes, full disks and lost databases, against the real server."""
