@@ -55,10 +55,11 @@ class BarredPerson(Shape):
 
 
 class CallbackBody(RecordShape):
-    """One callback task."""
+    """One callback task; `case_id` is the request, or the work order that nobody had asked for."""
 
     visit_id = Id(dump_only=True)
-    request_id = Id(dump_only=True)
+    request_id = Id(dump_only=True, allow_none=True)
+    case_id = Id(dump_only=True)
     status = Enumeration(CallbackStatus, dump_only=True)
     due_at = Instant(dump_only=True)
     assignee_id = Id(dump_only=True, allow_none=True)

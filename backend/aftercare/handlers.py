@@ -19,8 +19,7 @@ def open_callback_after(days: int) -> Callable[[UnitOfWork, Actor, VisitFinished
     def open_callback(uow: UnitOfWork, _: Actor, fact: VisitFinished) -> None:
         # A phone whose clock is years ahead must not put the call off for years.
         due_at = callback_due(fact.outcome, min(fact.finished_at, uow.now), delay)
-        # Without a request there is no case whose people could be told apart from others.
-        if due_at is None or fact.request_id is None:
+        if due_at is None:
             return
         if callback_of_visit(uow.session, fact.visit_id) is not None:
             return
@@ -29,6 +28,7 @@ def open_callback_after(days: int) -> Callable[[UnitOfWork, Actor, VisitFinished
                 id=uow.mint_id(),
                 visit_id=fact.visit_id,
                 request_id=fact.request_id,
+                case_id=fact.case_id,
                 status=CallbackStatus.DUE,
                 due_at=due_at,
                 attempts=0,

@@ -25,7 +25,8 @@ class CallbackListed:
     id: UUID
     revision: int
     visit_id: UUID
-    request_id: UUID
+    request_id: UUID | None
+    case_id: UUID
     status: CallbackStatus
     due_at: datetime
     assignee_id: UUID | None
@@ -97,16 +98,16 @@ def attempts_of(session: Session, actor: Actor, callback_id: UUID) -> Sequence[C
 
 
 def _with_barred(session: Session, callbacks: Sequence[Callback]) -> list[CallbackListed]:
-    touches = touches_of_cases(session, {callback.request_id for callback in callbacks})
+    touches = touches_of_cases(session, {callback.case_id for callback in callbacks})
     names = user_names(session, {touch.user_id for touch in touches})
     reasons: dict[UUID, dict[UUID, list[str]]] = {}
     for touch in touches:
-        reasons.setdefault(touch.request_id, {}).setdefault(touch.user_id, []).append(touch.how)
+        reasons.setdefault(touch.case_id, {}).setdefault(touch.user_id, []).append(touch.how)
     barred = {
-        request_id: [Barred(user_id, names.get(user_id, ""), sorted(why)) for user_id, why in people.items()]
-        for request_id, people in reasons.items()
+        case_id: [Barred(user_id, names.get(user_id, ""), sorted(why)) for user_id, why in people.items()]
+        for case_id, people in reasons.items()
     }
-    return [_listed(callback, barred.get(callback.request_id, [])) for callback in callbacks]
+    return [_listed(callback, barred.get(callback.case_id, [])) for callback in callbacks]
 
 
 def _listed(callback: Callback, barred: Sequence[Barred]) -> CallbackListed:
@@ -115,6 +116,7 @@ def _listed(callback: Callback, barred: Sequence[Barred]) -> CallbackListed:
         revision=callback.revision,
         visit_id=callback.visit_id,
         request_id=callback.request_id,
+        case_id=callback.case_id,
         status=callback.status,
         due_at=callback.due_at,
         assignee_id=callback.assignee_id,

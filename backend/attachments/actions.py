@@ -17,7 +17,9 @@ from backend.attachments.rules import (
 )
 from backend.db.creation import created_before
 from backend.db.unit_of_work import UnitOfWork
+from backend.visits.queries import visit_by_id
 from backend.visits.standing import take_fact
+from backend.visits.steps import touch_by_work
 from media.objects import DeclaredObject
 from schemas.attachments import MediaKind, MediaState
 
@@ -88,6 +90,7 @@ def complete_media(
     if media.state is MediaState.STORED:
         media.stored_at = uow.now
     uow.flush()
+    touch_by_work(uow, actor, visit_by_id(uow.session, media.visit_id))
     fact = MediaStored if media.state is MediaState.STORED else MediaRejected
     uow.tell(actor, fact(media.id, media.visit_id))
     return media

@@ -1,8 +1,11 @@
 """What holds for kits, checklists and van stock: ticks, dispatch lines, signed deltas."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from uuid import UUID
 
+from backend.db.unit_of_work import Fact
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
 from schemas.parts import MovementReason, PartKind, UsageDirection
 
@@ -86,6 +89,13 @@ class ForeignVan(DomainError):
 
     title = "This is the van of somebody else."
     kind = ErrorKind.FORBIDDEN
+
+
+@dataclass(frozen=True)
+class PartsHandled(Fact):
+    """Somebody packed, ticked, counted or used something for a visit."""
+
+    visit_id: UUID
 
 
 class ChecklistLine(Protocol):

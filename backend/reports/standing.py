@@ -13,6 +13,7 @@ from backend.reports.queries import locked_report_of_visit
 from backend.reports.rules import ReportUnknown, SignatureUnusable, check_editable
 from backend.visits.queries import visit_in_the_field
 from backend.visits.rules import VisitNotFound
+from backend.visits.steps import touch_by_work
 from schemas.attachments import MediaKind, MediaState
 
 
@@ -22,12 +23,13 @@ def report_in_the_field(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> Servic
     Raises ReportUnknown for strangers, WorkAfterRevocation for whoever had the visit once.
     """
     try:
-        visit_in_the_field(uow.session, actor, visit_id)
+        visit = visit_in_the_field(uow.session, actor, visit_id)
     except VisitNotFound:
         raise unknown() from None
     report = locked_report_of_visit(uow.session, visit_id)
     if report is None:
         raise unknown()
+    touch_by_work(uow, actor, visit)
     return report
 
 

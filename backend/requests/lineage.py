@@ -11,10 +11,13 @@ from backend.requests.models import CaseTouch
 from schemas.requests import Touch
 
 
-def touch_case(uow: UnitOfWork, request_id: UUID, user_id: UUID, how: Touch) -> None:
-    """Note that the user had the case in hand in this part of it; noted once, however often it is said."""
+def touch_case(uow: UnitOfWork, case_id: UUID, user_id: UUID, how: Touch) -> None:
+    """Note that the user had the case in hand in this part of it; noted once, however often it is said.
+
+    `case_id`: as `CaseTouch` has it.
+    """
     once = (
-        CaseTouch.request_id == request_id,
+        CaseTouch.case_id == case_id,
         CaseTouch.user_id == user_id,
         CaseTouch.how == how,
     )
@@ -22,7 +25,7 @@ def touch_case(uow: UnitOfWork, request_id: UUID, user_id: UUID, how: Touch) -> 
         return
     try:
         with uow.savepoint():
-            uow.add(CaseTouch(id=uow.mint_id(), request_id=request_id, user_id=user_id, how=how))
+            uow.add(CaseTouch(id=uow.mint_id(), case_id=case_id, user_id=user_id, how=how))
     except IntegrityError as error:
         if constraint_name(error) != "uq_case_touches_once":
             raise

@@ -43,14 +43,17 @@ class ServiceRequest(Record):
 
 
 class CaseTouch(Record):
-    """A user had the case in hand; a trigger of aftercare reads it to keep callbacks independent."""
+    """A user had the case in hand; a trigger of aftercare reads it to keep callbacks independent.
+
+    `case_id` is the id of the request, or of the work order that was opened without one.
+    """
 
     __tablename__ = "case_touches"
-    __table_args__ = (UniqueConstraint("request_id", "user_id", "how", name="uq_case_touches_once"),)
+    __table_args__ = (UniqueConstraint("case_id", "user_id", "how", name="uq_case_touches_once"),)
 
-    request_id: Mapped[UUID] = mapped_column(ForeignKey("service_requests.id"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     how: Mapped[Touch]
+    case_id: Mapped[UUID]
 
 
 class NumberSeries(Base):

@@ -100,19 +100,14 @@ def _possible(actor: Actor, transition: Transition, request: ServiceRequest) -> 
 def touches_of(session: Session, actor: Actor, service_request_id: UUID) -> list[CaseTouch]:
     """Who had the case in hand, the first first; raises ServiceRequestNotFound."""
     request = service_request_for(session, actor, service_request_id)
-    statement = select(CaseTouch).where(CaseTouch.request_id == request.id).order_by(CaseTouch.id)
+    statement = select(CaseTouch).where(CaseTouch.case_id == request.id).order_by(CaseTouch.id)
     return list(session.scalars(statement))
 
 
-def touches_of_cases(session: Session, request_ids: Collection[UUID]) -> list[CaseTouch]:
+def touches_of_cases(session: Session, case_ids: Collection[UUID]) -> list[CaseTouch]:
     """Who had these cases in hand, whoever asks: for rooms that keep people apart."""
-    statement = select(CaseTouch).where(CaseTouch.request_id.in_(request_ids)).order_by(CaseTouch.id)
+    statement = select(CaseTouch).where(CaseTouch.case_id.in_(case_ids)).order_by(CaseTouch.id)
     return list(session.scalars(statement))
-
-
-def touched_by(session: Session, request_id: UUID) -> frozenset[UUID]:
-    """The users who had the case in hand in any part of it."""
-    return frozenset(session.scalars(select(CaseTouch.user_id).where(CaseTouch.request_id == request_id)))
 
 
 def known_external_keys(session: Session, channel: Channel, keys: Collection[str]) -> set[str]:

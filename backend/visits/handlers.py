@@ -2,8 +2,11 @@
 
 from backend.access.actor import Actor
 from backend.db.unit_of_work import UnitOfWork
+from backend.parts.rules import PartsHandled
 from backend.requests.rules import RequestTriaged
 from backend.visits.actions import open_work_order
+from backend.visits.queries import visit_by_id
+from backend.visits.steps import touch_by_work
 from schemas.requests import Outcome
 
 
@@ -23,3 +26,8 @@ def open_work_order_of_request(uow: UnitOfWork, actor: Actor, fact: RequestTriag
         earliest_start=fact.earliest_start,
         due=fact.due,
     )
+
+
+def remember_hands_on_parts(uow: UnitOfWork, actor: Actor, fact: PartsHandled) -> None:
+    """Who packs, ticks or counts for a visit had its case in hand."""
+    touch_by_work(uow, actor, visit_by_id(uow.session, fact.visit_id))

@@ -101,6 +101,11 @@ def visit_for(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     return _one(session, visits_visible_to(actor).where(Visit.id == visit_id), VisitNotFound)
 
 
+def visit_by_id(session: Session, visit_id: UUID) -> Visit:
+    """That visit, whoever asks; raises VisitNotFound."""
+    return _one(session, select(Visit).where(Visit.id == visit_id), VisitNotFound)
+
+
 def visit_to_change(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     """That visit, as it is now and locked until the transaction ends; raises VisitNotFound."""
     return _one(session, _locked(visits_visible_to(actor).where(Visit.id == visit_id)), VisitNotFound)

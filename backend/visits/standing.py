@@ -8,6 +8,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.visits.models import Visit
 from backend.visits.queries import visit_for
 from backend.visits.rules import VisitNotFound
+from backend.visits.steps import touch_by_work
 from schemas.visits import VisitStatus
 from sync.inbox import note_for_inbox
 
@@ -20,6 +21,12 @@ def take_fact(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> Visit:
     A fact about a visit that was cancelled or given away is applied all the same, and flagged for the field
     inbox: the technician was there. Raises VisitNotFound.
     """
+    visit = _reached(uow, actor, visit_id)
+    touch_by_work(uow, actor, visit)
+    return visit
+
+
+def _reached(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> Visit:
     if actor.technician_id is None:
         return visit_for(uow.session, actor, visit_id)
     visit = uow.session.get(Visit, visit_id, populate_existing=True)

@@ -17,6 +17,7 @@ from backend.visits.rules import (
     VisitRescheduled,
     Window,
     WindowChanged,
+    case_of_work_order,
     derive_status,
     next_status,
     plan_within,
@@ -162,9 +163,20 @@ def change_hands(uow: UnitOfWork, visit: Visit, technician_id: UUID | None) -> U
 def touch_case_of(uow: UnitOfWork, actor: Actor, visit: Visit, how: Touch) -> None:
     """Remember that the actor had this case in hand, so that he never makes its callback. Customers do not
     count."""
-    request_id = _work_order_of(uow, visit).request_id
-    if request_id is not None and actor.role not in {Role.CUSTOMER, Role.SYSTEM}:
-        touch_case(uow, request_id, actor.user_id, how)
+    touch_case_of_work_order(uow, actor, _work_order_of(uow, visit), how)
+
+
+def touch_case_of_work_order(
+    uow: UnitOfWork, actor: Actor, work_order: WorkOrder, how: Touch = Touch.DISPATCH
+) -> None:
+    """The same for whoever has a work order in hand."""
+    if actor.role not in {Role.CUSTOMER, Role.SYSTEM}:
+        touch_case(uow, case_of_work_order(work_order.id, work_order.request_id), actor.user_id, how)
+
+
+def touch_by_work(uow: UnitOfWork, actor: Actor, visit: Visit) -> None:
+    """The same for whoever reports work at the visit: as its technician, or from the office."""
+    touch_case_of(uow, actor, visit, Touch.VISIT if actor.technician_id else Touch.DISPATCH)
 
 
 def case_of(uow: UnitOfWork, visit: Visit) -> tuple[UUID, UUID, UUID | None, UUID | None]:

@@ -17,7 +17,7 @@ from backend.parts.queries import (
     part_for,
     parts_by_id,
 )
-from backend.parts.rules import ChecklistItemNotFound, ChecklistNoLongerYours, ticked
+from backend.parts.rules import ChecklistItemNotFound, ChecklistNoLongerYours, PartsHandled, ticked
 from schemas.errors import RecordNotFound
 
 
@@ -55,7 +55,9 @@ def add_checklist_item(
     if not visit_exists(uow.session, visit_id):
         raise RecordNotFound("Check the id of the visit.")
     part = part_for(uow.session, part_id)
-    return uow.add(_line(checklist_item_id or uow.mint_id(), visit_id, part, quantity, required))
+    line = uow.add(_line(checklist_item_id or uow.mint_id(), visit_id, part, quantity, required))
+    uow.tell(actor, PartsHandled(visit_id))
+    return line
 
 
 @requires("checklist_item:tick")
@@ -78,6 +80,7 @@ def tick_checklist_item(
         raise ChecklistItemNotFound("Check the id.")
     _check_hands(uow, actor, item)
     item.packed, item.verified = ticked(item.packed, item.verified, new_packed=packed, new_verified=verified)
+    uow.tell(actor, PartsHandled(item.visit_id))
     return item
 
 

@@ -21,6 +21,7 @@ from backend.parts.rules import (
     REASON_OF_USAGE,
     ForeignVan,
     LineOfAnotherPart,
+    PartsHandled,
     check_movement,
     stock_delta,
 )
@@ -72,6 +73,7 @@ def record_part_usage(
         _count(line, direction, quantity)
     if van is not None:
         _move_for_usage(uow, actor, usage, part, van)
+    uow.tell(actor, PartsHandled(visit_id))
     return usage
 
 

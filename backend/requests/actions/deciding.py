@@ -78,6 +78,7 @@ def close_service_request(uow: UnitOfWork, actor: Actor, service_request_id: UUI
     request = locked_service_request(uow.session, actor, service_request_id)
     request.status = next_status(Transition.CLOSE, request)
     request.closed_at = uow.now
+    touch_case(uow, request.id, actor.user_id, Touch.TRIAGE)
     return request
 
 

@@ -47,7 +47,7 @@ def import_service_requests(
     ]
     uow.add_all(requests)
     uow.add_all(
-        CaseTouch(id=uow.mint_id(), request_id=request.id, user_id=actor.user_id, how=Touch.INTAKE)
+        CaseTouch(id=uow.mint_id(), case_id=request.id, user_id=actor.user_id, how=Touch.INTAKE)
         for request in requests
     )
     return BatchCount(len(wanted), len(rows) - len(wanted))

@@ -154,4 +154,5 @@ def issue_confirmation_link(
     offers = queries.offers_of(uow.session, visit.id)
     letter = link_letter(visit, work_order, customer.name, offers, address)
     uow.post("mail", {"to": customer.email, **letter}, key=f"confirmation-link:{link.id}")
+    touch_case_of(uow, actor, visit, Touch.DISPATCH)
     return link

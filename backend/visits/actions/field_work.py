@@ -29,9 +29,8 @@ from backend.visits.steps import (
     check_step,
     log_event,
     take_step,
-    touch_case_of,
+    touch_by_work,
 )
-from schemas.requests import Touch
 
 
 @requires("visit:accept")
@@ -100,6 +99,7 @@ def _report(uow: UnitOfWork, actor: Actor, visit_id: UUID, transition: Transitio
         _stamp(uow, visit, transition, report)
         uow.flush()
         log_event(uow, actor, visit, transition.value, visit.status, report)
+        touch_by_work(uow, actor, visit)
         return visit
     check_step(visit, transition)
     outcome = TRANSITIONS[transition][visit.status]
@@ -108,7 +108,7 @@ def _report(uow: UnitOfWork, actor: Actor, visit_id: UUID, transition: Transitio
         visit.reason = report.reason
     _stamp(uow, visit, transition, report)
     take_step(uow, actor, visit, transition, report)
-    touch_case_of(uow, actor, visit, Touch.VISIT if actor.technician_id else Touch.DISPATCH)
+    touch_by_work(uow, actor, visit)
     if transition in FINISHES:
         uow.tell(actor, VisitFinished(*case_of(uow, visit), outcome, report.occurred_at or uow.now))
     return visit

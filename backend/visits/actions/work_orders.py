@@ -15,7 +15,7 @@ from backend.visits import queries
 from backend.visits.actions.booking import book_visit
 from backend.visits.models import WorkOrder
 from backend.visits.rules import OPEN, LimitsOutOfOrder, PlaceMismatch, WorkTypeArchived
-from backend.visits.steps import call_off
+from backend.visits.steps import call_off, touch_case_of_work_order
 from schemas.requests import Priority
 from schemas.visits import WorkOrderStatus
 
@@ -74,7 +74,7 @@ def open_work_order(
         request = service_request_for(uow.session, actor, request_id)
         if request.customer_id != site.customer_id:
             raise PlaceMismatch("The request is another customer's: choose a site of his.")
-    return uow.add(
+    work_order = uow.add(
         WorkOrder(
             id=work_order_id or uow.mint_id(),
             number=draw_numbers(uow, SERIES)[0],
@@ -82,6 +82,8 @@ def open_work_order(
             **content,
         )
     )
+    touch_case_of_work_order(uow, actor, work_order)
+    return work_order
 
 
 @requires("work_order:edit")
@@ -93,6 +95,7 @@ def edit_work_order(
     for name, value in changes.items():
         setattr(work_order, name, value)
     _check_limits(work_order.earliest_start, work_order.due)
+    touch_case_of_work_order(uow, actor, work_order)
     return work_order
 
 
@@ -109,6 +112,7 @@ def cancel_work_order(uow: UnitOfWork, actor: Actor, work_order_id: UUID, *, rea
         call_off(uow, actor, visit, reason)
     if not queries.visit_statuses_of(uow.session, work_order.id):
         call_off(uow, actor, book_visit(uow, actor, work_order_id=work_order.id), reason)
+    touch_case_of_work_order(uow, actor, work_order)
     return work_order
 
 

@@ -34,6 +34,7 @@ from backend.visits.rules.facts import (
     VisitFinishing,
     VisitOffered,
     VisitRescheduled,
+    case_of_work_order,
 )
 from backend.visits.rules.states import (
     BEFORE_DISPATCH,
@@ -96,6 +97,7 @@ __all__ = [
     "WorkOrderNotFound",
     "WorkTypeArchived",
     "WorkTypeNotFound",
+    "case_of_work_order",
     "comes_late",
     "derive_status",
     "next_status",

@@ -8,6 +8,11 @@ from backend.db.unit_of_work import Fact
 from schemas.visits import VisitStatus
 
 
+def case_of_work_order(work_order_id: UUID, request_id: UUID | None) -> UUID:
+    """The case that a work order belongs to: its request's, or its own when nobody asked for it."""
+    return request_id or work_order_id
+
+
 @dataclass(frozen=True)
 class VisitFact(Fact):
     """What every fact about a visit says."""
@@ -16,6 +21,11 @@ class VisitFact(Fact):
     work_order_id: UUID
     request_id: UUID | None
     technician_id: UUID | None
+
+    @property
+    def case_id(self) -> UUID:
+        """What touches and callbacks are counted by: see `case_of_work_order`."""
+        return case_of_work_order(self.work_order_id, self.request_id)
 
 
 @dataclass(frozen=True)

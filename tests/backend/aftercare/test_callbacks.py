@@ -32,7 +32,7 @@ from schemas.aftercare import CallbackOutcome, CallbackStatus
 from schemas.errors import PermissionRefused
 from schemas.requests import Touch
 from tests.databases import Database
-from tests.given import access, aftercare, reports
+from tests.given import access, aftercare, reports, visits
 
 
 def refused(uow: UnitOfWork, attempt: Callable[[], object]) -> None:
@@ -58,14 +58,25 @@ def test_a_phone_whose_clock_is_years_ahead_does_not_put_the_call_off(uow: UnitO
     assert aftercare.callback_of(uow, work.visit_id).due_at == uow.now + timedelta(days=3)
 
 
-def test_a_visit_without_a_request_or_without_access_opens_none(uow: UnitOfWork) -> None:
-    unasked = reports.a_signed_report(uow)
-    visiting.arrive_visit(uow, unasked.actor, unasked.visit_id)
-    visiting.complete_visit(uow, unasked.actor, unasked.visit_id)
+def test_a_visit_without_access_opens_none(uow: UnitOfWork) -> None:
     locked = reports.a_visit_under_way(uow)
     visiting.report_no_access(uow, locked.actor, locked.visit_id)
-    for work in (unasked, locked):
-        assert queries.callback_of_visit(uow.session, work.visit_id) is None
+    assert queries.callback_of_visit(uow.session, locked.visit_id) is None
+
+
+def test_work_that_no_request_opened_has_a_callback_all_the_same(uow: UnitOfWork) -> None:
+    opener, caller = somebody(uow), somebody(uow)
+    order = visits.a_work_order(uow)
+    visiting.edit_work_order(uow, opener, order.id, summary="The boiler is cold again.")
+    work = reports.a_signed_report(uow, work_order_id=order.id)
+    visiting.arrive_visit(uow, work.actor, work.visit_id)
+    visiting.complete_visit(uow, work.actor, work.visit_id)
+    callback = aftercare.callback_of(uow, work.visit_id)
+    assert (callback.request_id, callback.case_id) == (None, order.id)
+    listed = queries.listed_callback(uow.session, SYSTEM, callback.id)
+    assert {person.user_id for person in listed.barred} == {opener.user_id, work.technician.id}
+    refused(uow, lambda: actions.take_callback(uow, opener, callback.id))
+    assert actions.take_callback(uow, caller, callback.id).assignee_id == caller.user_id
 
 
 def test_whoever_took_the_request_may_not_take_the_callback(uow: UnitOfWork) -> None:
@@ -79,7 +90,7 @@ def test_no_kind_of_touch_is_overlooked(uow: UnitOfWork) -> None:
     callback, manager = aftercare.a_callback(uow), somebody(uow, Role.MANAGER)
     for how in Touch:
         who = somebody(uow)
-        touch_case(uow, callback.request_id, who.user_id, how)
+        touch_case(uow, callback.case_id, who.user_id, how)
         refused(uow, partial(actions.take_callback, uow, who, callback.id))
         refused(uow, partial(actions.assign_callback, uow, manager, callback.id, assignee_id=who.user_id))
     taken = actions.take_callback(uow, manager, callback.id)
@@ -88,7 +99,7 @@ def test_no_kind_of_touch_is_overlooked(uow: UnitOfWork) -> None:
 
 def test_not_even_plain_sql_makes_a_toucher_the_assignee(uow: UnitOfWork) -> None:
     callback, toucher = aftercare.a_callback(uow), somebody(uow)
-    touch_case(uow, callback.request_id, toucher.user_id, Touch.TRIAGE)
+    touch_case(uow, callback.case_id, toucher.user_id, Touch.TRIAGE)
     statement = text("UPDATE callbacks SET status = 'assigned', assignee_id = :who WHERE id = :id")
     key = str if uow.session.get_bind().dialect.name == "postgresql" else _hex
     values = {"who": key(toucher.user_id), "id": key(callback.id)}
@@ -102,7 +113,7 @@ def _hex(value: UUID) -> str:
 def test_an_assignee_who_touches_the_case_loses_the_callback_and_not_the_work(uow: UnitOfWork) -> None:
     callback, caller, other = aftercare.a_callback(uow), somebody(uow), somebody(uow)
     actions.take_callback(uow, caller, callback.id)
-    touch_case(uow, callback.request_id, caller.user_id, Touch.DISPATCH)
+    touch_case(uow, callback.case_id, caller.user_id, Touch.DISPATCH)
     with pytest.raises(CallbackTransitionRefused):
         actions.record_callback_attempt(uow, caller, callback.id, reached=True)
     assert actions.take_callback(uow, other, callback.id).assignee_id == other.user_id
@@ -112,7 +123,7 @@ def test_who_reached_the_customer_first_keeps_the_callback(uow: UnitOfWork) -> N
     callback, caller = aftercare.a_callback(uow), somebody(uow)
     actions.take_callback(uow, caller, callback.id)
     actions.record_callback_attempt(uow, caller, callback.id, reached=True)
-    touch_case(uow, callback.request_id, caller.user_id, Touch.INTAKE)
+    touch_case(uow, callback.case_id, caller.user_id, Touch.INTAKE)
     closed = actions.close_callback(uow, caller, callback.id, outcome=CallbackOutcome.DISSATISFIED)
     assert closed.status is CallbackStatus.CLOSED
 
@@ -159,7 +170,7 @@ def test_a_customer_is_called_three_times_and_may_still_answer_later(uow: UnitOf
 def test_the_list_says_who_may_not_call_and_why(uow: UnitOfWork) -> None:
     intake = somebody(uow)
     callback = aftercare.a_callback(uow, intake)
-    touch_case(uow, callback.request_id, intake.user_id, Touch.DISPATCH)
+    touch_case(uow, callback.case_id, intake.user_id, Touch.DISPATCH)
     (listed,) = queries.list_callbacks(uow.session, somebody(uow), PageRequest()).items
     barred = {person.user_id: person for person in listed.barred}
     assert barred[intake.user_id].reasons == ["dispatch", "intake"]
@@ -217,9 +228,9 @@ def take(factory: UnitOfWorkFactory, who: Actor, callback_id: UUID, outcomes: li
         outcomes.append(fact_of(error))
 
 
-def touch(factory: UnitOfWorkFactory, who: Actor, request_id: UUID) -> None:
+def touch(factory: UnitOfWorkFactory, who: Actor, case_id: UUID) -> None:
     with factory.begin() as uow:
-        touch_case(uow, request_id, who.user_id, Touch.DISPATCH)
+        touch_case(uow, case_id, who.user_id, Touch.DISPATCH)
 
 
 def test_taking_and_touching_at_once_never_leaves_a_dependent_assignee(database: Database) -> None:
@@ -230,7 +241,7 @@ def test_taking_and_touching_at_once_never_leaves_a_dependent_assignee(database:
     for who in people:
         at_once(
             partial(take, factory, who, callback.id, outcomes),
-            partial(touch, factory, who, callback.request_id),
+            partial(touch, factory, who, callback.case_id),
         )
         with factory.begin(write=False) as uow:
             after = queries.callback_for(uow.session, SYSTEM, callback.id)
@@ -244,7 +255,7 @@ def test_a_touch_that_is_not_committed_yet_makes_the_taker_wait(postgresql_datab
     with factory.begin() as uow:
         callback, who = aftercare.a_callback(uow), somebody(uow)
     with factory.begin() as uow:
-        touch_case(uow, callback.request_id, who.user_id, Touch.VISIT)
+        touch_case(uow, callback.case_id, who.user_id, Touch.VISIT)
         taker = Thread(target=take, args=(factory, who, callback.id, outcomes))
         taker.start()
         taker.join(timeout=0.4)
@@ -259,7 +270,7 @@ def test_a_taking_that_is_not_committed_yet_makes_the_toucher_wait(postgresql_da
         callback, who = aftercare.a_callback(uow), somebody(uow)
     with factory.begin() as uow:
         actions.take_callback(uow, who, callback.id)
-        toucher = Thread(target=touch, args=(factory, who, callback.request_id))
+        toucher = Thread(target=touch, args=(factory, who, callback.case_id))
         toucher.start()
         toucher.join(timeout=0.4)
         assert toucher.is_alive()

@@ -215,7 +215,7 @@ def test_whoever_dispatches_or_works_has_touched_the_case(uow: UnitOfWork, techn
     dispatch.actions.assign_visit(uow, dispatcher, visit.id, technician_id=technician.id)
     dispatch.actions.dispatch_visit(uow, dispatcher, visit.id, override_reason="Urgent.")
     actions.accept_visit(uow, dispatch.as_actor(technician), visit.id)
-    touches = uow.session.scalars(select(CaseTouch).where(CaseTouch.request_id == request.id))
+    touches = uow.session.scalars(select(CaseTouch).where(CaseTouch.case_id == request.id))
     assert {(touch.user_id, touch.how) for touch in touches} >= {
         (dispatcher.user_id, Touch.DISPATCH),
         (technician.id, Touch.VISIT),
