@@ -84,7 +84,8 @@ def test_intake_promises_an_answer_and_remembers_who_took_it(uow: UnitOfWork) ->
     request = a_service_request(uow, dispatcher, priority=Priority.URGENT)
     assert request.first_response_due_at == uow.now + timedelta(hours=1)
     assert (request.status, request.taken_by) == (RequestStatus.NEW, dispatcher.user_id)
-    assert queries.touched_by(uow.session, request.id) == {dispatcher.user_id}
+    touches = queries.touches_of(uow.session, SYSTEM, request.id)
+    assert [touch.user_id for touch in touches] == [dispatcher.user_id]
 
 
 def test_another_priority_moves_the_promise_until_it_was_kept(uow: UnitOfWork) -> None:
