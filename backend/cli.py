@@ -34,7 +34,8 @@ from backend.requests.importing import run_import
 from backend.seed import seed_firm
 from backend.settings import Settings, SettingsError, read_settings
 from backend.web.documents import document_of
-from conformance.kit import Report, codes_of, connect, run_rules
+from conformance.bench import Login
+from conformance.kit import Report, connect, people_of, run_rules
 from sync.collections import CollectionSet
 from sync.mutations import MutationTable
 from sync.published import protocol_schemas
@@ -236,20 +237,32 @@ def doctor(settings: Settings) -> None:
     metavar="CODE",
     help="A one-time enrolment code of a technician with a dispatched visit; a second one of somebody else.",
 )
+@click.option(
+    "--office",
+    nargs=2,
+    metavar="EMAIL PASSWORD",
+    help="Somebody who may make codes; without, rules that need a further phone are skipped.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
-def conformance(url: str, firm: TextIO | None, codes: tuple[str, ...], as_json: bool) -> None:
+def conformance(
+    url: str, firm: TextIO | None, codes: tuple[str, ...], office: tuple[str, str] | None, as_json: bool
+) -> None:
     """Try the rules of the sync protocol on the server at URL, over HTTP alone.
 
     It writes notes and ticks, revokes phones of its own, and makes the server begin a new epoch: give it a
     server with invented people. Exit code 1 when a rule is broken.
     """
+    login = Login(*office) if office else None
+    given = list(codes)
     try:
-        given = [*codes, *(codes_of(firm.read()) if firm else ())]
+        if firm is not None:
+            of_firm, login = people_of(firm.read())
+            given += of_firm
     except (ValueError, KeyError, TypeError) as error:
         _refuse(f"--firm cannot be read: {error}")
     findings = []
     with connect(url) as client:
-        for finding in run_rules(client, given):
+        for finding in run_rules(client, given, login):
             findings.append(finding)
             if not as_json:
                 click.echo(str(finding))

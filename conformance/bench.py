@@ -12,12 +12,21 @@ from conformance.wire import Body, Device, Journal, Wire, new_id
 NOTHING_TO_WORK_ON = "the phone's scope holds no {0}: enrol a technician who has a dispatched visit"
 
 
+@dataclass(frozen=True)
+class Login:
+    """With what somebody of the office signs in, who makes codes for further phones."""
+
+    email: str
+    password: str = field(repr=False)
+
+
 @dataclass
 class Bench:
     """The server, and one-time codes: the first for the phone under test, the second for somebody else's."""
 
     wire: Wire
     codes: Sequence[str]
+    office: Login | None = None
     enrolled_with: str = field(default="", init=False)
 
     @cached_property
@@ -49,11 +58,21 @@ class Bench:
         return Device(self.wire, answer.body)
 
     def fresh_code(self) -> str:
-        """A code for one more phone of the person under test."""
-        answer = self.phone.post("/devices/enrolment-codes", {"user_id": self.phone.user_id})
+        """A code for one more phone of the person under test, made by the office."""
+        asked = {"user_id": self.phone.user_id}
+        answer = self.wire.post("/devices/enrolment-codes", asked, token=self._office_token)
         if answer.status != 201:
             raise Skipped(f"the server gave no code for a second phone ({answer})")
         return str(answer.body["code"])
+
+    @cached_property
+    def _office_token(self) -> str:
+        if self.office is None:
+            raise Skipped("no login of the office was given: it makes the codes for further phones")
+        answer = self.wire.post("/sessions", {"email": self.office.email, "password": self.office.password})
+        if answer.status != 200:
+            raise Skipped(f"the office could not sign in ({answer})")
+        return str(answer.body["access_token"])
 
     def throw_away_phone(self) -> Device:
         """A phone of the same person that a rule may spoil."""

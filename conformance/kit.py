@@ -10,7 +10,7 @@ from typing import Literal
 import httpx
 
 from conformance import endings, exchanging, files, getting_in, pulling, pushing
-from conformance.bench import Bench
+from conformance.bench import Bench, Login
 from conformance.rule import Broken, Rule, Skipped
 from conformance.wire import Wire
 
@@ -79,12 +79,15 @@ def connect(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=SECONDS)
 
 
-def run_rules(client: httpx.Client, codes: Sequence[str], rules: Iterable[Rule] = RULES) -> Iterator[Finding]:
+def run_rules(
+    client: httpx.Client, codes: Sequence[str], office: Login | None = None, rules: Iterable[Rule] = RULES
+) -> Iterator[Finding]:
     """Try the rules one by one against the server behind `client`.
 
     `codes`: a one-time enrolment code of the person whose phone is tried, then one of somebody else.
+    Without `office`, rules that need a further phone are skipped.
     """
-    bench = Bench(Wire(client), codes)
+    bench = Bench(Wire(client), codes, office)
     for rule in rules:
         yield Finding(rule.name, *_tried(rule, bench))
 
@@ -103,10 +106,14 @@ def _tried(rule: Rule, bench: Bench) -> tuple[Verdict, str, str]:
         return "fail", rule.expects, f"an answer that cannot be read ({type(error).__name__}: {error})"
 
 
-def codes_of(firm: str) -> list[str]:
-    """The technicians' enrolment codes in what `doorstep seed --json` printed; raises ValueError."""
+def people_of(firm: str) -> tuple[list[str], Login]:
+    """The technicians' codes and somebody of the office, of what `doorstep seed --json` printed.
+
+    Raises ValueError or KeyError.
+    """
     document = json.loads(firm)
     people = document.get("technicians") if isinstance(document, dict) else None
     if not isinstance(people, list) or not people:
         raise ValueError("there are no technicians in it")
-    return [str(person["enrolment_code"]) for person in people]
+    maker = document["office"][0]
+    return [str(person["enrolment_code"]) for person in people], Login(maker["email"], maker["password"])
