@@ -33,7 +33,7 @@ Sound = tuple[Flask, Codes, Login]
 
 @pytest.fixture(scope="module")
 def sound(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sound]:
-    """A sound application with a small firm: fresh codes of two technicians whenever asked, and its office."""
+    """A sound application of a small firm, fresh codes of two technicians whenever asked, and its office."""
     with databases.fresh_url("sqlite") as url:
         app = create_app(cheap_settings(url, tmp_path_factory.mktemp("data")))
         wiring: Wiring = app.extensions[EXTENSION]
