@@ -1,6 +1,7 @@
 """All reading of work types, work orders and visits, and who may see which."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TypeVar
@@ -30,7 +31,6 @@ from backend.visits.rules import (
     OPEN,
     ConfirmationLinkExpired,
     ConfirmationLinkUnknown,
-    PaymentBadgeNotFound,
     SkillNotFound,
     VisitNotFound,
     WorkAfterRevocation,
@@ -40,9 +40,19 @@ from backend.visits.rules import (
 )
 from schemas.access import Role
 from schemas.errors import RecordNotFound
-from schemas.visits import OfferState, VisitStatus, WorkOrderStatus
+from schemas.visits import OfferState, PaymentBadgeState, VisitStatus, WorkOrderStatus
 
 R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class NoBadge:
+    """What is shown of payment while nothing was heard of one: there is no record yet."""
+
+    work_order_id: UUID
+    id: None = None
+    revision: None = None
+    state: PaymentBadgeState = PaymentBadgeState.NONE
 
 
 # --- who may see what --------------------------------------------------------------------------
@@ -344,12 +354,11 @@ def assignments_of(session: Session, visit_id: UUID) -> Sequence[VisitAssignment
     ).all()
 
 
-def payment_badge_of(session: Session, actor: Actor, work_order_id: UUID) -> PaymentBadge:
-    """The badge of a work order; raises WorkOrderNotFound, PaymentBadgeNotFound while nobody has written
-    one."""
+def payment_badge_of(session: Session, actor: Actor, work_order_id: UUID) -> PaymentBadge | NoBadge:
+    """The badge of a work order, `none` while nobody has written one; raises WorkOrderNotFound."""
     work_order = work_order_for(session, actor, work_order_id)
     statement = select(PaymentBadge).where(PaymentBadge.work_order_id == work_order.id)
-    return _one(session, statement, PaymentBadgeNotFound)
+    return session.scalars(statement).one_or_none() or NoBadge(work_order.id)
 
 
 # --- the customer's link -----------------------------------------------------------------------

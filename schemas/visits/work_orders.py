@@ -1,6 +1,8 @@
 """Shapes of work orders, their payment badge and the steps that are possible."""
 
 from schemas.base import (
+    JSON_SAFE_INTEGER,
+    Count,
     Enumeration,
     Flag,
     Id,
@@ -76,6 +78,13 @@ class PaymentBadgeBody(RecordShape):
 
     work_order_id = Id()
     state = Enumeration(PaymentBadgeState)
+
+
+class PaymentBadgeAnswer(PaymentBadgeBody):
+    """The same of any work order: `none`, and no record yet, while nothing was heard of a payment."""
+
+    id = Id(dump_only=True, allow_none=True)
+    revision = Count(dump_only=True, allow_none=True, min=1, max=JSON_SAFE_INTEGER)
 
 
 class AllowedTransition(Shape):

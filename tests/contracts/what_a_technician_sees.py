@@ -48,6 +48,7 @@ VisitAssignmentBody: assigned_from assigned_until technician_id
 VisitNoteBody: id revision author_id occurred_at text visit_id
 WorkOrderBody: id revision asset_id customer_id due earliest_start number priority request_id site_id status
     summary work_type_id
+PaymentBadgeAnswer: id revision state work_order_id
 PaymentBadgeBody: id revision state work_order_id
 TechnicianBody: id revision active display_name home_latitude home_longitude phone territory.latitude
     territory.longitude time_zone

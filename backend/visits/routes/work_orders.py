@@ -7,12 +7,13 @@ from backend.db.paging import Page, PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from backend.visits import actions, queries
 from backend.visits.models import PaymentBadge, WorkOrder
+from backend.visits.queries import NoBadge
 from backend.visits.routes.room import Fields, room
 from schemas.visits import (
     CancelWorkOrder,
     EditWorkOrder,
     OpenWorkOrder,
-    PaymentBadgeBody,
+    PaymentBadgeAnswer,
     WorkOrderBody,
     WorkOrderQuery,
 )
@@ -50,9 +51,9 @@ def cancel_work_order(uow: UnitOfWork, actor: Actor, fields: Fields, work_order_
 
 @room.get(
     "/work-orders/<uuid:work_order_id>/payment-badge",
-    answer=PaymentBadgeBody,
+    answer=PaymentBadgeAnswer,
     permission="payment_badge:read",
 )
-def show_payment_badge(uow: UnitOfWork, actor: Actor, work_order_id: UUID) -> PaymentBadge:
-    """Whether the company was paid."""
+def show_payment_badge(uow: UnitOfWork, actor: Actor, work_order_id: UUID) -> PaymentBadge | NoBadge:
+    """Whether the company was paid; `none` while nothing was heard of it."""
     return queries.payment_badge_of(uow.session, actor, work_order_id)

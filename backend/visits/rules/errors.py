@@ -27,12 +27,6 @@ class SkillNotFound(RecordNotFound):
     title = "There is no such skill."
 
 
-class PaymentBadgeNotFound(RecordNotFound):
-    """Nobody has said anything about payment of this work order."""
-
-    title = "There is no payment badge."
-
-
 class CodeTaken(DomainError):
     """Codes of skills and work types are unique."""
 

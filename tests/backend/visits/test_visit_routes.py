@@ -182,9 +182,12 @@ def test_codes_are_unique_and_say_so(api: Api) -> None:
         assert (twin.status_code, problem_of(twin)) == (409, "code-taken")
 
 
-def test_a_payment_badge_is_nothing_until_somebody_writes_one(api: Api) -> None:
-    answer = api.as_(Role.DISPATCHER).get(f"/work-orders/{a_work_order(api)}/payment-badge")
-    assert (answer.status_code, problem_of(answer)) == (404, "payment-badge-not-found")
+@on_sqlite
+def test_a_work_order_of_which_no_payment_is_known_has_the_badge_none(api: Api) -> None:
+    work_order_id = a_work_order(api)
+    badge = api.as_(Role.FINANCE).get(f"/work-orders/{work_order_id}/payment-badge")
+    assert badge.json == {"id": None, "revision": None, "state": "none", "work_order_id": work_order_id}
+    assert "ETag" not in badge.headers
 
 
 def test_a_link_is_mailed_and_its_token_is_not_in_the_answer(api: Api) -> None:
