@@ -161,6 +161,17 @@ class RequestTransition(Shape):
     reason = Text(max=400, allow_none=True)
 
 
+class RequestDecisionBody(RecordShape):
+    """What was decided about a request: `name` is the verb (triage, close, reopen), `reason` the office's."""
+
+    request_id = Id()
+    name = Line(max=40)
+    outcome = Enumeration(Outcome, allow_none=True)
+    reason = Text(max=2000, allow_none=True)
+    decided_by = Id()
+    decided_at = Instant(attribute="created_at")
+
+
 class CaseTouchBody(Shape):
     """Who had the case in hand, and in which part of it."""
 

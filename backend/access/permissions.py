@@ -71,6 +71,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "stock_movement:record": frozenset({T, D, M, A}),
     "van_stock:read": frozenset({T, D, F, M, A}),
     # requests
+    "request_decision:read": frozenset({D, F, M, A}),
     "service_request:close": frozenset({D, M, A}),
     "service_request:edit": frozenset({D, M, A}),
     "service_request:import": frozenset({A}),

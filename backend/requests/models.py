@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Base, Record
+from backend.db.ddl import append_only
 from backend.db.integrity import constraint_fact
 from backend.requests.rules import RequestKeyTaken
 from schemas.requests import Channel, Outcome, Priority, RequestStatus, Touch
@@ -56,6 +57,18 @@ class CaseTouch(Record):
     case_id: Mapped[UUID]
 
 
+class RequestDecision(Record):
+    """What was decided about a request, by whom and why, once and for ever; the request shows the last."""
+
+    __tablename__ = "request_decisions"
+
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("service_requests.id"), index=True)
+    name: Mapped[str]
+    outcome: Mapped[Outcome | None]
+    reason: Mapped[str | None]
+    decided_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+
+
 class NumberSeries(Base):
     """The last number drawn of a series; drawing locks the row until the transaction ends: no gaps."""
 
@@ -64,6 +77,8 @@ class NumberSeries(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     last: Mapped[int]
 
+
+append_only(Base.metadata, "request_decisions")
 
 constraint_fact(
     "uq_service_requests_external_key",

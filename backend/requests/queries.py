@@ -11,7 +11,7 @@ from backend.access.actor import Actor
 from backend.access.reach import assigned_work_orders, narrowed
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork
-from backend.requests.models import CaseTouch, ServiceRequest
+from backend.requests.models import CaseTouch, RequestDecision, ServiceRequest
 from backend.requests.rules import PossibleTransition, ServiceRequestNotFound, Transition, why_blocked
 from schemas.requests import Channel, Outcome, Priority, RequestStatus
 
@@ -102,6 +102,13 @@ def touches_of(session: Session, actor: Actor, service_request_id: UUID) -> list
     request = service_request_for(session, actor, service_request_id)
     statement = select(CaseTouch).where(CaseTouch.case_id == request.id).order_by(CaseTouch.id)
     return list(session.scalars(statement))
+
+
+def decisions_of(session: Session, actor: Actor, service_request_id: UUID) -> list[RequestDecision]:
+    """What was decided about a request, the first first; raises ServiceRequestNotFound."""
+    request = service_request_for(session, actor, service_request_id)
+    statement = select(RequestDecision).where(RequestDecision.request_id == request.id)
+    return list(session.scalars(statement.order_by(RequestDecision.id)))
 
 
 def touches_of_cases(session: Session, case_ids: Collection[UUID]) -> list[CaseTouch]:

@@ -7,13 +7,14 @@ from backend.access.actor import Actor
 from backend.db.paging import Page, PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from backend.requests import actions, queries
-from backend.requests.models import CaseTouch, ServiceRequest
+from backend.requests.models import CaseTouch, RequestDecision, ServiceRequest
 from backend.requests.rules import PossibleTransition
 from backend.web.blueprint import Room
 from schemas.requests import (
     CaseTouchBody,
     EditServiceRequest,
     ReopenServiceRequest,
+    RequestDecisionBody,
     RequestTransition,
     RespondToServiceRequest,
     ServiceRequestBody,
@@ -91,6 +92,17 @@ def show_service_request_transitions(
 def show_case_touches(uow: UnitOfWork, actor: Actor, service_request_id: UUID) -> list[CaseTouch]:
     """Who had the case in hand, and in which part of it."""
     return queries.touches_of(uow.session, actor, service_request_id)
+
+
+@room.get(
+    "/service-requests/<uuid:service_request_id>/decisions",
+    answer=RequestDecisionBody,
+    many=True,
+    permission="request_decision:read",
+)
+def list_request_decisions(uow: UnitOfWork, actor: Actor, service_request_id: UUID) -> list[RequestDecision]:
+    """What was decided about it, by whom and why, also what was decided anew since."""
+    return queries.decisions_of(uow.session, actor, service_request_id)
 
 
 @room.post(

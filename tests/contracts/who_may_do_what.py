@@ -99,6 +99,7 @@ GET    /service-requests/<service_request_id>                   own   yes   yes 
 PATCH  /service-requests/<service_request_id>                   403   yes   403   yes   yes   401   401
 GET    /service-requests/<service_request_id>/transitions       own   yes   yes   yes   yes   401   401
 GET    /service-requests/<service_request_id>/touches           own   yes   yes   yes   yes   401   401
+GET    /service-requests/<service_request_id>/decisions         403   yes   yes   yes   yes   401   401
 POST   /service-requests/<service_request_id>/respond           403   yes   403   yes   yes   401   401
 POST   /service-requests/<service_request_id>/triage            403   yes   403   yes   yes   401   401
 POST   /service-requests/<service_request_id>/close             403   yes   403   yes   yes   401   401

@@ -7,7 +7,7 @@ from backend.access.actor import Actor
 from backend.access.permissions import requires
 from backend.db.unit_of_work import UnitOfWork
 from backend.requests.lineage import touch_case
-from backend.requests.models import ServiceRequest
+from backend.requests.models import RequestDecision, ServiceRequest
 from backend.requests.queries import locked_service_request
 from backend.requests.rules import (
     RequestTriaged,
@@ -53,7 +53,7 @@ def triage_service_request(
     request.priority = priority or request.priority
     request.triaged_by, request.triaged_at = actor.user_id, uow.now
     uow.flush()
-    touch_case(uow, request.id, actor.user_id, Touch.TRIAGE)
+    _note(uow, actor, request, Transition.TRIAGE, outcome_reason)
     uow.tell(
         actor,
         RequestTriaged(
@@ -78,7 +78,7 @@ def close_service_request(uow: UnitOfWork, actor: Actor, service_request_id: UUI
     request = locked_service_request(uow.session, actor, service_request_id)
     request.status = next_status(Transition.CLOSE, request)
     request.closed_at = uow.now
-    touch_case(uow, request.id, actor.user_id, Touch.TRIAGE)
+    _note(uow, actor, request, Transition.CLOSE)
     return request
 
 
@@ -86,17 +86,33 @@ def close_service_request(uow: UnitOfWork, actor: Actor, service_request_id: UUI
 def reopen_service_request(
     uow: UnitOfWork, actor: Actor, service_request_id: UUID, *, reason: str
 ) -> ServiceRequest:
-    """It is not done after all: back to triage, with `reason` added to what the customer said.
+    """It is not done after all: back to triage. What the customer said stays as he said it.
 
     Raises ServiceRequestNotFound, RequestTransitionBlocked (a request with a work order goes on there).
     """
     request = locked_service_request(uow.session, actor, service_request_id)
     request.status = next_status(Transition.REOPEN, request)
-    request.said = f"{request.said}\n\n{uow.now:%Y-%m-%d}: {reason}"
     request.outcome = request.outcome_reason = request.triaged_by = None
     request.triaged_at = request.closed_at = None
-    touch_case(uow, request.id, actor.user_id, Touch.TRIAGE)
+    _note(uow, actor, request, Transition.REOPEN, reason)
     return request
+
+
+def _note(
+    uow: UnitOfWork, actor: Actor, request: ServiceRequest, verb: Transition, reason: str | None = None
+) -> None:
+    """Keep what was decided, also when it is decided anew, and who had the case in hand with it."""
+    uow.add(
+        RequestDecision(
+            id=uow.mint_id(),
+            request_id=request.id,
+            name=verb.value,
+            outcome=request.outcome,
+            reason=reason,
+            decided_by=actor.user_id,
+        )
+    )
+    touch_case(uow, request.id, actor.user_id, Touch.TRIAGE)
 
 
 def _customers_limit(
