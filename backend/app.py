@@ -19,6 +19,7 @@ import backend.dispatch.routes
 import backend.parts.routes
 import backend.reports.routes
 import backend.requests.routes
+import backend.store_routes
 import backend.sync_routes
 import backend.visits.routes
 from backend.access.doorkeeper import Doorkeeper
@@ -53,6 +54,7 @@ ROOMS = (
     backend.reports.routes.room,
     backend.aftercare.routes.room,
     backend.sync_routes.room,
+    backend.store_routes.room,
 )
 
 Clock = Callable[[], datetime]

@@ -61,7 +61,7 @@ def current_engine() -> SyncEngine:
 )
 def exchange(factory: UnitOfWorkFactory, actor: Actor) -> Response:
     """Mutations up, outcomes and changes down (docs/protocol.md)."""
-    return answer_exchange(current_engine(), _caller(factory, actor), _document(), request)
+    return answer_exchange(current_engine(), caller_of(factory, actor), document_of(), request)
 
 
 @room.post(
@@ -73,7 +73,7 @@ def exchange(factory: UnitOfWorkFactory, actor: Actor) -> Response:
 )
 def reconcile(factory: UnitOfWorkFactory, actor: Actor) -> Response:
     """What a phone holds up, the differences down."""
-    return answer_reconcile(current_engine(), _caller(factory, actor), _document(), request)
+    return answer_reconcile(current_engine(), caller_of(factory, actor), document_of(), request)
 
 
 @room.get(
@@ -110,7 +110,8 @@ def settle_field_inbox(uow: UnitOfWork, _: Actor, entry_id: UUID) -> FieldInboxE
     return settle(uow, entry_id)
 
 
-def _caller(factory: UnitOfWorkFactory, actor: Actor) -> Caller:
+def caller_of(factory: UnitOfWorkFactory, actor: Actor) -> Caller:
+    """The device that asks; raises DeviceNeeded for anybody else."""
     # A revoked phone hands its work in whatever its user became in the meantime (decision 32).
     is_technicians = actor.role is Role.TECHNICIAN or actor.revoked
     if actor.device_id is None or not is_technicians:
@@ -127,7 +128,8 @@ def _caller(factory: UnitOfWorkFactory, actor: Actor) -> Caller:
     )
 
 
-def _document() -> JsonValue:
+def document_of() -> JsonValue:
+    """The JSON body of the request, read before anything is asked of the database."""
     # A text that no database takes is one mutation's fault, not the whole request's: the engine judges it.
     limit = current_wiring().settings.sync_body_limit_bytes
     return parse_json(read_bytes(request, limit), refuse_unstorable_text=False)

@@ -168,7 +168,7 @@ class Applier:
             error = EditOverridden(f"Look at {names}: both values are in the field inbox.")
             outcome = Outcome.MERGED if merged.accepted else Outcome.OVERRIDDEN
             verdict = self.failed(error, outcome)
-            server = {name: now[name].value for name in touched}
+            server = {name: now[name].value for name in touched if now[name].value is not UNKNOWN}
             return Verdict(outcome, verdict.problem, merged.overridden, verdict.note, server)
         if notes := take_notes(self.uow):
             return Verdict(Outcome.MERGED, note=notes[0])
@@ -196,7 +196,7 @@ class Applier:
         return {
             name: FieldNow(
                 _value_of(row, name),
-                collection.kinds.get(name, mutation_type.kind),
+                _kind_of(mutation_type, collection, name),
                 history.get(name, created),
             )
             for name in fields
@@ -219,6 +219,13 @@ def _shape(shape: type[Schema]) -> Schema:
 
 def _fields_of(shape: type[Schema], fields: JsonValue) -> dict[str, object]:
     return dict(_shape(shape).load(cast("Mapping[str, JsonValue]", fields)))
+
+
+def _kind_of(mutation_type: MutationType, collection: Collection, name: str) -> Kind:
+    """How a field merges: by its own kind, unless the mutation is one that changes nothing at all."""
+    if mutation_type.kind is Kind.SEALED:
+        return Kind.SEALED
+    return collection.kinds.get(name, mutation_type.kind)
 
 
 def _value_of(row: DeclarativeBase, name: str) -> object:

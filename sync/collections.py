@@ -13,6 +13,8 @@ from marshmallow import Schema
 from sqlalchemy import Column, ColumnElement, Table, inspect
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapper
 
+from sync.row_rules import RowRules
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 
 EVERYONE = "everyone"
@@ -64,7 +66,8 @@ class Collection:
 
     `kinds` says per field how edits merge. `conflict_keeps` is the policy for an answer that somebody else
     changed meanwhile: both values go to the inbox, this one stands. `shape_version` grows whenever the bodies
-    of unchanged rows would be written differently, so that every feed rewrites them.
+    of unchanged rows would be written differently, so that every feed rewrites them. `rows` says what stores
+    may do that push rows.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Collection:
     edges: tuple[Edge, ...] = ()
     shape_version: int = 1
     conflict_keeps: Literal["server", "device"] = "server"
+    rows: RowRules = field(default_factory=RowRules)
 
     @property
     def mapper(self) -> Mapper[DeclarativeBase]:

@@ -16,6 +16,7 @@ from sync.host import Audience, Host, UnitOfWork
 from sync.mutations import MutationTable, MutationType
 from sync.push import repeated
 from sync.refresh import Refresh
+from sync.rows import RowReader
 from sync.scope import Scope
 from sync.status import Status, read_status
 
@@ -35,6 +36,7 @@ class SyncEngine:
         self.host = host
         self.collections = CollectionSet(collections)
         self.mutations = MutationTable(mutations, self.collections)
+        self.rows = RowReader(self.collections, self.mutations)
         self.scope = Scope(self.collections)
         self.signer = CursorSigner(host.cursor_secret)
         self._identity: ColumnElement[str | None] | None = None

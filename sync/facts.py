@@ -37,6 +37,27 @@ class EditOverridden(DomainError):
     kind = ErrorKind.CONFLICT
 
 
+class RowIsTheServers(DomainError):
+    """A store made, changed or deleted a row that devices do not decide about."""
+
+    title = "Devices do not decide about this."
+    kind = ErrorKind.CONFLICT
+
+
+class RowGone(DomainError):
+    """A store edited a row whose record has been deleted."""
+
+    title = "The record is not there any more."
+    kind = ErrorKind.GONE
+
+
+class PushUnreadable(DomainError):
+    """What a store pushed is not what its protocol says."""
+
+    title = "The push cannot be read."
+    kind = ErrorKind.INVALID
+
+
 class UnexpectedFailure(DomainError):
     """Our own mistake; the mutation is kept."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -195,6 +196,47 @@ Index(
     postgresql_where=MUTATIONS.c.outcome == "held",
     sqlite_where=MUTATIONS.c.outcome == "held",
 )
+
+CHECKPOINTS = Table(
+    "sync_checkpoints",
+    METADATA,
+    Column("device_id", Uuid, primary_key=True),
+    Column("number", BigInteger, primary_key=True, comment="the integer the device was given"),
+    Column("epoch", Uuid, nullable=False),
+    Column("made_at", UtcInstant, nullable=False, index=True),
+    Column("previous", BigInteger, comment="the checkpoint that this one was pulled from"),
+    Column("positions", Text, nullable=False, comment="{feed: position} that the device holds"),
+    Column("removals", Text, nullable=False, comment="{feed: position} up to which removals were sent"),
+    # What the device held when its user made the edits that come with this number.
+    Column("base", Text, comment="{feed: position}; null: nobody knows"),
+    Column("unsent", Boolean, comment="whether the device said that it held unsent edits when it pulled"),
+    Column("pushed", String(8), comment="a push that named this number has begun, or is done"),
+    Column("replaces", Boolean, nullable=False, comment="the next pull sends everything anew"),
+)
+"""Where a store that keeps one integer for a cursor is, per feed."""
+
+CORRECTIONS = Table(
+    "sync_corrections",
+    METADATA,
+    Column("device_id", Uuid, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True, comment="as the device wrote it: not always a UUID"),
+    Column("sent_in", BigInteger, comment="the checkpoint that carried it; null: none yet"),
+)
+"""Records that a pull sends again whatever their position: the device pushed them, and may be wrong."""
+
+PUSHED_ROWS = Table(
+    "sync_pushed_rows",
+    METADATA,
+    Column("device_id", Uuid, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("pushed_at", UtcInstant, nullable=False, index=True),
+    Column("number", BigInteger, nullable=False, comment="the checkpoint it came with; 0 without any"),
+    Column("base", Text, comment="the base it was judged by"),
+    Column("content", Text, nullable=False, comment="what was pushed, to know it when it comes again"),
+)
+"""The last push of a row that was taken from a device: its reply may have been lost."""
 
 
 class SyncBase(DeclarativeBase):

@@ -13,6 +13,7 @@ from schemas import base
 from schemas import sync as messages
 from sync.collections import CollectionSet
 from sync.mutations import MutationTable
+from sync.row_rules import RowRules
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _COMPONENTS, _DEFINITIONS = "#/components/schemas/", "#/$defs/"
@@ -30,9 +31,10 @@ def protocol_schemas(collections: CollectionSet, mutations: MutationTable) -> di
     """One JSON Schema document (draft 2020-12) of everything that travels.
 
     `messages`, `collections` and `mutations` refer into `$defs`. A collection names the audience that holds
-    it and how its fields merge; a mutation the collection it is about, how it merges, and the versions of its
-    fields that are read. What a device sends is closed (an unknown member is refused), what it receives is
-    open: answers and bodies grow by addition, and clients ignore what they do not know.
+    it, how its fields merge, and the mutations that its rows stand for when a store pushes rows; a mutation
+    the collection it is about, how it merges, and the versions of its fields that are read. What a device
+    sends is closed (an unknown member is refused), what it receives is open: answers and bodies grow by
+    addition, and clients ignore what they do not know.
     """
     spec = APISpec(
         "protocol", str(messages.PROTOCOL), "3.1.0", plugins=[MarshmallowPlugin(schema_name_resolver=_name)]
@@ -48,6 +50,7 @@ def protocol_schemas(collections: CollectionSet, mutations: MutationTable) -> di
                 "audience": collection.audience,
                 "merges": {name: kind.value for name, kind in collection.kinds.items()},
                 "body": _referred(spec, collection.shape),
+                "rows": _rows(collection.rows),
             }
             for collection in collections
         },
@@ -67,6 +70,15 @@ def protocol_schemas(collections: CollectionSet, mutations: MutationTable) -> di
         name: _published(schema, open_ended=name in received) for name, schema in definitions.items()
     }
     return document
+
+
+def _rows(rules: RowRules) -> dict[str, object]:
+    return {
+        "creates": dict(rules.creates),
+        "by": rules.by,
+        "edits": list(rules.edits),
+        "deletes": rules.deletes,
+    }
 
 
 def _received(collections: CollectionSet) -> list[type[Schema]]:

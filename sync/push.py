@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from schemas.errors import DomainError
@@ -131,27 +131,32 @@ def open_chunk(
     uow: UnitOfWork, applier: Applier, journal: UUID, sent: Sequence[Sent], skew_seconds: float | None
 ) -> Chunk:
     """Lock the journal and read what is known of these mutations."""
-    caller, connection = applier.caller, uow.session.connection()
-    row = connection.execute(_LOCK, {"of": journal}).one_or_none()
-    if row is None:
-        first = {
-            "journal": journal,
-            "device_id": caller.device_id,
-            "user_id": caller.user_id,
-            "pushed_at": uow.now,
-            "expected_number": 1,
-            "acknowledged": 0,
-            "held": 0,
-        }
-        begin = upsert(dialect_of(uow.session), JOURNALS).values(first).on_conflict_do_nothing()
-        connection.execute(begin)
-        row = connection.execute(_LOCK, {"of": journal}).one()
+    caller, row = applier.caller, locked_journal(uow, applier.caller, journal)
     entries = _entries(uow, journal, sent)
     ids = {item.mutation_id for item in sent if item.mutation_id is not None} | set(entries.values())
     held = _held_records(uow, journal) if row.held else set()
     return Chunk(
         uow, caller, applier, journal, row.expected_number, skew_seconds, entries, _known(uow, ids), held
     )
+
+
+def locked_journal(uow: UnitOfWork, caller: Caller, journal: UUID) -> Row[*tuple[Any, ...]]:
+    """The journal's `expected_number` and `held`, locked until commit; begun when nobody has seen it."""
+    connection = uow.session.connection()
+    row = connection.execute(_LOCK, {"of": journal}).one_or_none()
+    if row is not None:
+        return row
+    first = {
+        "journal": journal,
+        "device_id": caller.device_id,
+        "user_id": caller.user_id,
+        "pushed_at": uow.now,
+        "expected_number": 1,
+        "acknowledged": 0,
+        "held": 0,
+    }
+    connection.execute(upsert(dialect_of(uow.session), JOURNALS).values(first).on_conflict_do_nothing())
+    return connection.execute(_LOCK, {"of": journal}).one()
 
 
 def skew_of(device_now: datetime | None, now: datetime) -> float | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Request, Response
 
 from schemas.errors import JsonValue
+from sync import watermelon
 from sync.engine import SyncEngine
 from sync.exchange import exchange
 from sync.host import Caller
@@ -28,6 +31,22 @@ def answer_exchange(engine: SyncEngine, caller: Caller, document: JsonValue, req
 def answer_reconcile(engine: SyncEngine, caller: Caller, document: JsonValue, request: Request) -> Response:
     """`POST /sync/reconcile`, on the same terms."""
     return respond(reconcile(engine, caller, document), request)
+
+
+def answer_watermelon_pull(
+    engine: SyncEngine, caller: Caller, query: Mapping[str, Any], request: Request
+) -> Response:
+    """`GET /sync/watermelon`, with the fields of a WatermelonPullQuery."""
+    asked = watermelon.Asked(query["last_pulled_at"], query["migration"] or frozenset(), query["unsent"])
+    return respond(watermelon.Pull(engine, caller, asked).run(), request)
+
+
+def answer_watermelon_push(
+    engine: SyncEngine, caller: Caller, query: Mapping[str, Any], document: JsonValue, request: Request
+) -> Response:
+    """`POST /sync/watermelon`, with the fields of a WatermelonPushQuery."""
+    changes, number = watermelon.read_push(document, query["last_pulled_at"])
+    return respond(watermelon.Push(engine, caller, number, query["device_now"]).run(changes), request)
 
 
 def respond(body: bytes, request: Request) -> Response:

@@ -157,6 +157,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "callback:take": frozenset({D, F, M}),
     "callback_attempt:record": frozenset({D, F, M}),
     # sync
+    "feed:read": frozenset({T}),
     "field_inbox:read": frozenset({D, M, A}),
     "field_inbox:settle": frozenset({D, M, A}),
 }

@@ -5,6 +5,7 @@ from backend.attachments.models import Media
 from schemas.attachments import MediaBody, RegisterMedia
 from sync.collections import Collection, Edge, Kind, Root
 from sync.mutations import MutationType
+from sync.row_rules import RowRules, one_creation
 
 COLLECTIONS = (
     Collection(
@@ -18,6 +19,7 @@ COLLECTIONS = (
         # the bytes are here (no window start: always held) and for some days after.
         roots=(Root(Media.registered_by, window=(Media.stored_at, Media.stored_at)),),
         edges=(Edge(Media.visit_id, "visits", "owner"),),
+        rows=RowRules(one_creation("media.register")),
     ),
 )
 

@@ -12,6 +12,7 @@ from schemas.parts import (
 )
 from sync.collections import EVERYONE, Collection, Edge, Kind, Root
 from sync.mutations import MutationType
+from sync.row_rules import RowRules, one_creation
 
 TECHNICIAN = "technician"
 
@@ -36,6 +37,7 @@ COLLECTIONS = (
             "quantity_returned": Kind.QUANTITY,
         },
         edges=(Edge(ChecklistItem.visit_id, "visits", "owner"),),
+        rows=RowRules(edits=("checklist_item.tick",)),
     ),
     Collection(
         "part_usages",
@@ -44,6 +46,7 @@ COLLECTIONS = (
         TECHNICIAN,
         kinds=dict.fromkeys(("direction", "quantity", "serial_number", "used_by", "occurred_at"), Kind.FACT),
         edges=(Edge(PartUsage.visit_id, "visits", "owner"),),
+        rows=RowRules(one_creation("part_usage.record")),
     ),
     Collection(
         "van_stock",

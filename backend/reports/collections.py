@@ -22,6 +22,7 @@ from schemas.reports import (
 )
 from sync.collections import Collection, Edge, Kind
 from sync.mutations import MutationType
+from sync.row_rules import RowRules, one_creation
 
 TECHNICIAN = "technician"
 SCORES = ("punctuality", "conduct", "quality", "cleanliness")
@@ -38,6 +39,7 @@ COLLECTIONS = (
             **dict.fromkeys(("waived_reason", "waiver_media_id"), Kind.FACT),
         },
         edges=(Edge(ConductStep.visit_id, "visits", "owner"),),
+        rows=RowRules(edits=("conduct_step.answer", "conduct_step.waive")),
     ),
     Collection(
         "service_reports",
@@ -50,6 +52,7 @@ COLLECTIONS = (
             **dict.fromkeys(CLOSING, Kind.SEALED),
         },
         edges=(Edge(ServiceReport.visit_id, "visits", "owner"),),
+        rows=RowRules(edits=("service_report.write",)),
     ),
     Collection(
         "report_charges",
@@ -60,6 +63,7 @@ COLLECTIONS = (
             ("description", "part_id", "quantity", "unit_minor", "currency", "approved"), Kind.FACT
         ),
         edges=(Edge(ReportCharge.report_id, "service_reports", "owner"),),
+        rows=RowRules(one_creation("report_charge.add"), deletes="report_charge.withdraw"),
     ),
     Collection(
         "removed_parts",
@@ -71,6 +75,7 @@ COLLECTIONS = (
             **dict.fromkeys(("disposition", "consented_by"), Kind.ANSWER),
         },
         edges=(Edge(RemovedPart.visit_id, "visits", "owner"),),
+        rows=RowRules(one_creation("removed_part.record"), edits=("removed_part.settle",)),
     ),
     Collection(
         "feedback_cards",
@@ -79,6 +84,7 @@ COLLECTIONS = (
         TECHNICIAN,
         kinds=dict.fromkeys((*SCORES, "words", "declined"), Kind.ANSWER),
         edges=(Edge(FeedbackCard.visit_id, "visits", "owner"),),
+        rows=RowRules(edits=("feedback_card.fill",)),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from backend.visits import actions
 from backend.visits.models import PaymentBadge, Visit, VisitEvent, VisitNote, WorkOrder, WorkType
+from backend.visits.rules import FIELD_WORK
 from schemas.visits import (
     FieldStep,
     PaymentBadgeBody,
@@ -15,6 +16,7 @@ from schemas.visits import (
 )
 from sync.collections import EVERYONE, Collection, Edge, Kind, Root
 from sync.mutations import MutationType
+from sync.row_rules import RowRules, one_creation
 
 TECHNICIAN = "technician"
 
@@ -77,6 +79,13 @@ COLLECTIONS = (
             ("name", "to_status", "occurred_at", "latitude", "longitude", "reason"), Kind.FACT
         ),
         edges=(Edge(VisitEvent.visit_id, "visits", "owner"),),
+        # A store that pushes rows moves a visit by making its event: the event's name is the step.
+        rows=RowRules(
+            creates={step.value: f"visit.{step.value}" for step in sorted(FIELD_WORK)},
+            by="name",
+            record="visit_id",
+            row_id="event_id",
+        ),
     ),
     Collection(
         "visit_notes",
@@ -85,6 +94,7 @@ COLLECTIONS = (
         TECHNICIAN,
         kinds=dict.fromkeys(("text", "author_id", "occurred_at"), Kind.FACT),
         edges=(Edge(VisitNote.visit_id, "visits", "owner"),),
+        rows=RowRules(one_creation("visit_note.add")),
     ),
     Collection(
         "payment_badges",

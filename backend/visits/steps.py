@@ -34,17 +34,19 @@ class ReportFields(TypedDict, total=False):
     latitude: float | None
     longitude: float | None
     reason: str | None
+    event_id: UUID | None
 
 
 @dataclass(frozen=True)
 class Report:
     """What somebody says about a step: when it happened by their clock (None: now), where (degrees), and
-    why."""
+    why. `event_id` is that of the event it leaves, when they named it already."""
 
     occurred_at: datetime | None = None
     latitude: float | None = None
     longitude: float | None = None
     reason: str | None = None
+    event_id: UUID | None = None
 
 
 NOTHING_SAID = Report()
@@ -75,7 +77,7 @@ def log_event(
     """Write down what happened to the visit, with the window and the hands it is in afterwards."""
     return uow.add(
         VisitEvent(
-            id=uow.mint_id(),
+            id=report.event_id or uow.mint_id(),
             visit_id=visit.id,
             name=name,
             from_status=before,

@@ -12,8 +12,12 @@ from schemas.base import (
 
 
 class FieldStep(Shape):
-    """A step in the field: where it was, and what is to be said about it. A mutation carries its own time."""
+    """A step in the field: where it was, and what is to be said about it. A mutation carries its own time.
 
+    `event_id` names the visit event that the step leaves, for whoever made one already.
+    """
+
+    event_id = Id(allow_none=True)
     latitude = Latitude(allow_none=True)
     longitude = Longitude(allow_none=True)
     reason = Text(max=2000, allow_none=True)

@@ -213,6 +213,8 @@ POST   /callbacks/<callback_id>/close                           403   yes   yes 
 # sync
 POST   /sync/exchange                                           yes   403   403   403   403   401   yes
 POST   /sync/reconcile                                          yes   403   403   403   403   401   yes
+GET    /sync/watermelon                                         yes   403   403   403   403   401   yes
+POST   /sync/watermelon                                         yes   403   403   403   403   401   yes
 GET    /sync/inbox                                              403   yes   403   yes   yes   401   401
 GET    /sync/inbox/<entry_id>                                   403   yes   403   yes   yes   401   401
 POST   /sync/inbox/<entry_id>/settle                            403   yes   403   yes   yes   401   401

@@ -9,7 +9,7 @@ from backend.access.permissions import requires
 from backend.db.creation import created_before
 from backend.db.unit_of_work import UnitOfWork
 from backend.visits import queries
-from backend.visits.models import Visit, VisitNote
+from backend.visits.models import Visit, VisitEvent, VisitNote
 from backend.visits.rules import (
     FINISHES,
     NEEDS_REASON,
@@ -38,8 +38,8 @@ def accept_visit(uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpack[R
     """The technician takes the visit on. This one stands for all steps from the field:
 
     What is said of a step is optional, see `ReportFields`. A report that is late or said twice is kept as an
-    event and moves nothing. Raises VisitNotFound, WorkAfterRevocation, TransitionTooEarly (may come true
-    later), TransitionRefused, ReasonMissing.
+    event and moves nothing; the same event twice is once. Raises VisitNotFound, WorkAfterRevocation,
+    TransitionTooEarly (may come true later), TransitionRefused, ReasonMissing, IdAlreadyUsed.
     """
     return _report(uow, actor, visit_id, Transition.ACCEPT, Report(**said))
 
@@ -93,6 +93,9 @@ def report_no_access(uow: UnitOfWork, actor: Actor, visit_id: UUID, **said: Unpa
 
 def _report(uow: UnitOfWork, actor: Actor, visit_id: UUID, transition: Transition, report: Report) -> Visit:
     visit = queries.visit_in_the_field(uow.session, actor, visit_id)
+    told = {"visit_id": visit_id, "name": transition.value, "actor_id": actor.user_id}
+    if created_before(uow, VisitEvent, report.event_id, **told):
+        return visit
     if transition in NEEDS_REASON and report.reason is None:
         raise ReasonMissing("Say why, in a sentence.")
     if comes_late(transition, visit.status):

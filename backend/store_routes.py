@@ -1,0 +1,31 @@
+"""The doors for stores that nobody here wrote: WatermelonDB and RxDB, on the same feed and the same merge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from backend.access.actor import Actor
+from backend.db.unit_of_work import UnitOfWorkFactory
+from backend.sync_routes import caller_of, current_engine, document_of
+from backend.web.blueprint import Room
+from schemas.stores import WatermelonPullQuery, WatermelonPushQuery
+from sync.routes import answer_watermelon_pull, answer_watermelon_push
+
+room = Room("stores", __name__, description="WatermelonDB and RxDB, through their own protocols.")
+
+_LIKE_EXCHANGE: dict[str, Any] = {"own_transactions": True, "allow_revoked": True}
+_PUSH: dict[str, Any] = {**_LIKE_EXCHANGE, "raw_body": True, "body_limit": "sync_body_limit_bytes"}
+
+
+@room.get("/sync/watermelon", query=WatermelonPullQuery, permission="feed:read", **_LIKE_EXCHANGE)
+def pull_watermelon(factory: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> Response:
+    """`pullChanges` of WatermelonDB's `synchronize()`."""
+    return answer_watermelon_pull(current_engine(), caller_of(factory, actor), query, request)
+
+
+@room.post("/sync/watermelon", query=WatermelonPushQuery, **_PUSH)
+def push_watermelon(factory: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> Response:
+    """`pushChanges` of WatermelonDB's `synchronize()`; a refused row is no error, it comes back corrected."""
+    return answer_watermelon_push(current_engine(), caller_of(factory, actor), query, document_of(), request)

@@ -1,0 +1,81 @@
+"""What the stores of mobile developers ask in their query strings: WatermelonDB and RxDB."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Instant, QueryShape
+
+LONGEST_MIGRATION = 20_000
+MOST_DOCUMENTS = 10_000
+_NOTHING = frozenset({"", "null", "undefined", "0"})
+
+
+class LastPulledAt(fields.Field["int | None"]):
+    """The integer of the last pull; absent, empty, `0` and `null` all mean that there was none."""
+
+    def _deserialize(self, value: object, *_: Any, **__: Any) -> int | None:
+        text = str(value)
+        if text in _NOTHING:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= JSON_SAFE_INTEGER):
+            raise ValidationError("Must be the timestamp of the last pull, or null.")
+        return int(text)
+
+
+class Migration(fields.Field[frozenset[str]]):
+    """WatermelonDB's `migration`, as JSON: the tables that are new, or have new columns."""
+
+    def _deserialize(self, value: object, *_: Any, **__: Any) -> frozenset[str]:
+        text = str(value)
+        if text in _NOTHING:
+            return frozenset()
+        try:
+            if len(text) > LONGEST_MIGRATION:
+                raise ValueError
+            read = json.loads(text)
+            tables = [*read.get("tables", []), *(column["table"] for column in read.get("columns", []))]
+            return frozenset(str(table) for table in tables)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValidationError("Must be WatermelonDB's migration object as JSON, or null.") from error
+
+
+class WatermelonPullQuery(QueryShape):
+    """What `synchronize()` hands to `pullChanges`; `unsent` is whether the database has unsynced changes."""
+
+    last_pulled_at = LastPulledAt(load_default=None, metadata={"type": "string"})
+    schema_version = fields.String(load_default="")
+    migration = Migration(load_default=None, metadata={"type": "string"})
+    unsent = Flag(load_default=None)
+
+
+class WatermelonPushQuery(QueryShape):
+    """What goes with a push; `last_pulled_at` may stand in the body instead."""
+
+    last_pulled_at = LastPulledAt(load_default=None, metadata={"type": "string"})
+    schema_version = fields.String(load_default="")
+    migration = fields.String(load_default="")
+    device_now = Instant(load_default=None)
+
+
+class RxdbPullQuery(QueryShape):
+    """The checkpoint of the last pull, and how many documents make a full page."""
+
+    cursor = fields.String(
+        load_default="", metadata={"description": "`checkpoint.cursor`; empty or `null` at first."}
+    )
+    batch_size = Count(load_default=100, min=1, max=MOST_DOCUMENTS)
+
+
+class RxdbPushQuery(QueryShape):
+    """The epoch that the documents were read in, as the last pull said it, and the device's clock."""
+
+    epoch = fields.UUID(load_default=None)
+    device_now = Instant(load_default=None)
+
+
+class RxdbStreamQuery(QueryShape):
+    """Nothing: a stream only says that it is time to pull."""

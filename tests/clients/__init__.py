@@ -1,0 +1,1 @@
+"""Stores that nobody here wrote, against the server."""
