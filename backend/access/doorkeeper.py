@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from backend.access import actions, queries, rules, sessions, throttle
@@ -73,7 +73,7 @@ class Doorkeeper:
     def authenticate(self, uow: UnitOfWork, token: str, *, allow_revoked: bool = False) -> Admission:
         """Who holds an access token; raises Unauthenticated. See `backend.web.wiring.Authenticator`."""
         holder = queries.holder_of(uow.session, hash_of(token), uow.now)
-        if holder is None or not _may_enter(holder, uow.now, allow_revoked):
+        if holder is None or not _may_enter(holder, allow_revoked):
             raise Unauthenticated(_WRONG_TOKEN)
         revoked = holder.out_since is not None
         actor = Actor(
@@ -252,8 +252,7 @@ class Doorkeeper:
         )
 
 
-def _may_enter(holder: Holder, now: datetime, allow_revoked: bool) -> bool:
-    since = holder.out_since
-    if since is None:
-        return True
-    return allow_revoked and holder.device_id is not None and now - since <= rules.REVOKED_INTAKE
+def _may_enter(holder: Holder, allow_revoked: bool) -> bool:
+    # A revoked phone may always ask: whether its work is still taken, and that it has to forget everything,
+    # it can only be told by the exchange.
+    return holder.out_since is None or (allow_revoked and holder.device_id is not None)

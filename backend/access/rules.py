@@ -19,8 +19,6 @@ from schemas.errors import DomainError, ErrorKind, PermissionRefused, RecordNotF
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1024
 STAFF = frozenset(Role) - {Role.CUSTOMER, Role.SYSTEM}
 """Roles that can sign in."""
-REVOKED_INTAKE = timedelta(days=30)
-"""How long a revoked device may still hand in what its user had done."""
 FAMILY_LIFETIMES = 4
 """A family of refresh tokens ends for good after this many lives of one token."""
 REFRESH_GRACE = timedelta(seconds=30)
