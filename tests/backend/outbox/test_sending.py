@@ -152,6 +152,21 @@ def test_what_is_refused_for_good_dies_at_once_and_can_be_revived_by_hand(databa
     assert send_due(database.factory, {"mail": carrier}) == 1
 
 
+def test_what_was_revived_has_all_its_attempts_again(database: Database) -> None:
+    carrier = Carrier(TimeoutError("no answer"))
+    post(database, "doomed")
+    for _ in range(MOST_ATTEMPTS):
+        send_due(database.factory, {"mail": carrier})
+        database.clock.advance(days=1)
+    assert message(database, "doomed").state is OutboxState.DEAD
+    with database.factory.begin() as uow:
+        assert try_again(uow, message(database, "doomed").id).attempts == 0
+    send_due(database.factory, {"mail": carrier})
+    revived = message(database, "doomed")
+    assert (revived.state, revived.attempts) == (OutboxState.DUE, 1), "one failure is not the last one"
+    assert revived.next_attempt_at == database.clock.now + delay_after(1)
+
+
 def test_only_a_dead_letter_can_be_revived(database: Database) -> None:
     post(database, "waiting")
     waiting = message(database, "waiting").id
