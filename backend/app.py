@@ -16,6 +16,7 @@ import backend.aftercare.routes
 import backend.attachments.routes
 import backend.customers.routes
 import backend.dispatch.routes
+import backend.inbox.routes
 import backend.parts.routes
 import backend.reports.routes
 import backend.requests.routes
@@ -33,8 +34,7 @@ from backend.outbox.transports import mail_transport
 from backend.outbox.worker import OutboxWorker
 from backend.pages.routes import pages
 from backend.settings import Settings
-from backend.sync_host import SyncHost
-from backend.sync_routes import install_engine
+from backend.sync_host import SyncHost, install_engine
 from backend.web.documents import Api
 from backend.web.serving import install_web
 from backend.web.wiring import EXTENSION
@@ -53,6 +53,7 @@ ROOMS = (
     backend.attachments.routes.room,
     backend.reports.routes.room,
     backend.aftercare.routes.room,
+    backend.inbox.routes.room,
     backend.sync_routes.room,
     backend.store_routes.room,
 )
@@ -143,7 +144,7 @@ def connect(app: Flask, api: Api, wiring: Wiring) -> None:
     """Let an application serve from this wiring, and no longer from the one before."""
     app.extensions[EXTENSION] = ServedWiring(**vars(wiring), api=api)
     install_store(app, wiring.objects)
-    install_engine(app, wiring.sync)
+    install_engine(app, wiring.sync, wiring.settings.server_threads)
 
 
 def start_outbox(app: Flask) -> OutboxWorker:

@@ -8,7 +8,8 @@ from flask import Response, request
 
 from backend.access.actor import Actor
 from backend.db.unit_of_work import UnitOfWorkFactory
-from backend.sync_routes import caller_of, current_engine, document_of
+from backend.sync_host import current_engine
+from backend.sync_routes import caller_of, document_of
 from backend.web.blueprint import Room
 from schemas.stores import WatermelonPullQuery, WatermelonPushQuery
 from sync.routes import answer_watermelon_pull, answer_watermelon_push

@@ -1,33 +1,26 @@
-"""The doors of the sync engine: phones exchange, the office reads the field inbox."""
+"""The doors of the sync engine: phones exchange, and wait for news."""
 
 from __future__ import annotations
 
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, request
+from flask import Response, request
 
 from backend.access.actor import Actor
-from backend.access.permissions import requires
 from backend.access.queries import zone_and_revocation
-from backend.db.paging import Page, PageRequest, fetch_page
-from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.db.unit_of_work import UnitOfWorkFactory
+from backend.sync_host import caller_for, current_engine, current_waiting_room
 from backend.web.blueprint import Room
 from backend.web.reading import parse_json, read_bytes
 from backend.web.wiring import current_wiring
 from schemas.access import Role
 from schemas.errors import ErrorKind, JsonValue, PermissionRefused
-from schemas.sync import FieldInboxBody, FieldInboxDetail, FieldInboxQuery
-from sync.engine import SyncEngine
-from sync.host import EVERYBODY, Audience, Caller
-from sync.inbox import entries, read_entry, settle
-from sync.models import FieldInboxEntry
+from schemas.sync import WakeAnswer, WakeQuery
+from sync.host import Caller
 from sync.published import protocol_schemas
 from sync.routes import answer_exchange, answer_reconcile
-
-AUDIENCE = Role.TECHNICIAN.value
-"""The kind of audience that phones belong to; its members are technicians."""
+from sync.wake import AWAY_SECONDS, wait_for_news
 
 
 class DeviceNeeded(PermissionRefused):
@@ -37,19 +30,7 @@ class DeviceNeeded(PermissionRefused):
     kind = ErrorKind.FORBIDDEN
 
 
-room = Room("sync", __name__, description="Phones exchange; the office reads what did not simply apply.")
-
-_EXTENSION = "doorstep.sync"
-
-
-def install_engine(app: Flask, engine: SyncEngine) -> None:
-    """Give `app` its engine."""
-    app.extensions[_EXTENSION] = engine
-
-
-def current_engine() -> SyncEngine:
-    """The engine of the app that serves the current request."""
-    return cast("SyncEngine", current_app.extensions[_EXTENSION])
+room = Room("sync", __name__, description="Phones exchange, and wait for news.")
 
 
 @room.post(
@@ -86,28 +67,14 @@ def show_schemas(_: UnitOfWorkFactory, __: Actor) -> Response:
     return Response(orjson.dumps(document), content_type="application/schema+json")
 
 
-@room.get("/sync/inbox", query=FieldInboxQuery, page_of=FieldInboxBody, permission="field_inbox:read")
-def list_inbox(uow: UnitOfWork, _: Actor, page: PageRequest, query: dict[str, Any]) -> Page[FieldInboxEntry]:
-    """The field inbox, newest first; `settled=false` shows what still waits for somebody."""
-    return fetch_page(uow.session, entries(**query), page, key=FieldInboxEntry.id, descending=True)
-
-
-@room.get("/sync/inbox/<uuid:entry_id>", answer=FieldInboxDetail, permission="field_inbox:read")
-def show_inbox_entry(uow: UnitOfWork, _: Actor, entry_id: UUID) -> FieldInboxEntry:
-    """One entry, with all that the phone sent."""
-    return read_entry(uow, entry_id)
-
-
-@room.post("/sync/inbox/<uuid:entry_id>/settle", answer=FieldInboxDetail, permission="field_inbox:settle")
-def settle_inbox_entry(uow: UnitOfWork, actor: Actor, entry_id: UUID) -> FieldInboxEntry:
-    """Somebody has dealt with it: phones show it for three more days."""
-    return settle_field_inbox(uow, actor, entry_id)
-
-
-@requires("field_inbox:settle")
-def settle_field_inbox(uow: UnitOfWork, _: Actor, entry_id: UUID) -> FieldInboxEntry:
-    """Close an entry of the field inbox; closing it twice changes nothing."""
-    return settle(uow, entry_id)
+@room.get("/sync/wake", query=WakeQuery, answer=WakeAnswer, permission="wake:read", own_transactions=True)
+def wake(factory: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> dict[str, object]:
+    """Wait until there is something to pull, for so many seconds at most. A hint; exchange all the same."""
+    caller = caller_of(factory, actor)
+    waited = wait_for_news(
+        current_engine(), caller, current_waiting_room(), query.get("cursor"), query["seconds"]
+    )
+    return {"news": waited.news, **({"retry_after": AWAY_SECONDS} if waited.was_full else {})}
 
 
 def caller_of(factory: UnitOfWorkFactory, actor: Actor) -> Caller:
@@ -118,14 +85,7 @@ def caller_of(factory: UnitOfWorkFactory, actor: Actor) -> Caller:
         raise DeviceNeeded("Enrol a technician's phone with POST /devices/enrol and use its tokens.")
     with factory.begin(write=False) as uow:
         time_zone, revoked_at = zone_and_revocation(uow.session, actor.device_id)
-    return Caller(
-        device_id=actor.device_id,
-        user_id=actor.user_id,
-        actor=actor,
-        audiences=(Audience(AUDIENCE, actor.user_id), EVERYBODY),
-        time_zone=time_zone,
-        revoked_at=revoked_at if actor.revoked else None,
-    )
+    return caller_for(actor, time_zone, revoked_at if actor.revoked else None)
 
 
 def document_of() -> JsonValue:

@@ -1,9 +1,10 @@
-"""What a server process loads: the application on the settings of its environment, and its two workers."""
+"""What a server process loads: the application on the settings of its environment, and its workers."""
 
 from __future__ import annotations
 
 from backend.app import create_app, start_outbox
 from backend.housekeeping import Housekeeper
+from backend.lookout import start_lookout
 from backend.settings import read_settings
 from backend.web.wiring import EXTENSION
 
@@ -11,3 +12,4 @@ application = create_app(read_settings())
 outbox = start_outbox(application)
 housekeeper = Housekeeper(application.extensions[EXTENSION])
 housekeeper.start()
+lookout = start_lookout(application)

@@ -6,11 +6,13 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Id, Instant, Line, PageQuery, RecordShape, Shape
+from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Id, Instant, Line, QueryShape, RecordShape, Shape
 
 PROTOCOL = 1
 MOST_MUTATIONS = 1000
 MOST_CHANGES = 10_000
+LONGEST_WAIT = 25
+"""Seconds: shorter than what proxies and mobile networks cut off."""
 
 
 class Anything(fields.Field[object]):
@@ -115,6 +117,27 @@ class ExchangeAnswer(Shape):
     retry_after = Count(metadata={"description": "Seconds to wait before the next exchange."})
 
 
+class WakeQuery(QueryShape):
+    """How to wait for news."""
+
+    cursor = fields.String(
+        validate=validate.Length(max=4096),
+        metadata={"description": "Of the last complete pull: what came since then is news at once."},
+    )
+    seconds = Count(
+        load_default=LONGEST_WAIT, max=LONGEST_WAIT, metadata={"description": "How long to wait at most."}
+    )
+
+
+class WakeAnswer(Shape):
+    """Whether it is worth exchanging now. A hint: nothing is lost by never asking."""
+
+    news = Flag(required=True)
+    retry_after = Count(
+        metadata={"description": "Nobody could wait here now: seconds to stay away before asking again."}
+    )
+
+
 class HeldRecord(Shape):
     """One line of a device's inventory."""
 
@@ -153,26 +176,19 @@ class FieldInboxBody(RecordShape):
     code = fields.String(dump_only=True)
     title = fields.String(dump_only=True)
     detail = fields.String(dump_only=True)
-    fields = fields.String(  # type: ignore[assignment]  # a field by this name; the metaclass takes it away
-        dump_only=True, metadata={"description": "Comma-separated names; empty: the whole mutation."}
+    subject_collection = fields.String(dump_only=True, allow_none=True)
+    subject_id = Id(
+        dump_only=True, allow_none=True, metadata={"description": "What it is about: a note's visit, say."}
     )
     occurred_at = Instant(dump_only=True, allow_none=True)
     settled_at = Instant(dump_only=True, allow_none=True)
-
-
-class FieldInboxDetail(FieldInboxBody):
-    """The same for the people who sort it out, with all that was sent."""
-
-    user_id = Id(dump_only=True)
-    device_id = Id(dump_only=True)
-    journal = Id(dump_only=True)
-    content = fields.String(
-        dump_only=True, metadata={"description": "JSON text of the mutation as it arrived."}
+    decision = fields.String(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "What a person decided; null while open, and when it closed by itself."},
     )
-
-
-class FieldInboxQuery(PageQuery):
-    """Which entries."""
-
-    settled = Flag()
-    record_id = Id()
+    decided_by_name = fields.String(dump_only=True, allow_none=True)
+    remark = fields.String(dump_only=True, allow_none=True)
+    fields = fields.String(  # type: ignore[assignment]  # a field by this name; the metaclass takes it away
+        dump_only=True, metadata={"description": "Comma-separated names; empty: the whole mutation."}
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -16,13 +15,21 @@ from sqlalchemy.orm import Session
 from sync.engine import SyncEngine
 from sync.feed import hash_of, signed
 from sync.host import Audience
-from sync.models import CHANGES, ENTRIES, FEED_ROWS, FEEDS, JOURNALS, MARKS, MUTATIONS, FieldInboxEntry
+from sync.models import (
+    CHANGES,
+    ENTRIES,
+    FEED_ROWS,
+    FEEDS,
+    JOURNALS,
+    MARKS,
+    MUTATIONS,
+    NOTABLE_SKEW,
+    FieldInboxEntry,
+)
 from sync.mutations import Outcome
 from sync.refresh import read_bodies, scope_parameters
 from sync.scope import Difference
 
-NOTABLE_SKEW = timedelta(minutes=2)
-"""A device's clock that is further from ours than this deserves a look."""
 _ROUNDS = 5
 
 

@@ -164,6 +164,11 @@ class CollectionSet:
         """Paths that bring rows of this collection into scope."""
         return tuple(path for path in self.paths if path.target == target)
 
+    def owner_of(self, name: str) -> Path | None:
+        """The step from a record of this collection up to the one it hangs on, if the collection has one."""
+        owners = (path for path in self.into(name) if not path.forward)
+        return next(owners, None)
+
     def shape_of(self, kind: str) -> str:
         """One word for the shapes of the bodies in such a feed; when it changes, all are rewritten."""
         return ",".join(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
+from sync.apply import Applier
 from sync.collections import EVERYONE, Collection, CollectionSet
 from sync.cursor import CursorSigner
-from sync.epoch import begin_first, begin_new, identity_expression, note_identity
-from sync.expand import expand
+from sync.epoch import begin_first, begin_new, current_epoch, identity_expression, note_identity
+from sync.expand import anything_to_expand, expand
+from sync.facts import ServerBusy
+from sync.held import journals_due, owner_of_journal, retry_held, wake_held
 from sync.host import Audience, Host, UnitOfWork
 from sync.mutations import MutationTable, MutationType
 from sync.push import repeated
@@ -71,8 +75,47 @@ class SyncEngine:
         return epoch
 
     def expand(self) -> set[str]:
-        """Turn the change rows of committed transactions into stale marks; which audiences were marked."""
-        return repeated(self.host, lambda uow, _: expand(uow, self.scope))
+        """Turn the change rows of committed transactions into stale marks; which audiences were marked.
+
+        What was held for one of these records is tried again at once, whoever it comes from.
+        """
+        expanded = repeated(self.host, lambda uow, _: expand(uow, self.scope))
+        if expanded.awaited:
+            woken = repeated(self.host, lambda uow, _: wake_held(uow, self.collections, expanded.awaited))
+            self._retry(woken)
+        return expanded.audiences
+
+    def look_after(self) -> set[str]:
+        """Do what has to be done although nobody pulls: expand, and try what is due; who was marked."""
+        with self.host.begin(write=False) as uow:
+            is_pending = anything_to_expand(uow)
+        marked = self.expand() if is_pending else set()
+        self.retry_due()
+        return marked
+
+    def retry_due(self) -> None:
+        """Try again the held mutations whose time has come, also of devices that are out of reach."""
+        with self.host.begin(write=False) as uow:
+            journals = journals_due(uow)
+        self._retry(journals)
+
+    def _retry(self, journals: Iterable[UUID]) -> None:
+        for journal in journals:
+            try:
+                repeated(self.host, partial(self._retry_journal, journal))
+            except ServerBusy:
+                # Its device, or the next round, tries again: whoever expands must not pay for it.
+                continue
+
+    def _retry_journal(self, journal: UUID, uow: UnitOfWork, last: bool) -> None:
+        if (owner := owner_of_journal(uow, journal)) is None:
+            return
+        caller = self.host.caller_of(uow.session, *owner)
+        if caller is None or caller.revoked_at is not None:
+            return
+        epoch = current_epoch(uow)
+        applier = Applier(self.host, uow, caller, self.collections, self.mutations, epoch, None, last)
+        retry_held(uow, applier, journal, pushed=False)
 
     def refresh(self, audience: Audience, time_zone: str) -> None:
         """Bring one audience's feed up to its scope; what changes meanwhile may wait for the next time."""

@@ -54,7 +54,12 @@ def begin_new(uow: UnitOfWork, seen: UUID) -> UUID:
     """
     connection = uow.session.connection()
     connection.execute(_REPLACE, {"new": uow.mint_id(), "began_at": uow.now, "seen": seen})
-    epoch: UUID = connection.execute(select(STATE.c.epoch)).scalar_one()
+    return current_epoch(uow)
+
+
+def current_epoch(uow: UnitOfWork) -> UUID:
+    """The epoch in force; a database that anything was pushed to has one."""
+    epoch: UUID = uow.session.connection().execute(select(STATE.c.epoch)).scalar_one()
     return epoch
 
 

@@ -19,6 +19,7 @@ from sync.engine import SyncEngine
 from sync.facts import DeviceGone
 from sync.feed import NEVER_SENT, hexadecimal, read_page
 from sync.host import Audience, Caller, UnitOfWork
+from sync.journal import begin_journal, doubt
 from sync.models import JOURNALS
 from sync.push import Push, Pushed
 from sync.sent import read_all, read_moment
@@ -110,14 +111,14 @@ class Exchange:
         return self._take_and_give(status)
 
     def _take_and_give(self, status: Status) -> bytes:
-        if self.caller.revoked_at is not None:
-            return self._answer_revoked(status, self.caller.revoked_at)
         if status.journal is not None and status.journal.user_id != self.caller.user_id:
             # Another user's journal: nothing in it can be told apart from theirs.
             self.pushed = Pushed(1, (), new_journal=True)
             return self._answer_without_pull(status.epoch, self.request.cursor)
-        if self.request.acknowledged >= status.expected_number:
+        if self.request.acknowledged >= status.expected_number and self._must_send_again(status):
             return self._answer_restored(status)
+        if self.caller.revoked_at is not None:
+            return self._answer_revoked(status, self.caller.revoked_at)
         epoch = status.epoch
         if self._is_beyond_head(status):
             epoch = self.engine.restored(epoch, "a device is further in its feed than the server")
@@ -139,7 +140,8 @@ class Exchange:
             self.request.acknowledged,
             self.request.device_now,
         )
-        sent = read_all(self.request.mutations, self.request.acknowledged + 1)
+        acknowledged = min(self.request.acknowledged, status.expected_number - 1)
+        sent = read_all(self.request.mutations, acknowledged + 1)
         self.pushed = push.run(sent, status.expected_number, self.request.journal_start)
         waiting = self.pushed.held if sent else status.journal is not None and status.journal.retry_at
         if waiting and self.caller.revoked_at is None:
@@ -259,10 +261,28 @@ class Exchange:
         retry_at = status.journal.retry_at if status.journal else None
         return retry_at is not None and retry_at <= now
 
+    def _must_send_again(self, status: Status) -> bool:
+        """Whether to ask a device that says it knows more outcomes than we do for its journal.
+
+        A cursor of ours proves that it was here. Without one it may be the device that is wrong: it is asked
+        once, everybody else stays as they are, and when it says the same again it is served all the same.
+        """
+        if self._cursor() is not None:
+            return True
+        numbers = [sent.number for sent in read_all(self.request.mutations, status.expected_number)]
+        through = max([self.request.acknowledged, *numbers])
+        with self.engine.host.begin() as uow:
+            is_new = doubt(uow, self.caller, self.request.journal, through)
+        if is_new:
+            known, expected = self.request.acknowledged, status.expected_number
+            why = f"journal {self.request.journal} says it knows outcomes up to {known}, we expect {expected}"
+            self.engine.host.alarm("sync-journal-ahead", f"{why}; it is asked to send again")
+        return is_new
+
     def _answer_restored(self, status: Status) -> bytes:
         """The device knows outcomes that we do not: its journal has to come first, then everything anew."""
         epoch, cursor = status.epoch, self._cursor()
-        if cursor is None or cursor.epoch == epoch:
+        if cursor is not None and cursor.epoch == epoch:
             known, expected = self.request.acknowledged, status.expected_number
             why = f"a device knows outcomes up to {known}, the server expects {expected}"
             epoch = self.engine.restored(epoch, why)
@@ -279,6 +299,7 @@ class Exchange:
             if now - revoked_at > REVOKED_DEVICES_HEARD or (is_in and journal and journal.wiped_at):
                 raise DeviceGone("Nothing is taken from it any more.")
             if is_in:
+                begin_journal(uow, self.caller, self.request.journal)
                 told = update(JOURNALS).where(JOURNALS.c.journal == self.request.journal).values(wiped_at=now)
                 uow.session.connection().execute(told)
         self._push(status, status.epoch)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, delete, insert, select
+from sqlalchemy import Text, Uuid, bindparam, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from sync.collections import EVERYONE
+from sync.held import ANY_WAIT
 from sync.host import EVERYBODY, Audience, UnitOfWork
 from sync.models import CHANGES, FEED_ROWS, MARKS, STATE
 from sync.scope import Scope
-from sync.sql import batches, write
+from sync.sql import batches, dialect_of, write
 
 Changed = dict[str, list[UUID]]
 
+CHANNEL = "doorstep_wake"
+"""What waiting rooms listen to; the payload is an audience, and `everyone` concerns everybody."""
+MOST_NOTICES = 100
+
+_HEARD = func.unnest(bindparam("audiences", type_=ARRAY(Text))).column_valued("heard")
+_NOTIFY = select(func.pg_notify(CHANNEL, _HEARD))
 _ONE_AT_A_TIME = select(STATE.c.epoch).where(STATE.c.id == 1).with_for_update()
 _TAKE = delete(CHANGES).returning(CHANGES.c.collection, CHANGES.c.record_id)
 _HOLDERS = (
@@ -28,20 +37,43 @@ _HOLDERS = (
 )
 
 
-def expand(uow: UnitOfWork, scope: Scope) -> set[str]:
+@dataclass(frozen=True)
+class Expanded:
+    """What an expand did: the audiences it marked, and what changed if anything held may wait for it."""
+
+    audiences: set[str]
+    awaited: Changed
+
+
+def expand(uow: UnitOfWork, scope: Scope) -> Expanded:
     """Take all change rows that are committed and mark every audience that holds, or could see, what changed.
 
     Must run in a later transaction than the writes: who is being given the record's parent by another open
     transaction is seen by nobody, until that transaction leaves a change row of its own. Waits for an expand
     that is running, so that whoever expands before reading sees the effects of everything committed before.
-    Returns the marked audiences.
+    On PostgreSQL the waiting rooms of all processes hear of the marks when this commits.
     """
     # One at a time, by a row's lock: two that delete the same rows in another order would deadlock.
     uow.session.connection().execute(_ONE_AT_A_TIME)
     changed = take_changes(uow)
     audiences = audiences_of(uow, scope, changed)
     write(uow.session, insert(MARKS), [{"audience": audience} for audience in sorted(audiences)])
-    return audiences
+    if dialect_of(uow.session) == "postgresql":
+        notify(uow, audiences)
+    waits = changed and uow.session.connection().execute(ANY_WAIT).first() is not None
+    return Expanded(audiences, changed if waits else {})
+
+
+def anything_to_expand(uow: UnitOfWork) -> bool:
+    """Whether a committed transaction left change rows."""
+    return uow.session.connection().execute(select(CHANGES.c.id).limit(1)).first() is not None
+
+
+def notify(uow: UnitOfWork, audiences: set[str]) -> None:
+    """Tell whoever listens on PostgreSQL, at commit, that these audiences have news; a crowd in one word."""
+    said = sorted(audiences) if len(audiences) <= MOST_NOTICES else [EVERYBODY.key]
+    if said:
+        uow.session.connection().execute(_NOTIFY, {"audiences": said})
 
 
 def take_changes(uow: UnitOfWork) -> Changed:

@@ -112,6 +112,27 @@ class LostInRestore(DomainError):
     title = "Work was lost when a backup was restored."
 
 
+class DecidedByPeople(DomainError):
+    """A held mutation whose inbox entry somebody closed: it is not tried again."""
+
+    title = "The office has decided on this."
+    kind = ErrorKind.CONFLICT
+
+
+class EntryDecided(DomainError):
+    """The inbox entry is closed."""
+
+    title = "This was decided already."
+    kind = ErrorKind.CONFLICT
+
+
+class NothingToAccept(DomainError):
+    """The inbox entry holds no value that could be applied."""
+
+    title = "There is nothing here to accept."
+    kind = ErrorKind.CONFLICT
+
+
 class ServerBusy(DomainError):
     """The database refuses work for the moment; the device sends the same again."""
 

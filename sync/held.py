@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, or_, select, update
 
+from schemas.problem import problem_of
 from sync.apply import Applier, Verdict
-from sync.facts import UnexpectedFailure
+from sync.collections import CollectionSet, Path
+from sync.facts import DecidedByPeople, UnexpectedFailure
 from sync.host import UnitOfWork
+from sync.inbox import content_with, subject_of
 from sync.journal import RECOUNT_HELD, json_text, next_retry
 from sync.models import JOURNALS, MUTATIONS, FieldInboxEntry
 from sync.mutations import Outcome
-from sync.sent import Sent, read_all
+from sync.sent import Sent, read_all, without_base
+from sync.sql import batches
 
 RETRIED_AT_ONCE = 50
+JOURNALS_AT_ONCE = 5
 
-_LOCK = select(JOURNALS.c.held).where(JOURNALS.c.journal == bindparam("of")).with_for_update()
+_LOCK = (
+    select(JOURNALS.c.held, JOURNALS.c.doubted_through)
+    .where(JOURNALS.c.journal == bindparam("of"))
+    .with_for_update()
+)
 _STORE = (
     update(MUTATIONS)
     .where(MUTATIONS.c.mutation_id == bindparam("of"))
@@ -31,6 +41,14 @@ _STORE = (
         retry_at=bindparam("retry_at"),
     )
 )
+_WAITING = (MUTATIONS.c.outcome == Outcome.HELD.value, MUTATIONS.c.retry_at.is_not(None))
+ANY_WAIT = select(MUTATIONS.c.mutation_id).where(*_WAITING).limit(1)
+"""Whether any mutation waits for something; answered from a small index."""
+
+
+def lock_journal(uow: UnitOfWork, journal: UUID) -> Any:
+    """Hold the journal to the end of the transaction: what it holds, and up to where it is doubted."""
+    return uow.session.connection().execute(_LOCK, {"of": journal}).one_or_none()
 
 
 def retry_held(uow: UnitOfWork, applier: Applier, journal: UUID, *, pushed: bool) -> None:
@@ -39,13 +57,13 @@ def retry_held(uow: UnitOfWork, applier: Applier, journal: UUID, *, pushed: bool
     `pushed`: something new arrived just now that may have met a condition. What failed by our own mistake
     waits for its time in any case.
     """
-    connection = uow.session.connection()
-    if not connection.execute(_LOCK, {"of": journal}).scalar():
+    locked = lock_journal(uow, journal)
+    if locked is None or not locked.held:
         return
-    table = MUTATIONS.c
+    connection, table = uow.session.connection(), MUTATIONS.c
     waiting = (
         select(MUTATIONS)
-        .where(table.journal == journal, table.outcome == Outcome.HELD.value, table.retry_at.is_not(None))
+        .where(table.journal == journal, *_WAITING)
         .order_by(table.number)
         .limit(RETRIED_AT_ONCE)
     )
@@ -55,19 +73,100 @@ def retry_held(uow: UnitOfWork, applier: Applier, journal: UUID, *, pushed: bool
         if row.record_id in blocked or not due:
             blocked.add(row.record_id)
             continue
-        verdict = applier.apply(_as_sent(row))
+        verdict = applier.apply(_as_sent(row, locked.doubted_through or 0))
         if verdict.outcome is Outcome.HELD:
             blocked.add(row.record_id)
-        _store(uow, row, verdict)
+        _store(uow, applier, row, verdict)
     connection.execute(RECOUNT_HELD, {"of": journal})
 
 
-def _as_sent(row: Row[Any]) -> Sent:
+def wake_held(uow: UnitOfWork, collections: CollectionSet, changed: dict[str, list[UUID]]) -> list[UUID]:
+    """Make due what waits for something about these records; the journals in which something is due now.
+
+    A mutation is woken by its own record, by what it hangs on (a note's visit), and by whatever else hangs
+    there (the visit's report). This only saves time: without it the mutation is tried again later.
+    """
+    concerned = _concerned(uow, collections, changed)
+    journals = sorted(_journals(uow, [_is_about(batch) for batch in batches(concerned)]))
+    for journal in journals:
+        lock_journal(uow, journal)
+    ours_to_mend = MUTATIONS.c.problem.contains(UnexpectedFailure.code, autoescape=True)
+    for batch in batches(concerned):
+        due = update(MUTATIONS).where(*_WAITING, MUTATIONS.c.journal.in_(journals), _is_about(batch))
+        uow.session.connection().execute(due.where(~ours_to_mend).values(retry_at=uow.now))
+    for journal in journals:
+        uow.session.connection().execute(RECOUNT_HELD, {"of": journal})
+    return journals[:JOURNALS_AT_ONCE]
+
+
+def journals_due(uow: UnitOfWork) -> list[UUID]:
+    """The journals whose held mutations have waited long enough, the longest first; a few at a time."""
+    table = JOURNALS.c
+    statement = select(table.journal).where(table.held > 0, table.retry_at <= uow.now)
+    longest_first = statement.order_by(table.retry_at).limit(JOURNALS_AT_ONCE)
+    return list(uow.session.connection().execute(longest_first).scalars())
+
+
+def owner_of_journal(uow: UnitOfWork, journal: UUID) -> tuple[UUID, UUID] | None:
+    """The ids of the device and of its user."""
+    statement = select(JOURNALS.c.device_id, JOURNALS.c.user_id).where(JOURNALS.c.journal == journal)
+    row = uow.session.connection().execute(statement).one_or_none()
+    return None if row is None else (row.device_id, row.user_id)
+
+
+def end_wait(uow: UnitOfWork, journal: UUID, mutation_id: UUID, outcome: Outcome) -> None:
+    """Somebody decided on a held mutation: it is not tried again, and what waited behind it is due.
+
+    The journal must be locked.
+    """
+    table, connection = MUTATIONS.c, uow.session.connection()
+    problem = problem_of(DecidedByPeople("Look at the field inbox: it says what was decided."), 409).to_json()
+    values = {"outcome": outcome.value, "problem": json_text(problem), "retry_at": None}
+    statement = update(MUTATIONS).where(table.mutation_id == mutation_id).values(values)
+    record_id = connection.execute(statement.returning(table.record_id)).scalar()
+    behind = update(MUTATIONS).where(table.journal == journal, table.record_id == record_id, *_WAITING)
+    connection.execute(behind.values(retry_at=uow.now))
+    connection.execute(RECOUNT_HELD, {"of": journal})
+
+
+def _concerned(uow: UnitOfWork, collections: CollectionSet, changed: dict[str, list[UUID]]) -> list[UUID]:
+    """The records that changed, and everything that they hang on."""
+    found: set[UUID] = set()
+    for name, ids in changed.items():
+        found.update(ids)
+        while name in collections and (path := collections.owner_of(name)) is not None:
+            ids, name = sorted(_owners(uow, path, ids)), path.source
+            found.update(ids)
+    return sorted(found)
+
+
+def _owners(uow: UnitOfWork, path: Path, ids: list[UUID]) -> set[UUID]:
+    owners: set[UUID] = set()
+    for batch in batches(ids):
+        statement = select(path.column).where(path.column.table.c.id.in_(batch), path.column.is_not(None))
+        found = uow.session.connection().execute(statement).scalars()
+        owners.update(cast("Iterable[UUID]", found))
+    return owners
+
+
+def _is_about(ids: list[UUID]) -> ColumnElement[bool]:
+    return or_(MUTATIONS.c.record_id.in_(ids), MUTATIONS.c.subject_id.in_(ids))
+
+
+def _journals(uow: UnitOfWork, conditions: Iterable[ColumnElement[bool]]) -> set[UUID]:
+    found: set[UUID] = set()
+    for condition in conditions:
+        statement = select(MUTATIONS.c.journal).where(*_WAITING, condition).distinct()
+        found.update(uow.session.connection().execute(statement).scalars())
+    return found
+
+
+def _as_sent(row: Row[Any], doubted_through: int) -> Sent:
     (sent,) = read_all([json.loads(row.content)], row.number)
-    return replace(sent, mutation_id=row.mutation_id)
+    return replace(without_base(sent, doubted_through), mutation_id=row.mutation_id)
 
 
-def _store(uow: UnitOfWork, row: Row[Any], verdict: Verdict) -> None:
+def _store(uow: UnitOfWork, applier: Applier, row: Row[Any], verdict: Verdict) -> None:
     held = verdict.outcome is Outcome.HELD
     values = {
         "of": row.mutation_id,
@@ -79,12 +178,12 @@ def _store(uow: UnitOfWork, row: Row[Any], verdict: Verdict) -> None:
     }
     uow.session.connection().execute(_STORE, values)
     if not held:
-        _tell(uow, row.mutation_id, verdict)
+        _tell(uow, applier, row, verdict)
 
 
-def _tell(uow: UnitOfWork, mutation_id: UUID, verdict: Verdict) -> None:
+def _tell(uow: UnitOfWork, applier: Applier, row: Row[Any], verdict: Verdict) -> None:
     """The inbox entry carries the final outcome to the device; it stays open while there is more to do."""
-    of_mutation = FieldInboxEntry.mutation_id == mutation_id
+    of_mutation = FieldInboxEntry.mutation_id == row.mutation_id
     for entry in uow.session.scalars(
         select(FieldInboxEntry).where(of_mutation, FieldInboxEntry.settled_at.is_(None))
     ):
@@ -94,4 +193,8 @@ def _tell(uow: UnitOfWork, mutation_id: UUID, verdict: Verdict) -> None:
             entry.settled_at = uow.now
         else:
             entry.code, entry.title, entry.detail = verdict.note.code, verdict.note.title, verdict.note.detail
+            entry.content = content_with(row.content, verdict.server or {})
+        if entry.collection is not None and entry.record_id is not None:
+            subject = subject_of(uow.session, applier.collections, entry.collection, entry.record_id)
+            entry.subject_collection, entry.subject_id = subject.collection, subject.id
     uow.flush()

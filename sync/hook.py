@@ -24,6 +24,8 @@ from sync.sql import dialect_of, upsert, write
 
 ACTOR = "actor_id"
 """The key in `session.info` of whoever acts."""
+CHANGED = "sync_changed"
+"""The key in `session.info` that says whether the session changed anything that devices hold."""
 RECORDED = "sync_recorded"
 """The execution option by which a bulk statement says that it calls `record_changes` itself."""
 WHOLE_RECORD = ""
@@ -111,6 +113,7 @@ def _changed_fields(state: InstanceState[object]) -> frozenset[str]:
 
 def _write(session: Session, changes: list[_Change]) -> None:
     actor = session.info.get(ACTOR)
+    session.info[CHANGED] = True
     write(
         session, CHANGES.insert(), [{"collection": c.collection, "record_id": c.record_id} for c in changes]
     )

@@ -98,6 +98,10 @@ class Host(Protocol):
         """
         ...
 
+    def caller_of(self, session: Session, device_id: UUID, user_id: UUID) -> Caller | None:
+        """The caller that this device would be now, for work of its user's that waits here; None: nobody."""
+        ...
+
     def domain_error(self, error: Exception) -> DomainError | None:
         """The fact behind an integrity, staleness or validation error, None when it is a bug."""
         ...

@@ -21,11 +21,11 @@ from sync.facts import (
     WaitsBehind,
 )
 from sync.host import Caller, UnitOfWork
-from sync.inbox import Note, content_with, entry_id
+from sync.inbox import Note, Subject, content_with, entry_id, subject_of
 from sync.models import ENTRIES, JOURNALS, MUTATIONS, FieldInboxEntry
 from sync.mutations import Outcome
-from sync.sent import Sent
-from sync.sql import write
+from sync.sent import Sent, without_base
+from sync.sql import dialect_of, upsert, write
 
 OUTCOMES_KEPT = timedelta(days=90)
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=1)
@@ -89,6 +89,7 @@ class Chunk:
     entries: dict[int, UUID]
     known: dict[UUID, Stored]
     held_records: set[UUID]
+    doubted_through: int = 0
     answers: list[Answer] = field(default_factory=list)
     new_journal: bool = False
     _new_entries: list[dict[str, object]] = field(default_factory=list)
@@ -100,7 +101,7 @@ class Chunk:
         if sent.number > self.expected_number:
             return False
         mutation_id = sent.mutation_id or self.entries.get(sent.number) or self.uow.mint_id()
-        sent = replace(sent, mutation_id=mutation_id)
+        sent = replace(without_base(sent, self.doubted_through), mutation_id=mutation_id)
         stands_here = self.entries.get(sent.number)
         stored = self.known.get(mutation_id)
         if stands_here not in (None, mutation_id):
@@ -229,11 +230,44 @@ class Chunk:
         self.uow.flush()
 
 
+def begin_journal(uow: UnitOfWork, caller: Caller, journal: UUID) -> None:
+    """Make the journal known, if it is not."""
+    statement = upsert(dialect_of(uow.session), JOURNALS).values(_first(uow, caller, journal))
+    uow.session.connection().execute(statement.on_conflict_do_nothing())
+
+
+def doubt(uow: UnitOfWork, caller: Caller, journal: UUID, through: int) -> bool:
+    """Believe no base up to this number: the device knows outcomes that we never gave.
+
+    They may be of a past that a restored backup has undone. Returns whether it says so for the first time.
+    """
+    statement = upsert(dialect_of(uow.session), JOURNALS)
+    values = {**_first(uow, caller, journal), "doubted_through": through}
+    is_more = func.coalesce(JOURNALS.c.doubted_through, 0) < through
+    doubted = statement.values(values).on_conflict_do_update(
+        index_elements=["journal"], set_={"doubted_through": through}, where=is_more
+    )
+    return uow.session.connection().execute(doubted.returning(JOURNALS.c.journal)).first() is not None
+
+
+def _first(uow: UnitOfWork, caller: Caller, journal: UUID) -> dict[str, object]:
+    return {
+        "journal": journal,
+        "device_id": caller.device_id,
+        "user_id": caller.user_id,
+        "pushed_at": uow.now,
+        "expected_number": 1,
+        "acknowledged": 0,
+        "held": 0,
+    }
+
+
 def inbox_entry(
     chunk: Chunk, sent: Sent, mutation_id: UUID | None, verdict: Verdict, note: Note, identity: UUID
 ) -> FieldInboxEntry:
     """The entry that shows people a mutation which did not simply apply."""
     mutation_type = chunk.applier.mutations.get(sent.type)
+    subject = subject_in(chunk, sent)
     return FieldInboxEntry(
         id=identity,
         created_at=chunk.uow.now,
@@ -253,7 +287,19 @@ def inbox_entry(
         fields=",".join(verdict.fields),
         content=content_with(sent.content, verdict.server or {}),
         occurred_at=sent.occurred_at,
+        skew_seconds=chunk.skew_seconds,
+        subject_collection=subject.collection if subject else None,
+        subject_id=subject.id if subject else None,
     )
+
+
+def subject_in(chunk: Chunk, sent: Sent) -> Subject | None:
+    """What a mutation is about, as far as that can be read."""
+    mutation_type = chunk.applier.mutations.get(sent.type)
+    if mutation_type is None or sent.record_id is None:
+        return None
+    collections, name = chunk.applier.collections, mutation_type.collection
+    return subject_of(chunk.uow.session, collections, name, sent.record_id, sent.fields)
 
 
 def next_retry(now: datetime, attempts: int) -> datetime:
@@ -264,6 +310,7 @@ def next_retry(now: datetime, attempts: int) -> datetime:
 
 def _mutation_row(chunk: Chunk, sent: Sent, mutation_id: UUID, verdict: Verdict) -> dict[str, object]:
     held = verdict.outcome is Outcome.HELD and verdict.retry
+    subject = subject_in(chunk, sent) if held else None
     return {
         "mutation_id": mutation_id,
         "journal": chunk.journal,
@@ -283,6 +330,7 @@ def _mutation_row(chunk: Chunk, sent: Sent, mutation_id: UUID, verdict: Verdict)
         "fields": ",".join(verdict.fields) or None,
         "attempts": 1,
         "retry_at": next_retry(chunk.uow.now, 0) if held else None,
+        "subject_id": subject.id if subject else None,
     }
 
 

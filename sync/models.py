@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -36,6 +36,9 @@ METADATA = MetaData(
 )
 """Alembic takes it beside the host's own."""
 
+NOTABLE_SKEW = timedelta(minutes=2)
+"""A device's clock that is further from ours than this deserves a look."""
+
 # SQLite counts by itself only in a column whose type is exactly INTEGER.
 _Counter = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -45,6 +48,11 @@ class UtcInstant(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        """What comes out of it; a host that pages by such a column asks."""
+        return datetime
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         chosen: TypeEngine[Any] = String(27) if dialect.name == "sqlite" else DateTime(timezone=True)
@@ -156,6 +164,7 @@ JOURNALS = Table(
     Column("skew_seconds", Float, comment="device clock minus ours, at the last push"),
     Column("pushed_at", UtcInstant, nullable=False),
     Column("wiped_at", UtcInstant, comment="when the device was first told to wipe with its journal in"),
+    Column("doubted_through", BigInteger, comment="bases up to this number are believed to be nobody's"),
 )
 
 ENTRIES = Table(
@@ -188,6 +197,7 @@ MUTATIONS = Table(
     Column("fields", Text, comment="names of the fields that do not stand as the device sent them"),
     Column("attempts", Integer, nullable=False),
     Column("retry_at", UtcInstant),
+    Column("subject_id", Uuid, comment="of a held one: what it is about"),
 )
 Index(
     "ix_sync_mutations_held",
@@ -247,6 +257,7 @@ class SyncBase(DeclarativeBase):
         str: Text(),
         int: BigInteger(),
         datetime: UtcInstant(),
+        float: Float(),
         UUID: Uuid(),
     }
 
@@ -258,7 +269,8 @@ class FieldInboxEntry(SyncBase):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     revision: Mapped[int] = mapped_column()
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    """When the server received it."""
     owner_id: Mapped[UUID] = mapped_column(index=True)
     """Whose devices are told."""
     user_id: Mapped[UUID]
@@ -280,5 +292,23 @@ class FieldInboxEntry(SyncBase):
     occurred_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None] = mapped_column(index=True)
     """When a person, or a later success, closed it."""
+    skew_seconds: Mapped[float | None]
+    """Device clock minus ours when it was sent."""
+    subject_collection: Mapped[str | None]
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    """The record that people file it under: at the end of the owner edges, a note's visit for instance."""
+    decision: Mapped[str | None]
+    """What a person decided (`sync.decisions.Decision`); None while open, and when it closed by itself."""
+    decided_by: Mapped[UUID | None]
+    decided_by_name: Mapped[str | None]
+    remark: Mapped[str | None]
+    """What that person wants the user of the device to read."""
+    result_id: Mapped[UUID | None]
+    """The record that the decision made, if it made one."""
 
     __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012 - SQLAlchemy reads a class attribute
+
+    @property
+    def clock_is_off(self) -> bool:
+        """Whether the device's clock was so far from ours that its times deserve a look."""
+        return self.skew_seconds is not None and abs(self.skew_seconds) > NOTABLE_SKEW.total_seconds()

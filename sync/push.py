@@ -20,11 +20,11 @@ from sync.collections import CollectionSet
 from sync.facts import MutationGap, ServerBusy
 from sync.held import retry_held
 from sync.host import Caller, Host, UnitOfWork
-from sync.journal import Answer, Chunk, Stored
+from sync.journal import Answer, Chunk, Stored, begin_journal
 from sync.models import ENTRIES, JOURNALS, MUTATIONS
 from sync.mutations import MutationTable, Outcome
 from sync.sent import Sent
-from sync.sql import batches, dialect_of, upsert
+from sync.sql import batches
 
 CHUNK = 100
 """Mutations in one transaction: few enough that nobody waits long for their locks."""
@@ -136,26 +136,29 @@ def open_chunk(
     ids = {item.mutation_id for item in sent if item.mutation_id is not None} | set(entries.values())
     held = _held_records(uow, journal) if row.held else set()
     return Chunk(
-        uow, caller, applier, journal, row.expected_number, skew_seconds, entries, _known(uow, ids), held
+        uow,
+        caller,
+        applier,
+        journal,
+        row.expected_number,
+        skew_seconds,
+        entries,
+        _known(uow, ids),
+        held,
+        row.doubted_through or 0,
     )
 
 
 def locked_journal(uow: UnitOfWork, caller: Caller, journal: UUID) -> Row[*tuple[Any, ...]]:
-    """The journal's `expected_number` and `held`, locked until commit; begun when nobody has seen it."""
+    """The journal's `expected_number`, `held` and `doubted_through`, locked until commit.
+
+    It is begun when nobody has seen it.
+    """
     connection = uow.session.connection()
     row = connection.execute(_LOCK, {"of": journal}).one_or_none()
     if row is not None:
         return row
-    first = {
-        "journal": journal,
-        "device_id": caller.device_id,
-        "user_id": caller.user_id,
-        "pushed_at": uow.now,
-        "expected_number": 1,
-        "acknowledged": 0,
-        "held": 0,
-    }
-    connection.execute(upsert(dialect_of(uow.session), JOURNALS).values(first).on_conflict_do_nothing())
+    begin_journal(uow, caller, journal)
     return connection.execute(_LOCK, {"of": journal}).one()
 
 
@@ -187,7 +190,7 @@ def _held_records(uow: UnitOfWork, journal: UUID) -> set[UUID]:
 
 
 _LOCK = (
-    select(JOURNALS.c.user_id, JOURNALS.c.expected_number, JOURNALS.c.held)
+    select(JOURNALS.c.expected_number, JOURNALS.c.held, JOURNALS.c.doubted_through)
     .where(JOURNALS.c.journal == bindparam("of"))
     .with_for_update()
 )

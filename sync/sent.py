@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from uuid import UUID
@@ -17,6 +17,7 @@ from schemas.problem import field_errors
 from schemas.sync import MutationMessage
 from sync.facts import MutationUnreadable
 
+_NO_EPOCH = UUID(int=0)
 _MESSAGE = MutationMessage()
 _ID, _INSTANT = Id(), Instant()
 
@@ -42,6 +43,11 @@ class Sent:
     epoch: UUID | None = None
     fields: JsonValue = None
     occurred_at: datetime | None = None
+
+
+def without_base(sent: Sent, doubted_through: int) -> Sent:
+    """The same, its base of no epoch of ours when its number is among those that are doubted."""
+    return replace(sent, epoch=_NO_EPOCH) if sent.number <= doubted_through else sent
 
 
 def read_all(messages: Sequence[JsonValue], first_number: int) -> list[Sent]:

@@ -156,10 +156,16 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "callback:read": frozenset({D, F, M, A}),
     "callback:take": frozenset({D, F, M}),
     "callback_attempt:record": frozenset({D, F, M}),
-    # sync
-    "feed:read": frozenset({T}),
+    # inbox
+    "field_inbox:accept": frozenset({D, M, A}),
+    "field_inbox:decline": frozenset({D, M, A}),
+    "field_inbox:follow_up": frozenset({D, M, A}),
+    "field_inbox:note": frozenset({D, M, A}),
     "field_inbox:read": frozenset({D, M, A}),
     "field_inbox:settle": frozenset({D, M, A}),
+    # sync
+    "feed:read": frozenset({T}),
+    "wake:read": frozenset({T}),
 }
 
 PERMISSIONS: Mapping[Role, frozenset[str]] = {

@@ -96,6 +96,8 @@ class Room(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ship
         creates: 201 with Location, and Idempotency-Key is honoured.
         location: pattern such as "/visits/{id}", when the record created does not live below this rule.
         edits: If-Match is required and must be the revision of the record named by the last id of the rule.
+        decides: If-Match is required and given to the view as `revision`; its action compares, so that what
+        one person repeats is no conflict.
         allow_revoked: a revoked device is let in, as an actor that is `revoked`.
         own_transactions: the view gets the UnitOfWorkFactory in place of the unit of work.
         raw_body: the view reads `flask.request.stream` itself, at most `body_limit` bytes.
@@ -157,9 +159,10 @@ def _perform(
         if kept is not None:
             return kept
     assert_seen = None
-    if seen.revision is not None:
+    if seen.revision is not None and route.edits:
         assert_seen = preconditions.expect_revision(uow, _edited_id(ids), seen.revision)
-    result = view(uow, actor, *seen.arguments, **ids)
+    decided_on = {"revision": seen.revision} if route.decides else {}
+    result = view(uow, actor, *seen.arguments, **ids, **decided_on)
     if route.writes:
         uow.flush()
     if assert_seen is not None:
@@ -185,7 +188,7 @@ def _read(route: Route) -> _Reading:
     try:
         arguments = _arguments(route, raw)
         key = idempotency.read_key(request) if route.creates else None
-        revision = preconditions.read_if_match(request) if route.edits else None
+        revision = preconditions.read_if_match(request) if route.edits or route.decides else None
     except (DomainError, ValidationError) as failure:
         return _Reading(token, failure=failure)
     return _Reading(token, arguments, raw, key, revision)

@@ -38,7 +38,7 @@ def _parameters(route: Route) -> list[dict[str, object]]:
         parameters.append(
             _header("Idempotency-Key", "A fresh key per intent; the same key and body give the same answer.")
         )
-    if route.edits:
+    if route.edits or route.decides:
         parameters.append(_header("If-Match", "The ETag of the record that was read.", required=True))
     if route.body is not None:
         required = any(field.required for field in route.body().fields.values())
@@ -86,6 +86,6 @@ def _failures(route: Route) -> list[str]:
         statuses.add("404")
     if route.writes:
         statuses |= {"400", "409", "413", "415"}
-    if route.edits:
+    if route.edits or route.decides:
         statuses |= {"412", "428"}
     return sorted(statuses)

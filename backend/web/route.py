@@ -27,6 +27,7 @@ class Route:
     creates: bool = False
     location: str | None = None
     edits: bool = False
+    decides: bool = False
     allow_revoked: bool = False
     own_transactions: bool = False
     raw_body: bool = False

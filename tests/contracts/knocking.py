@@ -57,7 +57,11 @@ OF_THE_CASE = {
     "POST /v/<token>/decline": ("window_version",),
     "POST /v/<token>/pick": ("offer_id",),
 }
-QUERIES = {"GET /assets/<asset_id>/coverage": "on=2026-03-02", "GET /dispatch/board": "day=2026-03-02"}
+QUERIES = {
+    "GET /assets/<asset_id>/coverage": "on=2026-03-02",
+    "GET /dispatch/board": "day=2026-03-02",
+    "GET /sync/wake": "seconds=0",
+}
 
 
 def knock(client: Client, name: str, names: Names, **query: str) -> TestResponse:
@@ -73,7 +77,9 @@ def knock(client: Client, name: str, names: Names, **query: str) -> TestResponse
     body = {**(_required(route.body(), names) if route.body else {}), **MORE.get(name, {}), **of_the_case}
     if route.raw_body and not body:
         return client.send(method, path, data=b"nothing")
-    return client.send(method, path, json=body, headers={"If-Match": '"1"'} if route.edits else None)
+    return client.send(
+        method, path, json=body, headers={"If-Match": '"1"'} if route.edits or route.decides else None
+    )
 
 
 def _required(shape: Schema, names: Names) -> dict[str, object]:

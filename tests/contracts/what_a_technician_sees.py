@@ -69,8 +69,9 @@ ReportChargeBody: id revision approved currency description part_id quantity rep
     withdrawn_at
 RemovedPartBody: id revision consented_by disposition name occurred_at serial_number visit_id
 FeedbackCardBody: id revision cleanliness conduct declined offered_at punctuality quality visit_id words
-FieldInboxBody: id revision code collection created_at detail fields mutation_id number occurred_at outcome
-    record_id settled_at title type
+FieldInboxBody: id revision code collection created_at decided_by_name decision detail fields mutation_id
+    number occurred_at outcome record_id remark settled_at subject_collection subject_id title type
+WakeAnswer: news retry_after
 """
 
 

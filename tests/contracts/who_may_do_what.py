@@ -210,14 +210,21 @@ POST   /callbacks/<callback_id>/assign                          403   yes   403 
 POST   /callbacks/<callback_id>/attempts                        403   yes   yes   yes   403   401   401
 POST   /callbacks/<callback_id>/close                           403   yes   yes   yes   403   401   401
 
+# inbox
+GET    /sync/inbox                                              403   yes   403   yes   yes   401   401
+GET    /sync/inbox/<entry_id>                                   403   yes   403   yes   yes   401   401
+POST   /sync/inbox/<entry_id>/accept                            403   yes   403   yes   yes   401   401
+POST   /sync/inbox/<entry_id>/decline                           403   yes   403   yes   yes   401   401
+POST   /sync/inbox/<entry_id>/note                              403   yes   403   yes   yes   401   401
+POST   /sync/inbox/<entry_id>/follow-up                         403   yes   403   yes   yes   401   401
+POST   /sync/inbox/<entry_id>/settle                            403   yes   403   yes   yes   401   401
+
 # sync
 POST   /sync/exchange                                           yes   403   403   403   403   401   yes
 POST   /sync/reconcile                                          yes   403   403   403   403   401   yes
 GET    /sync/watermelon                                         yes   403   403   403   403   401   yes
 POST   /sync/watermelon                                         yes   403   403   403   403   401   yes
-GET    /sync/inbox                                              403   yes   403   yes   yes   401   401
-GET    /sync/inbox/<entry_id>                                   403   yes   403   yes   yes   401   401
-POST   /sync/inbox/<entry_id>/settle                            403   yes   403   yes   yes   401   401
+GET    /sync/wake                                               yes   403   403   403   403   401   401
 
 # pages
 GET    /pages/<filename>                                        own   own   own   own   own   own   own

@@ -84,6 +84,25 @@ def test_the_window_moves_with_the_local_day_and_never_back(toy: Toy, technician
     assert device.names("jobs") == set()
 
 
+def test_a_clock_that_goes_back_takes_no_day_away(toy: Toy, technician: UUID) -> None:
+    """Neither asks for a refresh by itself, nor narrows the window when another change does."""
+    last_day, today = days.a_job(toy, technician, days=15), days.a_job(toy, technician)
+    device = device_of(toy, technician)
+    toy.clock.pass_days(1)
+    device.sync()
+    assert device.names("jobs") == {str(last_day), str(today)}
+    toy.clock.pass_days(-2)
+    with toy.host.begin(write=False) as uow:
+        status = toy.sync.status(uow, device.journal, device.caller.audiences)
+        assert status is not None
+        audience = device.caller.audiences[0]
+        assert not status.must_refresh(audience, toy.sync.collections, "Europe/Berlin", uow.now)
+    days.change(toy, Job, today, remark="marks the feed")
+    device.sync()
+    assert device.names("jobs") == {str(last_day), str(today)}
+    assert device.records["jobs", str(today)]["remark"] == "marks the feed"
+
+
 def test_pages_can_be_resumed_and_are_applied_together(toy: Toy, technician: UUID) -> None:
     for _ in range(5):
         days.a_job(toy, technician)
@@ -182,6 +201,52 @@ def test_a_device_that_knows_more_outcomes_than_the_server_sends_them_again(
     assert toy.host.alarms == ["sync-restored"]
     assert len(device.names("job_lines")) == 3
     assert_law(toy, [device])
+
+
+def a_phone_that_claims_too_much(toy: Toy, technician: UUID) -> tuple[Device, UUID]:
+    """It has no cursor, and says that it knows outcomes we never gave."""
+    job = days.a_job(toy, technician)
+    device = device_of(toy, technician)
+    device.sync()
+    device.cursor, device.acknowledged = None, 7
+    return device, job
+
+
+def test_a_claim_without_a_cursor_starts_nobody_over(toy: Toy, technician: UUID) -> None:
+    device, _ = a_phone_that_claims_too_much(toy, technician)
+    bystander = device_of(toy, uuid4())
+    epoch = bystander.sync()["epoch"]
+    first = device.ask()
+    assert (first["directives"], first["expected_number"], first["changes"]) == (["resync"], 1, [])
+    assert first["epoch"] == epoch
+    assert toy.host.alarms == ["sync-journal-ahead"]
+    assert bystander.sync()["directives"] == []
+
+
+def test_a_phone_that_insists_is_served_all_the_same(toy: Toy, technician: UUID) -> None:
+    device, job = a_phone_that_claims_too_much(toy, technician)
+    device.ask()
+    device.do("job.start", job)
+    insists = device.ask(mutations=device.mutations)
+    assert [outcome["outcome"] for outcome in insists["outcomes"]] == ["applied"]
+    assert insists["epoch"] == device.epoch
+    assert {change["id"] for change in insists["changes"]} >= {str(job)}
+    for _ in range(3):
+        assert device.ask(mutations=[])["epoch"] == device.epoch
+    assert toy.host.alarms == ["sync-journal-ahead"], "told once, not at every exchange"
+
+
+def test_what_such_a_phone_saw_is_not_believed_to_be_of_our_time(toy: Toy, technician: UUID) -> None:
+    device, job = a_phone_that_claims_too_much(toy, technician)
+    days.change(toy, Job, job, actor=uuid4(), findings="what stands")
+    device.acknowledged = 1
+    device.do("job.edit", job, 99, findings="perhaps of a past that a backup undid")
+    device.ask(mutations=device.mutations)
+    again = device.ask(acknowledged=0, mutations=device.mutations)
+    assert [outcome["outcome"] for outcome in again["outcomes"]] == ["overridden"]
+    device.do("job.edit", job, 99, findings="written since, here")
+    later = device.ask(acknowledged=1, mutations=device.mutations[1:])
+    assert [outcome["outcome"] for outcome in later["outcomes"]] == ["applied"]
 
 
 def test_another_database_server_begins_a_new_epoch(pg: Toy, technician: UUID) -> None:

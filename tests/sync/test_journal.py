@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import func, select
 
 from sync.checks import check
+from sync.decisions import Decider, Decision, decide, take_entry
 from sync.facts import DeviceGone, MutationGap
-from sync.inbox import read_entry, settle
+from sync.inbox import read_entry
 from sync.models import MUTATIONS, FieldInboxEntry
 from tests.sync import days
 from tests.sync.device import Device, device_of
@@ -311,10 +312,17 @@ def test_a_person_can_settle_an_entry_and_the_device_sees_it(toy: Toy) -> None:
     (entry,) = inbox(toy)
     with toy.write() as uow:
         assert '"job.start"' in read_entry(uow, entry.id).content
-        settle(uow, entry.id)
-        settle(uow, entry.id)
+        dana = Decider(uuid4(), "Dana", entry.revision)
+        taken = take_entry(uow, entry.id, Decision.SETTLED, dana)
+        decide(uow, taken, Decision.SETTLED, dana, remark="Twice is once.")
     device.sync()
-    assert device.records["field_inbox", str(entry.id)]["settled_at"] is not None
+    told = device.records["field_inbox", str(entry.id)]
+    assert told["settled_at"] is not None
+    assert (told["decision"], told["decided_by_name"], told["remark"]) == (
+        "settled",
+        "Dana",
+        "Twice is once.",
+    )
     toy.clock.pass_days(4)
     device.sync()
     assert device.names("field_inbox") == set()

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from marshmallow import ValidationError
 from sqlalchemy import BigInteger, Engine, ForeignKey, MetaData, Text, Uuid
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from backend.db.faults import is_connection_trouble, is_transient
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -206,6 +206,8 @@ def add_line(
 ) -> JobLine:
     if text == "crash":
         raise RuntimeError("a mistake of ours")
+    if text == "early":
+        _job(uow, job_id)
     if text == "half":
         _job(uow, job_id).remark = "half done"
         uow.flush()
@@ -246,10 +248,14 @@ class ToyHost:
 
     factory: UnitOfWorkFactory
     alarms: list[str] = field(default_factory=list)
+    gone: set[UUID] = field(default_factory=set)
     cursor_secret: bytes = b"s" * 32
 
     def begin(self, *, write: bool = True) -> AbstractContextManager[UnitOfWork]:
         return self.factory.begin(write=write)
+
+    def caller_of(self, session: Session, device_id: UUID, user_id: UUID) -> Caller | None:
+        return None if user_id in self.gone else caller(user_id, device_id)
 
     def domain_error(self, error: Exception) -> DomainError | None:
         if isinstance(error, IntegrityError | ValidationError):
@@ -298,14 +304,19 @@ class Toy:
             yield uow
 
     def caller(self, technician: UUID, device: UUID | None = None, **over: Any) -> Caller:
-        given: dict[str, Any] = {
-            "device_id": device or uuid4(),
-            "user_id": technician,
-            "actor": technician,
-            "audiences": (Audience(TECHNICIAN, technician), EVERYBODY),
-            "time_zone": "Europe/Berlin",
-        }
-        return Caller(**{**given, **over})
+        return caller(technician, device or uuid4(), **over)
+
+
+def caller(technician: UUID, device: UUID, **over: Any) -> Caller:
+    """A technician on a device; the toy's use cases take his id for the actor."""
+    given: dict[str, Any] = {
+        "device_id": device,
+        "user_id": technician,
+        "actor": technician,
+        "audiences": (Audience(TECHNICIAN, technician), EVERYBODY),
+        "time_zone": "Europe/Berlin",
+    }
+    return Caller(**{**given, **over})
 
 
 def make_toy(engine: Engine, *, create: bool = True, declared: list[Collection] | None = None) -> Toy:
@@ -328,3 +339,4 @@ def empty(toy: Toy) -> None:
             connection.execute(table.delete())
     toy.clock.now = START
     toy.host.alarms.clear()
+    toy.host.gone.clear()
