@@ -49,13 +49,18 @@ def list_attempts(uow: UnitOfWork, actor: Actor, callback_id: UUID) -> Sequence[
     return queries.attempts_of(uow.session, actor, callback_id)
 
 
-@room.post("/callbacks/<uuid:callback_id>/take", answer=CallbackBody)
+@room.post("/callbacks/<uuid:callback_id>/take", answer=CallbackBody, permission="callback:take")
 def take_callback(uow: UnitOfWork, actor: Actor, callback_id: UUID) -> Callback:
     """Make the call oneself."""
     return actions.take_callback(uow, actor, callback_id)
 
 
-@room.post("/callbacks/<uuid:callback_id>/assign", body=AssignCallback, answer=CallbackBody)
+@room.post(
+    "/callbacks/<uuid:callback_id>/assign",
+    body=AssignCallback,
+    answer=CallbackBody,
+    permission="callback:assign",
+)
 def assign_callback(uow: UnitOfWork, actor: Actor, fields: Fields, callback_id: UUID) -> Callback:
     """Have somebody make the call."""
     return actions.assign_callback(uow, actor, callback_id, **fields)
@@ -67,13 +72,19 @@ def assign_callback(uow: UnitOfWork, actor: Actor, fields: Fields, callback_id: 
     answer=CallbackBody,
     creates=True,
     location="/callbacks/{id}",
+    permission="callback_attempt:record",
 )
 def record_callback_attempt(uow: UnitOfWork, actor: Actor, fields: Fields, callback_id: UUID) -> Callback:
     """Note one call."""
     return actions.record_callback_attempt(uow, actor, callback_id, **fields)
 
 
-@room.post("/callbacks/<uuid:callback_id>/close", body=CloseCallback, answer=CallbackBody)
+@room.post(
+    "/callbacks/<uuid:callback_id>/close",
+    body=CloseCallback,
+    answer=CallbackBody,
+    permission="callback:close",
+)
 def close_callback(uow: UnitOfWork, actor: Actor, fields: Fields, callback_id: UUID) -> Callback:
     """Write down the result."""
     return actions.close_callback(uow, actor, callback_id, **fields)

@@ -33,7 +33,7 @@ def list_media(uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fields) 
     return queries.list_media(uow.session, actor, page, **query)
 
 
-@room.post("/media", body=NewMedia, answer=MediaBody, creates=True)
+@room.post("/media", body=NewMedia, answer=MediaBody, creates=True, permission="media:register")
 def register_media(uow: UnitOfWork, actor: Actor, fields: Fields) -> Media:
     """Say that a file exists; its bytes are sent afterwards."""
     return actions.register_media(uow, actor, fields.pop("id", None), **fields)

@@ -32,7 +32,13 @@ def list_technicians(uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fi
     return queries.list_technicians(uow.session, actor, page, **query)
 
 
-@room.post("/technicians", body=shapes.CreateTechnician, answer=shapes.TechnicianBody, creates=True)
+@room.post(
+    "/technicians",
+    body=shapes.CreateTechnician,
+    answer=shapes.TechnicianBody,
+    creates=True,
+    permission="technician:create",
+)
 def create_technician(uow: UnitOfWork, actor: Actor, fields: Fields) -> Technician:
     """A new technician, and the user behind him."""
     return actions.create_technician(uow, actor, fields.pop("id", None), **fields)
@@ -49,6 +55,7 @@ def show_technician(uow: UnitOfWork, actor: Actor, technician_id: UUID) -> Techn
     body=shapes.EditTechnician,
     answer=shapes.TechnicianBody,
     edits=True,
+    permission="technician:edit",
 )
 def edit_technician(uow: UnitOfWork, actor: Actor, fields: Fields, technician_id: UUID) -> Technician:
     """Change a technician."""
@@ -81,7 +88,9 @@ def list_shifts(
     return queries.list_shifts(uow.session, actor, page, technician_id, **query)
 
 
-@room.post("/shifts", body=shapes.CreateShift, answer=shapes.ShiftBody, creates=True)
+@room.post(
+    "/shifts", body=shapes.CreateShift, answer=shapes.ShiftBody, creates=True, permission="shift:create"
+)
 def create_shift(uow: UnitOfWork, actor: Actor, fields: Fields) -> Shift:
     """A shift or a leave."""
     return actions.create_shift(uow, actor, fields.pop("id", None), **fields)
@@ -93,7 +102,7 @@ def show_shift(uow: UnitOfWork, actor: Actor, shift_id: UUID) -> Shift:
     return queries.shift_for(uow.session, actor, shift_id)
 
 
-@room.delete("/shifts/<uuid:shift_id>")
+@room.delete("/shifts/<uuid:shift_id>", permission="shift:remove")
 def remove_shift(uow: UnitOfWork, actor: Actor, shift_id: UUID) -> None:
     """The shift or leave is off."""
     actions.remove_shift(uow, actor, shift_id)
@@ -110,31 +119,43 @@ def suggest_technicians(uow: UnitOfWork, actor: Actor, query: Fields, visit_id: 
     return actions.suggest_technicians(uow, actor, visit_id, **query)
 
 
-@room.post("/visits/<uuid:visit_id>/assign", body=shapes.AssignVisit, answer=VisitBody)
+@room.post(
+    "/visits/<uuid:visit_id>/assign", body=shapes.AssignVisit, answer=VisitBody, permission="visit:assign"
+)
 def assign_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """Give the visit to a technician."""
     return actions.assign_visit(uow, actor, visit_id, **fields)
 
 
-@room.post("/visits/<uuid:visit_id>/move", body=shapes.MoveVisit, answer=VisitBody)
+@room.post("/visits/<uuid:visit_id>/move", body=shapes.MoveVisit, answer=VisitBody, permission="visit:move")
 def move_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """Give the visit to another technician; it has to be packed and dispatched anew."""
     return actions.move_visit(uow, actor, visit_id, **fields)
 
 
-@room.post("/visits/<uuid:visit_id>/unassign", body=shapes.UnassignVisit, answer=VisitBody)
+@room.post(
+    "/visits/<uuid:visit_id>/unassign",
+    body=shapes.UnassignVisit,
+    answer=VisitBody,
+    permission="visit:unassign",
+)
 def unassign_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """Take the visit from its technician."""
     return actions.unassign_visit(uow, actor, visit_id, **fields)
 
 
-@room.post("/visits/<uuid:visit_id>/plan", body=shapes.PlanVisit, answer=VisitBody)
+@room.post("/visits/<uuid:visit_id>/plan", body=shapes.PlanVisit, answer=VisitBody, permission="visit:plan")
 def plan_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """Move the plan inside the promised window."""
     return actions.plan_visit(uow, actor, visit_id, **fields)
 
 
-@room.post("/visits/<uuid:visit_id>/dispatch", body=shapes.DispatchVisit, answer=VisitBody)
+@room.post(
+    "/visits/<uuid:visit_id>/dispatch",
+    body=shapes.DispatchVisit,
+    answer=VisitBody,
+    permission="visit:dispatch",
+)
 def dispatch_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """Send the visit out, through the gate."""
     return actions.dispatch_visit(uow, actor, visit_id, **fields)

@@ -44,7 +44,7 @@ def list_parts(uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fields) 
     return queries.list_parts(uow.session, page, **query)
 
 
-@room.post("/parts", body=CreatePart, answer=PartBody, creates=True)
+@room.post("/parts", body=CreatePart, answer=PartBody, creates=True, permission="part:create")
 def create_part(uow: UnitOfWork, actor: Actor, fields: Fields) -> Part:
     """A new line of the catalogue."""
     return actions.create_part(uow, actor, fields.pop("id", None), **fields)
@@ -56,13 +56,13 @@ def show_part(uow: UnitOfWork, actor: Actor, part_id: UUID) -> Part:
     return queries.part_for(uow.session, part_id)
 
 
-@room.patch("/parts/<uuid:part_id>", body=EditPart, answer=PartBody, edits=True)
+@room.patch("/parts/<uuid:part_id>", body=EditPart, answer=PartBody, edits=True, permission="part:edit")
 def edit_part(uow: UnitOfWork, actor: Actor, fields: Fields, part_id: UUID) -> Part:
     """Change some fields of a part."""
     return actions.edit_part(uow, actor, part_id, **fields)
 
 
-@room.post("/parts/<uuid:part_id>/archive", answer=PartBody)
+@room.post("/parts/<uuid:part_id>/archive", answer=PartBody, permission="part:archive")
 def archive_part(uow: UnitOfWork, actor: Actor, part_id: UUID) -> Part:
     """Take a part out of the lists."""
     return actions.archive_part(uow, actor, part_id)
@@ -74,7 +74,7 @@ def list_kits(uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fields) -
     return queries.list_kits(uow.session, page, **query)
 
 
-@room.post("/kits", body=CreateKit, answer=KitBody, creates=True)
+@room.post("/kits", body=CreateKit, answer=KitBody, creates=True, permission="kit:create")
 def create_kit(uow: UnitOfWork, actor: Actor, fields: Fields) -> KitWithLines:
     """A new kit with its lines."""
     return actions.create_kit(uow, actor, fields.pop("id", None), **fields)
@@ -86,13 +86,13 @@ def show_kit(uow: UnitOfWork, actor: Actor, kit_id: UUID) -> KitWithLines:
     return queries.kit_with_lines(uow.session, kit_id)
 
 
-@room.patch("/kits/<uuid:kit_id>", body=EditKit, answer=KitBody, edits=True)
+@room.patch("/kits/<uuid:kit_id>", body=EditKit, answer=KitBody, edits=True, permission="kit:edit")
 def edit_kit(uow: UnitOfWork, actor: Actor, fields: Fields, kit_id: UUID) -> KitWithLines:
     """A new name, or new lines in place of all."""
     return actions.edit_kit(uow, actor, kit_id, **fields)
 
 
-@room.post("/kits/<uuid:kit_id>/archive", answer=KitBody)
+@room.post("/kits/<uuid:kit_id>/archive", answer=KitBody, permission="kit:archive")
 def archive_kit(uow: UnitOfWork, actor: Actor, kit_id: UUID) -> KitWithLines:
     """Take a kit out of the lists."""
     return actions.archive_kit(uow, actor, kit_id)
@@ -108,7 +108,13 @@ def list_checklist_items(
     return queries.list_checklist_items(uow.session, actor, page, **query)
 
 
-@room.post("/checklist-items", body=AddChecklistItem, answer=ChecklistItemBody, creates=True)
+@room.post(
+    "/checklist-items",
+    body=AddChecklistItem,
+    answer=ChecklistItemBody,
+    creates=True,
+    permission="checklist_item:add",
+)
 def add_checklist_item(uow: UnitOfWork, actor: Actor, fields: Fields) -> ChecklistItem:
     """One more part or tool for one visit."""
     return actions.add_checklist_item(uow, actor, fields.pop("id", None), **fields)
@@ -122,7 +128,12 @@ def show_checklist_item(uow: UnitOfWork, actor: Actor, checklist_item_id: UUID) 
     return queries.checklist_item_for(uow.session, actor, checklist_item_id)
 
 
-@room.post("/checklist-items/<uuid:checklist_item_id>/tick", body=TickChecklistItem, answer=ChecklistItemBody)
+@room.post(
+    "/checklist-items/<uuid:checklist_item_id>/tick",
+    body=TickChecklistItem,
+    answer=ChecklistItemBody,
+    permission="checklist_item:tick",
+)
 def tick_checklist_item(
     uow: UnitOfWork, actor: Actor, fields: Fields, checklist_item_id: UUID
 ) -> ChecklistItem:
@@ -136,7 +147,9 @@ def list_part_usages(uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fi
     return queries.list_part_usages(uow.session, actor, page, **query)
 
 
-@room.post("/part-usages", body=PostPartUsage, answer=PartUsageBody, creates=True)
+@room.post(
+    "/part-usages", body=PostPartUsage, answer=PartUsageBody, creates=True, permission="part_usage:record"
+)
 def record_part_usage(uow: UnitOfWork, actor: Actor, fields: Fields) -> PartUsage:
     """Record that a part was used at a visit, or came back unused."""
     return actions.record_part_usage(uow, actor, fields.pop("id", None), **fields)
@@ -164,7 +177,13 @@ def list_stock_movements(
     return queries.list_stock_movements(uow.session, actor, page, **query)
 
 
-@room.post("/stock-movements", body=RecordStockMovement, answer=StockMovementBody, creates=True)
+@room.post(
+    "/stock-movements",
+    body=RecordStockMovement,
+    answer=StockMovementBody,
+    creates=True,
+    permission="stock_movement:record",
+)
 def record_stock_movement(uow: UnitOfWork, actor: Actor, fields: Fields) -> StockMovement:
     """Record a load, a return or a count of a van."""
     return actions.record_stock_movement(uow, actor, fields.pop("id", None), **fields)

@@ -56,7 +56,12 @@ def list_conduct_rules(uow: UnitOfWork, _: Actor, page: PageRequest, query: Fiel
     return queries.list_conduct_rules(uow.session, page, **query)
 
 
-@room.post("/conduct-rules/<uuid:rule_id>/override", body=OverrideConductRule, answer=ConductRuleBody)
+@room.post(
+    "/conduct-rules/<uuid:rule_id>/override",
+    body=OverrideConductRule,
+    answer=ConductRuleBody,
+    permission="conduct_rule:override",
+)
 def override_conduct_rule(uow: UnitOfWork, actor: Actor, fields: Fields, rule_id: UUID) -> ConductRule:
     """Let a general rule differ for one kind of work, from the next dispatch on."""
     return actions.override_conduct_rule(uow, actor, rule_id, **fields)
@@ -74,13 +79,24 @@ def show_conduct_step(uow: UnitOfWork, actor: Actor, step_id: UUID) -> ConductSt
     return queries.of_visit_for(uow.session, actor, ConductStep, step_id)
 
 
-@room.post("/conduct-steps/<uuid:step_id>/answer", body=AnswerConductStep, answer=ConductStepBody, edits=True)
+@room.post(
+    "/conduct-steps/<uuid:step_id>/answer",
+    body=AnswerConductStep,
+    answer=ConductStepBody,
+    edits=True,
+    permission="conduct_step:answer",
+)
 def answer_conduct_step(uow: UnitOfWork, actor: Actor, fields: Fields, step_id: UUID) -> ConductStep:
     """Answer a step."""
     return actions.answer_conduct_step(uow, actor, step_id, **fields)
 
 
-@room.post("/conduct-steps/<uuid:step_id>/waive", body=WaiveConductStep, answer=ConductStepBody)
+@room.post(
+    "/conduct-steps/<uuid:step_id>/waive",
+    body=WaiveConductStep,
+    answer=ConductStepBody,
+    permission="conduct_step:waive",
+)
 def waive_conduct_step(uow: UnitOfWork, actor: Actor, fields: Fields, step_id: UUID) -> ConductStep:
     """The customer does without a step, in their own writing."""
     return actions.waive_conduct_step(uow, actor, step_id, **fields)
@@ -127,33 +143,55 @@ def show_manifest(uow: UnitOfWork, actor: Actor, report_id: UUID) -> ReportManif
 
 
 @room.post(
-    "/service-reports/<uuid:report_id>/write", body=WriteServiceReport, answer=ServiceReportBody, edits=True
+    "/service-reports/<uuid:report_id>/write",
+    body=WriteServiceReport,
+    answer=ServiceReportBody,
+    edits=True,
+    permission="service_report:write",
 )
 def write_service_report(uow: UnitOfWork, actor: Actor, fields: Fields, report_id: UUID) -> ServiceReport:
     """Write findings and work done into a draft."""
     return actions.write_service_report(uow, actor, report_id, **fields)
 
 
-@room.post("/service-reports/<uuid:report_id>/freeze", body=NoFields, answer=ServiceReportBody)
+@room.post(
+    "/service-reports/<uuid:report_id>/freeze",
+    body=NoFields,
+    answer=ServiceReportBody,
+    permission="service_report:freeze",
+)
 def freeze_service_report(uow: UnitOfWork, actor: Actor, _: Fields, report_id: UUID) -> ServiceReport:
     """End the draft; refused with the list of all that is open."""
     return actions.freeze_service_report(uow, actor, report_id)
 
 
-@room.post("/service-reports/<uuid:report_id>/sign", body=SignServiceReport, answer=ServiceReportBody)
+@room.post(
+    "/service-reports/<uuid:report_id>/sign",
+    body=SignServiceReport,
+    answer=ServiceReportBody,
+    permission="service_report:sign",
+)
 def sign_service_report(uow: UnitOfWork, actor: Actor, fields: Fields, report_id: UUID) -> ServiceReport:
     """The customer signs and approves the charges."""
     return actions.sign_service_report(uow, actor, report_id, **fields)
 
 
-@room.post("/service-reports/<uuid:report_id>/refuse", body=RefuseServiceReport, answer=ServiceReportBody)
+@room.post(
+    "/service-reports/<uuid:report_id>/refuse",
+    body=RefuseServiceReport,
+    answer=ServiceReportBody,
+    permission="service_report:refuse",
+)
 def refuse_service_report(uow: UnitOfWork, actor: Actor, fields: Fields, report_id: UUID) -> ServiceReport:
     """The customer will not sign, and why."""
     return actions.refuse_service_report(uow, actor, report_id, **fields)
 
 
 @room.post(
-    "/service-reports/<uuid:report_id>/mark-absent", body=MarkAbsentServiceReport, answer=ServiceReportBody
+    "/service-reports/<uuid:report_id>/mark-absent",
+    body=MarkAbsentServiceReport,
+    answer=ServiceReportBody,
+    permission="service_report:mark_absent",
 )
 def mark_absent_service_report(
     uow: UnitOfWork, actor: Actor, fields: Fields, report_id: UUID
@@ -172,7 +210,13 @@ def list_report_charges(
     return queries.list_charges(uow.session, actor, page, **query)
 
 
-@room.post("/report-charges", body=NewReportCharge, answer=ReportChargeBody, creates=True)
+@room.post(
+    "/report-charges",
+    body=NewReportCharge,
+    answer=ReportChargeBody,
+    creates=True,
+    permission="report_charge:add",
+)
 def add_report_charge(uow: UnitOfWork, actor: Actor, fields: Fields) -> ReportCharge:
     """List something the customer is asked to pay for."""
     return actions.add_report_charge(uow, actor, fields.pop("id", None), **fields)
@@ -184,7 +228,12 @@ def show_report_charge(uow: UnitOfWork, actor: Actor, charge_id: UUID) -> Report
     return queries.charge_for(uow.session, actor, charge_id)
 
 
-@room.post("/report-charges/<uuid:charge_id>/withdraw", body=NoFields, answer=ReportChargeBody)
+@room.post(
+    "/report-charges/<uuid:charge_id>/withdraw",
+    body=NoFields,
+    answer=ReportChargeBody,
+    permission="report_charge:withdraw",
+)
 def withdraw_report_charge(uow: UnitOfWork, actor: Actor, _: Fields, charge_id: UUID) -> ReportCharge:
     """Take a charge off the list."""
     return actions.withdraw_report_charge(uow, actor, charge_id)
@@ -196,7 +245,13 @@ def list_removed_parts(uow: UnitOfWork, actor: Actor, page: PageRequest, query: 
     return queries.list_of_visits(uow.session, actor, page, RemovedPart, **query)
 
 
-@room.post("/removed-parts", body=NewRemovedPart, answer=RemovedPartBody, creates=True)
+@room.post(
+    "/removed-parts",
+    body=NewRemovedPart,
+    answer=RemovedPartBody,
+    creates=True,
+    permission="removed_part:record",
+)
 def record_removed_part(uow: UnitOfWork, actor: Actor, fields: Fields) -> RemovedPart:
     """A part was taken out."""
     return actions.record_removed_part(uow, actor, fields.pop("id", None), **fields)
@@ -208,7 +263,12 @@ def show_removed_part(uow: UnitOfWork, actor: Actor, removed_part_id: UUID) -> R
     return queries.of_visit_for(uow.session, actor, RemovedPart, removed_part_id)
 
 
-@room.post("/removed-parts/<uuid:removed_part_id>/settle", body=SettleRemovedPart, answer=RemovedPartBody)
+@room.post(
+    "/removed-parts/<uuid:removed_part_id>/settle",
+    body=SettleRemovedPart,
+    answer=RemovedPartBody,
+    permission="removed_part:settle",
+)
 def settle_removed_part(uow: UnitOfWork, actor: Actor, fields: Fields, removed_part_id: UUID) -> RemovedPart:
     """The customer says what becomes of a removed part."""
     return actions.settle_removed_part(uow, actor, removed_part_id, **fields)
@@ -228,7 +288,13 @@ def show_feedback_card(uow: UnitOfWork, actor: Actor, card_id: UUID) -> Feedback
     return queries.of_visit_for(uow.session, actor, FeedbackCard, card_id)
 
 
-@room.post("/feedback-cards/<uuid:card_id>/fill", body=FillFeedbackCard, answer=FeedbackCardBody, edits=True)
+@room.post(
+    "/feedback-cards/<uuid:card_id>/fill",
+    body=FillFeedbackCard,
+    answer=FeedbackCardBody,
+    edits=True,
+    permission="feedback_card:fill",
+)
 def fill_feedback_card(uow: UnitOfWork, actor: Actor, fields: Fields, card_id: UUID) -> FeedbackCard:
     """Keep what the customer put on the card."""
     return actions.fill_feedback_card(uow, actor, card_id, **fields)

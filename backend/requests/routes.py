@@ -41,7 +41,13 @@ def list_service_requests(
     return queries.list_service_requests(uow.session, actor, page, **query)
 
 
-@room.post("/service-requests", body=TakeServiceRequest, answer=ServiceRequestBody, creates=True)
+@room.post(
+    "/service-requests",
+    body=TakeServiceRequest,
+    answer=ServiceRequestBody,
+    creates=True,
+    permission="service_request:take",
+)
 def take_service_request(uow: UnitOfWork, actor: Actor, fields: Fields) -> ServiceRequest:
     """Write down what a customer asks for."""
     return actions.take_service_request(uow, actor, fields.pop("id", None), **fields)
@@ -62,6 +68,7 @@ def show_service_request(uow: UnitOfWork, actor: Actor, service_request_id: UUID
     body=EditServiceRequest,
     answer=ServiceRequestBody,
     edits=True,
+    permission="service_request:edit",
 )
 def edit_service_request(
     uow: UnitOfWork, actor: Actor, fields: Fields, service_request_id: UUID
@@ -109,6 +116,7 @@ def list_request_decisions(uow: UnitOfWork, actor: Actor, service_request_id: UU
     "/service-requests/<uuid:service_request_id>/respond",
     body=RespondToServiceRequest,
     answer=ServiceRequestBody,
+    permission="service_request:respond",
 )
 def respond_to_service_request(
     uow: UnitOfWork, actor: Actor, fields: Fields, service_request_id: UUID
@@ -118,7 +126,10 @@ def respond_to_service_request(
 
 
 @room.post(
-    "/service-requests/<uuid:service_request_id>/triage", body=TriageServiceRequest, answer=ServiceRequestBody
+    "/service-requests/<uuid:service_request_id>/triage",
+    body=TriageServiceRequest,
+    answer=ServiceRequestBody,
+    permission="service_request:triage",
 )
 def triage_service_request(
     uow: UnitOfWork, actor: Actor, fields: Fields, service_request_id: UUID
@@ -127,14 +138,21 @@ def triage_service_request(
     return actions.triage_service_request(uow, actor, service_request_id, **fields)
 
 
-@room.post("/service-requests/<uuid:service_request_id>/close", answer=ServiceRequestBody)
+@room.post(
+    "/service-requests/<uuid:service_request_id>/close",
+    answer=ServiceRequestBody,
+    permission="service_request:close",
+)
 def close_service_request(uow: UnitOfWork, actor: Actor, service_request_id: UUID) -> ServiceRequest:
     """Say that nothing is left to do."""
     return actions.close_service_request(uow, actor, service_request_id)
 
 
 @room.post(
-    "/service-requests/<uuid:service_request_id>/reopen", body=ReopenServiceRequest, answer=ServiceRequestBody
+    "/service-requests/<uuid:service_request_id>/reopen",
+    body=ReopenServiceRequest,
+    answer=ServiceRequestBody,
+    permission="service_request:reopen",
 )
 def reopen_service_request(
     uow: UnitOfWork, actor: Actor, fields: Fields, service_request_id: UUID

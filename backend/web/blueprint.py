@@ -91,7 +91,7 @@ class Room(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ship
         answer: shape of the answer; `many=True` for a list of it; without one the answer is 204.
         page_of: shape of the items of a paged list; `{"items": […], "next": cursor or null}`.
         status: of success, unless `creates` (201).
-        permission: checked before the fields are looked at (actions check theirs too); every GET names one.
+        permission: checked before anything of the request is judged; actions check theirs too.
         permission_free: nobody needs to sign in; the view gets ANONYMOUS.
         creates: 201 with Location, and Idempotency-Key is honoured.
         location: pattern such as "/visits/{id}", when the record created does not live below this rule.

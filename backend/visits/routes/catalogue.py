@@ -26,7 +26,7 @@ def list_skills(uow: UnitOfWork, _: Actor, page: PageRequest) -> Page[Skill]:
     return queries.list_skills(uow.session, page)
 
 
-@room.post("/skills", body=CreateSkill, answer=SkillBody, creates=True)
+@room.post("/skills", body=CreateSkill, answer=SkillBody, creates=True, permission="skill:create")
 def create_skill(uow: UnitOfWork, actor: Actor, fields: Fields) -> Skill:
     """A new skill."""
     return actions.create_skill(uow, actor, fields.pop("id", None), **fields)
@@ -38,7 +38,9 @@ def list_work_types(uow: UnitOfWork, _: Actor, page: PageRequest, query: Fields)
     return queries.list_work_types(uow.session, page, **query)
 
 
-@room.post("/work-types", body=CreateWorkType, answer=WorkTypeBody, creates=True)
+@room.post(
+    "/work-types", body=CreateWorkType, answer=WorkTypeBody, creates=True, permission="work_type:create"
+)
 def create_work_type(uow: UnitOfWork, actor: Actor, fields: Fields) -> WorkType:
     """A new template of work."""
     return actions.create_work_type(uow, actor, fields.pop("id", None), **fields)
@@ -50,13 +52,19 @@ def show_work_type(uow: UnitOfWork, _: Actor, work_type_id: UUID) -> WorkType:
     return queries.work_type_by_id(uow.session, work_type_id)
 
 
-@room.patch("/work-types/<uuid:work_type_id>", body=EditWorkType, answer=WorkTypeBody, edits=True)
+@room.patch(
+    "/work-types/<uuid:work_type_id>",
+    body=EditWorkType,
+    answer=WorkTypeBody,
+    edits=True,
+    permission="work_type:edit",
+)
 def edit_work_type(uow: UnitOfWork, actor: Actor, fields: Fields, work_type_id: UUID) -> WorkType:
     """Change a template; visits that are booked already stay as they are."""
     return actions.edit_work_type(uow, actor, work_type_id, **fields)
 
 
-@room.post("/work-types/<uuid:work_type_id>/archive", answer=WorkTypeBody)
+@room.post("/work-types/<uuid:work_type_id>/archive", answer=WorkTypeBody, permission="work_type:archive")
 def archive_work_type(uow: UnitOfWork, actor: Actor, work_type_id: UUID) -> WorkType:
     """No new work is made from it."""
     return actions.archive_work_type(uow, actor, work_type_id)

@@ -27,7 +27,7 @@ def list_visits(uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fields)
     return queries.list_visits(uow.session, actor, page, **query)
 
 
-@room.post("/visits", body=shapes.BookVisit, answer=shapes.VisitBody, creates=True)
+@room.post("/visits", body=shapes.BookVisit, answer=shapes.VisitBody, creates=True, permission="visit:book")
 def book_visit(uow: UnitOfWork, actor: Actor, fields: Fields) -> Visit:
     """A visit for a work order; without a window it requires a slot."""
     return actions.book_visit(uow, actor, fields.pop("id", None), **fields)
@@ -50,7 +50,12 @@ def list_transitions(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> list[Allo
     return actions.list_transitions(uow, actor, visit_id)
 
 
-@room.post("/visits/<uuid:visit_id>/reschedule", body=shapes.RescheduleVisit, answer=shapes.VisitBody)
+@room.post(
+    "/visits/<uuid:visit_id>/reschedule",
+    body=shapes.RescheduleVisit,
+    answer=shapes.VisitBody,
+    permission="visit:reschedule",
+)
 def reschedule_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """Promise another window; the customer has to confirm it."""
     return actions.reschedule_visit(uow, actor, visit_id, **fields)
@@ -61,6 +66,7 @@ def reschedule_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UU
     body=shapes.OfferWindows,
     answer=shapes.WindowOfferBody,
     many=True,
+    permission="visit:offer_windows",
 )
 def offer_windows(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Sequence[WindowOffer]:
     """Let the customer choose from these windows."""
@@ -78,25 +84,45 @@ def list_window_offers(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> Sequenc
     return queries.offers_of(uow.session, queries.visit_for(uow.session, actor, visit_id).id)
 
 
-@room.post("/visits/<uuid:visit_id>/confirm", body=shapes.ConfirmVisit, answer=shapes.VisitBody)
+@room.post(
+    "/visits/<uuid:visit_id>/confirm",
+    body=shapes.ConfirmVisit,
+    answer=shapes.VisitBody,
+    permission="visit:confirm",
+)
 def confirm_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """The customer said yes to this version of the window."""
     return actions.confirm_visit(uow, actor, visit_id, **fields)
 
 
-@room.post("/visits/<uuid:visit_id>/decline", body=shapes.DeclineVisit, answer=shapes.VisitBody)
+@room.post(
+    "/visits/<uuid:visit_id>/decline",
+    body=shapes.DeclineVisit,
+    answer=shapes.VisitBody,
+    permission="visit:decline",
+)
 def decline_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """The customer said no to this version of the window."""
     return actions.decline_visit(uow, actor, visit_id, **fields)
 
 
-@room.post("/visits/<uuid:visit_id>/pick-window", body=shapes.PickWindow, answer=shapes.VisitBody)
+@room.post(
+    "/visits/<uuid:visit_id>/pick-window",
+    body=shapes.PickWindow,
+    answer=shapes.VisitBody,
+    permission="visit:pick_window",
+)
 def pick_window(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """The customer took a window on offer."""
     return actions.pick_window(uow, actor, visit_id, **fields)
 
 
-@room.post("/visits/<uuid:visit_id>/cancel", body=shapes.CancelVisit, answer=shapes.VisitBody)
+@room.post(
+    "/visits/<uuid:visit_id>/cancel",
+    body=shapes.CancelVisit,
+    answer=shapes.VisitBody,
+    permission="visit:cancel",
+)
 def cancel_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) -> Visit:
     """Nobody comes."""
     return actions.cancel_visit(uow, actor, visit_id, **fields)
@@ -105,6 +131,7 @@ def cancel_visit(uow: UnitOfWork, actor: Actor, fields: Fields, visit_id: UUID) 
 @room.post(
     "/visits/<uuid:visit_id>/issue-confirmation-link",
     answer=shapes.ConfirmationLinkBody,
+    permission="visit:issue_confirmation_link",
 )
 def issue_confirmation_link(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> ConfirmationLink:
     """Mail the customer a link to this visit; one that was sent before stops working."""
@@ -141,7 +168,13 @@ def list_visit_notes(uow: UnitOfWork, actor: Actor, page: PageRequest, visit_id:
     return queries.list_notes(uow.session, actor, page, visit_id)
 
 
-@room.post("/visit-notes", body=shapes.AddVisitNote, answer=shapes.VisitNoteBody, creates=True)
+@room.post(
+    "/visit-notes",
+    body=shapes.AddVisitNote,
+    answer=shapes.VisitNoteBody,
+    creates=True,
+    permission="visit_note:add",
+)
 def add_visit_note(uow: UnitOfWork, actor: Actor, fields: Fields) -> VisitNote:
     """Write something down about a visit."""
     return actions.add_visit_note(uow, actor, fields.pop("id", None), **fields)

@@ -25,7 +25,9 @@ def list_work_orders(uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fi
     return queries.list_work_orders(uow.session, actor, page, **query)
 
 
-@room.post("/work-orders", body=OpenWorkOrder, answer=WorkOrderBody, creates=True)
+@room.post(
+    "/work-orders", body=OpenWorkOrder, answer=WorkOrderBody, creates=True, permission="work_order:open"
+)
 def open_work_order(uow: UnitOfWork, actor: Actor, fields: Fields) -> WorkOrder:
     """A job to do at a site."""
     return actions.open_work_order(uow, actor, fields.pop("id", None), **fields)
@@ -37,13 +39,24 @@ def show_work_order(uow: UnitOfWork, actor: Actor, work_order_id: UUID) -> WorkO
     return queries.work_order_for(uow.session, actor, work_order_id)
 
 
-@room.patch("/work-orders/<uuid:work_order_id>", body=EditWorkOrder, answer=WorkOrderBody, edits=True)
+@room.patch(
+    "/work-orders/<uuid:work_order_id>",
+    body=EditWorkOrder,
+    answer=WorkOrderBody,
+    edits=True,
+    permission="work_order:edit",
+)
 def edit_work_order(uow: UnitOfWork, actor: Actor, fields: Fields, work_order_id: UUID) -> WorkOrder:
     """Change words, priority and limits; the status follows from the visits."""
     return actions.edit_work_order(uow, actor, work_order_id, **fields)
 
 
-@room.post("/work-orders/<uuid:work_order_id>/cancel", body=CancelWorkOrder, answer=WorkOrderBody)
+@room.post(
+    "/work-orders/<uuid:work_order_id>/cancel",
+    body=CancelWorkOrder,
+    answer=WorkOrderBody,
+    permission="work_order:cancel",
+)
 def cancel_work_order(uow: UnitOfWork, actor: Actor, fields: Fields, work_order_id: UUID) -> WorkOrder:
     """Cancel all its open visits."""
     return actions.cancel_work_order(uow, actor, work_order_id, **fields)

@@ -15,6 +15,8 @@ from marshmallow import fields
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from backend.access.models import AuditEntry
+from backend.access.permissions import GRANTS
 from backend.app import ROOMS, create_app
 from backend.db.base import Base
 from backend.web.route import Route
@@ -210,6 +212,27 @@ def test_every_route_is_shut_without_a_token(sender: Sender) -> None:
         assert answer.status_code == 401, route.rule
 
 
-def test_every_reading_route_names_its_permission() -> None:
-    for route in ROUTES:
-        assert route.writes or route.permission_free or route.permission is not None, route.rule
+# A revoked phone holds no permission and is heard all the same; these two ask for a phone before they read.
+ASK_FOR_A_PHONE = {"/sync/exchange", "/sync/reconcile"}
+
+
+def test_every_route_names_its_permission() -> None:
+    unnamed = {route.rule for route in ROUTES if route.permission is None and not route.permission_free}
+    assert unnamed == ASK_FOR_A_PHONE
+
+
+def test_who_may_not_is_told_so_before_anything_is_read_and_the_try_is_kept(sender: Sender) -> None:
+    tried = []
+    for role in (Role.TECHNICIAN, Role.FINANCE):
+        client = sender.api.as_(role)
+        for route in WRITING:
+            if route.permission_free or role in GRANTS[route.permission or ""]:
+                continue
+            answer = client.send(route.method, address(route), data=b"{no json", content_type="text/plain")
+            assert answer.status_code == 403, (role, route.rule, answer.text)
+            assert answer.json["permission"] == route.permission
+            tried.append(f"{route.method} {route.rule}")
+    assert len(tried) > 100
+    with sender.api.factory.begin(write=False) as uow:
+        kept = uow.session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "access.refused"))
+        assert sorted(str(detail["endpoint"]) for detail in kept) == sorted(tried)
