@@ -91,16 +91,14 @@ def main() -> None:
 )
 @click.option(
     "--threads",
-    default=8,
-    show_default=True,
     type=click.IntRange(1, 256),
-    help="Requests at once, per process.",
+    help="Requests at once, per process; 8 unless told.  [DOORSTEP_SERVER_THREADS]",
 )
 @click.option(
     "--clock-offset", default=0.0, metavar="SECONDS", help="Move the clock. For demos and tests only."
 )
 def serve(
-    settings: Settings, host: str, port: int, workers: int | None, threads: int, clock_offset: float
+    settings: Settings, host: str, port: int, workers: int | None, threads: int | None, clock_offset: float
 ) -> None:
     """Run the server: the API, the customers' pages, and the outbox worker."""
     wiring = _open(settings)
@@ -108,6 +106,7 @@ def serve(
     embedded = wiring.engine.dialect.name == "sqlite"
     os.environ["DOORSTEP_DATABASE"] = settings.database_url
     os.environ["DOORSTEP_DATA"] = str(settings.data_dir)
+    threads = threads or settings.server_threads
     os.environ["DOORSTEP_SERVER_THREADS"] = str(threads)
     os.environ.setdefault("DOORSTEP_PUBLIC_URL", f"http://{host}:{port}")
     if clock_offset:

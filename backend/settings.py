@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class Settings:
 
     Sizes are bytes, durations seconds unless the name says otherwise. `secret` is None when it is to be read
     from (or, on the first start, made in) the file `secret` of the data directory. `clock_offset_seconds`
-    moves the server's clock (decision 5) and is 0 outside demos and tests.
+    moves the server's clock (decision 5) and is 0 outside demos and tests. `trusted_proxies` is how many
+    proxies of ours stand before the server, each adding to `X-Forwarded-For` whom it heard from.
     """
 
     database_url: str
@@ -50,6 +51,7 @@ class Settings:
     allow_unsafe_database: bool = False
     database_pool: int = 16
     server_threads: int = 8
+    trusted_proxies: int = 0
     clock_offset_seconds: float = 0.0
 
     @property
@@ -76,7 +78,12 @@ def read_settings(
     env = os.environ if environment is None else environment
     data_dir = Path(data or env.get("DOORSTEP_DATA") or DEFAULT_DATA).resolve()
     given: dict[str, Any] = {name: env[_variable(name)] for name in _TEXTS if env.get(_variable(name))}
-    for read, names in ((_positive, _INTEGERS), (_flag, _FLAGS), (_number, _NUMBERS)):
+    readers: tuple[tuple[Callable[[str, str], object], Iterable[str]], ...] = (
+        (_whole, _BOUNDS),
+        (_flag, _FLAGS),
+        (_number, _NUMBERS),
+    )
+    for read, names in readers:
         given |= {name: read(name, env[_variable(name)]) for name in names if env.get(_variable(name))}
     if secret := env.get("DOORSTEP_SECRET"):
         given["secret"] = secret.encode()
@@ -91,30 +98,37 @@ def read_settings(
 _TEXTS = ("public_url", "time_zone", "mail_url", "mail_sender", "firm_name")
 _FLAGS = ("throttle", "allow_unsafe_database")
 _NUMBERS = ("clock_offset_seconds",)
-_INTEGERS = (
-    "access_token_seconds",
-    "refresh_days",
-    "enrolment_code_seconds",
-    "confirmation_link_days",
-    "body_limit_bytes",
-    "sync_body_limit_bytes",
-    "media_limit_bytes",
-    "argon2_time_cost",
-    "argon2_memory_kib",
-    "argon2_parallel",
-    "callback_days",
-    "database_pool",
-    "server_threads",
-)
+_MANY, _LARGE = 10_000, 1 << 31
+_BOUNDS: Mapping[str, tuple[int, int]] = {
+    # A stolen token or code is worth something for this long: nobody makes it longer by mistake.
+    "access_token_seconds": (1, 900),
+    "refresh_days": (1, 100),
+    "enrolment_code_seconds": (1, 600),
+    "confirmation_link_days": (1, 90),
+    "trusted_proxies": (0, 10),
+    "body_limit_bytes": (1, _LARGE),
+    "sync_body_limit_bytes": (1, _LARGE),
+    "media_limit_bytes": (1, _LARGE),
+    "argon2_time_cost": (1, 100),
+    "argon2_memory_kib": (8, _LARGE),
+    "argon2_parallel": (1, 256),
+    "callback_days": (1, 365),
+    "database_pool": (1, _MANY),
+    "server_threads": (1, _MANY),
+}
+"""The least and the most that each whole number may be."""
 
 
 def _variable(name: str) -> str:
     return f"DOORSTEP_{name.upper()}"
 
 
-def _positive(name: str, value: str) -> int:
-    if not value.isascii() or not value.isdigit() or int(value) == 0:
-        raise SettingsError(f"{_variable(name)} must be a whole number above 0, not {value!r}.")
+def _whole(name: str, value: str) -> int:
+    least, most = _BOUNDS[name]
+    if not (value.isascii() and value.isdigit() and least <= int(value[:20]) <= most):
+        raise SettingsError(
+            f"{_variable(name)} must be a whole number from {least} to {most}, not {value!r}."
+        )
     return int(value)
 
 

@@ -8,6 +8,7 @@ import orjson
 import structlog
 from flask import Flask
 from flask.json.provider import JSONProvider
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from backend.settings import Settings
 from backend.web import health
@@ -43,6 +44,10 @@ def install_web(app: Flask, settings: Settings) -> Api:
     )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    if settings.trusted_proxies:
+        # Only for whom: our own address is a setting, and nothing else that a header says is believed.
+        trusting = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)
+        app.wsgi_app = trusting  # type: ignore[method-assign]  # Flask's own way to wrap it
     if not structlog.is_configured():
         configure_log()
     app.extensions[PLACES] = BodyPlaces(settings.server_threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from werkzeug.test import TestResponse
@@ -19,6 +20,7 @@ from tests.api import PASSWORD, Api
 from tests.backend.floor import make_floor
 from tests.clock import SettableClock
 from tests.databases import Database
+from tests.settings import cheap_settings
 
 EMAIL = "technician-first@example.org"
 
@@ -145,6 +147,26 @@ def test_nobody_can_lock_a_victim_out_from_elsewhere(throttled: Api) -> None:
         sign_in(throttled, "a guess", address="203.0.113.66")
     assert sign_in(throttled, address="203.0.113.66").status_code == 429
     assert sign_in(throttled, address="192.0.2.1").status_code == 200
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_behind_a_proxy_everybody_has_the_address_that_the_proxy_saw(
+    proxies: int, sqlite_database: Database, tmp_path: Path, clock: SettableClock
+) -> None:
+    settings = cheap_settings(sqlite_database.url, tmp_path, throttle=True, trusted_proxies=proxies)
+    firm = Api(make_floor(sqlite_database.factory, settings, clock))
+    firm.as_(Role.TECHNICIAN)
+
+    def status(password: str, forwarded_for: str) -> int:
+        headers = {"X-Forwarded-For": forwarded_for}
+        form = {"email": EMAIL, "password": password}
+        return firm.anonymous.post("/sessions", form, headers=headers).status_code
+
+    # What stands left of the last address came from the caller, who may write what he likes.
+    tries = [status("wrong", f"198.51.100.{n}, 203.0.113.66") for n in range(9)]
+    assert tries == [401] * 8 + [429]
+    victim = status(PASSWORD, "192.0.2.7")
+    assert victim == (200 if proxies else 429), "without a proxy, what a header says is nobody's address"
 
 
 def test_an_address_that_tries_many_accounts_is_slowed_down(throttled: Api) -> None:
