@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from backend.access.reach import TECHNICIAN
 from backend.attachments import collections as attachments
 from backend.customers import collections as customers
 from backend.parts import collections as parts
 from backend.reports import collections as reports
 from backend.requests import collections as requests
 from backend.visits import collections as visits
-from schemas.access import Role
 from sync.collections import Collection
 from sync.inbox import inbox_collection
 from sync.mutations import MutationType
@@ -20,7 +20,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     *visits.COLLECTIONS,
     *attachments.COLLECTIONS,
     *reports.COLLECTIONS,
-    inbox_collection(Role.TECHNICIAN.value),
+    inbox_collection(TECHNICIAN),
 )
 
 MUTATIONS: tuple[MutationType, ...] = (

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from backend.access.actor import Actor
 from backend.access.permissions import PERMISSIONS
 from backend.access.queries import user, zone_and_revocation
+from backend.access.reach import TECHNICIAN
 from backend.db.faults import is_connection_trouble, is_transient
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.web.problems import domain_error_of, status_of
@@ -23,9 +24,6 @@ from schemas.errors import DomainError
 from sync.engine import SyncEngine
 from sync.host import EVERYBODY, Audience, Caller
 from sync.wake import WaitingRoom
-
-AUDIENCE = Role.TECHNICIAN.value
-"""The kind of audience that phones belong to; its members are technicians."""
 
 _ENGINE, _ROOM = "doorstep.sync", "doorstep.waiting_room"
 THREADS_PER_WAITER = 4
@@ -81,7 +79,7 @@ def caller_for(actor: Actor, time_zone: str, revoked_at: datetime | None) -> Cal
         device_id=actor.device_id,
         user_id=actor.user_id,
         actor=actor,
-        audiences=(Audience(AUDIENCE, actor.user_id), EVERYBODY),
+        audiences=(Audience(TECHNICIAN, actor.user_id), EVERYBODY),
         time_zone=time_zone,
         revoked_at=revoked_at,
     )

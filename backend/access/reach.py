@@ -33,6 +33,9 @@ VISIT_ASSIGNMENTS = table("visit_assignments", column("visit_id", Uuid()), colum
 
 CANCELLED = "cancelled"
 
+TECHNICIAN = "technician"
+"""The kind of audience that a technician's phones are: what they hold is what he reaches."""
+
 OFFICE = frozenset({Role.DISPATCHER, Role.FINANCE, Role.MANAGER, Role.ADMINISTRATOR, Role.SYSTEM})
 """Roles that see every row of what they may read."""
 
@@ -75,13 +78,3 @@ def ever_had_visit(session: Session, technician_id: UUID, visit_id: UUID) -> boo
     """Whether the visit is or once was the technician's: then facts about it are taken from him."""
     his = (VISIT_ASSIGNMENTS.c.visit_id == visit_id) & (VISIT_ASSIGNMENTS.c.technician_id == technician_id)
     return has_visit(session, technician_id, visit_id) or bool(session.scalar(select(exists().where(his))))
-
-
-def is_cancelled(session: Session, visit_id: UUID) -> bool:
-    """Whether the visit was called off."""
-    return session.scalar(select(VISITS.c.status).where(VISITS.c.id == visit_id)) == CANCELLED
-
-
-def technician_of_visit(session: Session, visit_id: UUID) -> UUID | None:
-    """Who has the visit now."""
-    return session.scalar(select(VISITS.c.technician_id).where(VISITS.c.id == visit_id))

@@ -17,8 +17,6 @@ from schemas.access import Role
 from schemas.errors import DomainError, ErrorKind, PermissionRefused, RecordNotFound
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1024
-STAFF = frozenset(Role) - {Role.CUSTOMER, Role.SYSTEM}
-"""Roles that can sign in."""
 FAMILY_LIFETIMES = 4
 """A family of refresh tokens ends for good after this many lives of one token."""
 REFRESH_GRACE = timedelta(seconds=30)

@@ -22,7 +22,7 @@ from schemas.aftercare import CallbackOutcome, CallbackStatus
 
 @requires("callback:take")
 def take_callback(uow: UnitOfWork, actor: Actor, callback_id: UUID) -> Callback:
-    """Make the call oneself. Raises CallbackUnknown, CallbackTransitionRefused; CallbackNotIndependent (as a
+    """Make the call oneself. Raises CallbackNotFound, CallbackTransitionRefused; CallbackNotIndependent (as a
     broken
     constraint) for whoever touched the case.
     """
@@ -59,7 +59,7 @@ def record_callback_attempt(
     """Note one call. After the third in vain the customer counts as unreachable (and may still be reached
     later).
 
-    Raises CallbackUnknown, CallbackNotYours, CallbackTransitionRefused.
+    Raises CallbackNotFound, CallbackNotYours, CallbackTransitionRefused.
     """
     callback = _own(uow, actor, callback_id)
     attempts = callback.attempts + 1
@@ -91,7 +91,7 @@ def close_callback(
 ) -> Callback:
     """Write down the result.
 
-    Raises CallbackUnknown, CallbackNotYours, CallbackTransitionRefused, CallbackOutcomeImpossible.
+    Raises CallbackNotFound, CallbackNotYours, CallbackTransitionRefused, CallbackOutcomeImpossible.
     """
     callback = _own(uow, actor, callback_id)
     status = next_status(callback.status, "close")

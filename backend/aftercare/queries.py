@@ -12,7 +12,8 @@ from backend.access.actor import Actor
 from backend.access.queries import user_names
 from backend.access.reach import narrowed
 from backend.aftercare.models import Callback, CallbackAttempt
-from backend.aftercare.rules import Barred, CallbackUnknown
+from backend.aftercare.rules import Barred, CallbackNotFound
+from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.requests.queries import touches_of_cases
 from schemas.aftercare import CallbackOutcome, CallbackStatus
@@ -47,18 +48,13 @@ def callbacks_visible_to(actor: Actor) -> Select[Callback]:
 
 
 def callback_for(session: Session, actor: Actor, callback_id: UUID, *, lock: bool = False) -> Callback:
-    """That callback; raises CallbackUnknown when there is none that `actor` may see.
+    """That callback; raises CallbackNotFound when there is none that `actor` may see.
 
     `lock`: as it is now, held.
     """
     statement = callbacks_visible_to(actor).where(Callback.id == callback_id)
-    if lock:
-        # A trigger may have released it behind the session's back.
-        statement = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
-    row = session.scalars(statement).one_or_none()
-    if row is None:
-        raise CallbackUnknown("Check the id of the callback.")
-    return row
+    # A trigger may have released it behind the session's back: locked, it is read anew.
+    return one_row(session, locked(statement) if lock else statement, CallbackNotFound)
 
 
 def callback_of_visit(session: Session, visit_id: UUID) -> Callback | None:
@@ -67,7 +63,7 @@ def callback_of_visit(session: Session, visit_id: UUID) -> Callback | None:
 
 
 def listed_callback(session: Session, actor: Actor, callback_id: UUID) -> CallbackListed:
-    """That callback with those who may not take it; raises CallbackUnknown."""
+    """That callback with those who may not take it; raises CallbackNotFound."""
     (listed,) = _with_barred(session, [callback_for(session, actor, callback_id)])
     return listed
 
@@ -91,7 +87,7 @@ def list_callbacks(
 
 
 def attempts_of(session: Session, actor: Actor, callback_id: UUID) -> Sequence[CallbackAttempt]:
-    """The calls that were made, the first first; raises CallbackUnknown."""
+    """The calls that were made, the first first; raises CallbackNotFound."""
     callback = callback_for(session, actor, callback_id)
     statement = select(CallbackAttempt).where(CallbackAttempt.callback_id == callback.id)
     return session.scalars(statement.order_by(CallbackAttempt.id)).all()

@@ -49,7 +49,7 @@ class Barred:
     reasons: Sequence[str]
 
 
-class CallbackUnknown(RecordNotFound):
+class CallbackNotFound(RecordNotFound):
     """No such callback, or none that this person may see."""
 
     title = "There is no such callback."

@@ -79,7 +79,7 @@ def complete_media(
     """Write down what the store was found to hold: the receipt, or why the file is refused and asked for
     again.
 
-    Whoever calls has compared the store with the record (`uploads.finish_upload`). Raises MediaUnknown.
+    Whoever calls has compared the store with the record (`uploads.finish_upload`). Raises MediaNotFound.
     Tells MediaStored, once, or MediaRejected.
     """
     media = media_for(uow.session, actor, media_id, lock=True)

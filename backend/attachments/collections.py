@@ -1,5 +1,6 @@
 """What devices hold of media, and what they may do with them."""
 
+from backend.access.reach import TECHNICIAN
 from backend.attachments.actions import register_media
 from backend.attachments.models import Media
 from schemas.attachments import MediaBody, RegisterMedia
@@ -12,7 +13,7 @@ COLLECTIONS = (
         "media",
         Media,
         MediaBody,
-        "technician",
+        TECHNICIAN,
         kinds=dict.fromkeys(("kind", "sha256", "size", "content_type", "taken_at", "place"), Kind.FACT),
         # A receipt must reach the phone that holds the file, also when the visit has gone to somebody else:
         # until

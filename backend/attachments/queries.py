@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from backend.access.actor import Actor
 from backend.access.reach import assigned_visits, narrowed
 from backend.attachments.models import Media
-from backend.attachments.rules import MediaUnknown
+from backend.attachments.rules import MediaNotFound
+from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 from schemas.attachments import MediaState
 
@@ -24,17 +25,12 @@ def media_visible_to(actor: Actor) -> Select[Media]:
 
 
 def media_for(session: Session, actor: Actor, media_id: UUID, *, lock: bool = False) -> Media:
-    """That medium; raises MediaUnknown when there is none that `actor` may see.
+    """That medium; raises MediaNotFound when there is none that `actor` may see.
 
     `lock` holds the row to the end.
     """
     statement = media_visible_to(actor).where(Media.id == media_id)
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    row = session.scalars(statement).one_or_none()
-    if row is None:
-        raise MediaUnknown("Check the id of the medium.")
-    return row
+    return one_row(session, locked(statement) if lock else statement, MediaNotFound)
 
 
 def list_media(

@@ -51,7 +51,7 @@ TRANSITIONS: Mapping[tuple[MediaState, str], MediaState] = MappingProxyType(
 """What may become of a media record. A stored one stays stored: its receipt has been given."""
 
 
-class MediaUnknown(RecordNotFound):
+class MediaNotFound(RecordNotFound):
     """No such medium, or none that this person may see."""
 
     title = "There is no such medium."

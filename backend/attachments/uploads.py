@@ -45,7 +45,7 @@ class Content:
 def offer_upload(
     factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, media_id: UUID
 ) -> UploadTicket:
-    """How to send the bytes of a medium, or that they are here already. Raises MediaUnknown."""
+    """How to send the bytes of a medium, or that they are here already. Raises MediaNotFound."""
     check(actor, "media:upload")
     return begin_upload(store, _declared(_read(factory, actor, media_id)), now=factory.clock())
 
@@ -71,7 +71,7 @@ def finish_upload(factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, 
     """Compare the store with what the record declares and write the result down: `stored`, or `rejected` and
     why.
 
-    Raises MediaUnknown; UploadMissing while nothing whole has arrived (the record stays as it is).
+    Raises MediaNotFound; UploadMissing while nothing whole has arrived (the record stays as it is).
     """
     check(actor, "media:complete")
     reason = _fault(store, _read(factory, actor, media_id))
@@ -80,7 +80,7 @@ def finish_upload(factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, 
 
 
 def open_content(factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, media_id: UUID) -> Content:
-    """The bytes of a stored medium. Raises MediaUnknown, MediaNotStored, UploadMissing."""
+    """The bytes of a stored medium. Raises MediaNotFound, MediaNotStored, UploadMissing."""
     media = _read(factory, actor, media_id)
     if media.state is not MediaState.STORED:
         raise MediaNotStored("Wait until the device has sent it: its record then says stored.")

@@ -1,10 +1,9 @@
 """What devices hold of customers: the sites of their work orders, and what hangs on these."""
 
+from backend.access.reach import TECHNICIAN
 from backend.customers.models import Asset, Customer, Entitlement, Site
 from schemas.customers import AssetBody, CustomerBody, EntitlementBody, SiteBody
 from sync.collections import Collection, Edge, Kind
-
-TECHNICIAN = "technician"
 
 COLLECTIONS = (
     Collection(

@@ -1,7 +1,6 @@
 """All reading of customers, sites, assets and entitlements, and who may see which."""
 
 from datetime import date
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, or_, select
@@ -18,12 +17,9 @@ from backend.customers.rules import (
     SiteNotFound,
     coverage_on,
 )
-from backend.db.base import Record
 from backend.db.folding import fold
+from backend.db.lookup import one_row
 from backend.db.paging import Page, PageRequest, fetch_page
-from schemas.errors import RecordNotFound
-
-R = TypeVar("R", bound=Record)
 
 
 def _site_of(technician_id: UUID) -> ColumnElement[bool]:
@@ -70,30 +66,23 @@ def entitlements_visible_to(actor: Actor) -> Select[Entitlement]:
 
 def customer_for(session: Session, actor: Actor, customer_id: UUID) -> Customer:
     """That customer; raises CustomerNotFound when there is none that `actor` may see."""
-    return _one(session, customers_visible_to(actor).where(Customer.id == customer_id), CustomerNotFound)
+    return one_row(session, customers_visible_to(actor).where(Customer.id == customer_id), CustomerNotFound)
 
 
 def site_for(session: Session, actor: Actor, site_id: UUID) -> Site:
     """That site; raises SiteNotFound when there is none that `actor` may see."""
-    return _one(session, sites_visible_to(actor).where(Site.id == site_id), SiteNotFound)
+    return one_row(session, sites_visible_to(actor).where(Site.id == site_id), SiteNotFound)
 
 
 def asset_for(session: Session, actor: Actor, asset_id: UUID) -> Asset:
     """That asset; raises AssetNotFound when there is none that `actor` may see."""
-    return _one(session, assets_visible_to(actor).where(Asset.id == asset_id), AssetNotFound)
+    return one_row(session, assets_visible_to(actor).where(Asset.id == asset_id), AssetNotFound)
 
 
 def entitlement_for(session: Session, actor: Actor, entitlement_id: UUID) -> Entitlement:
     """That entitlement; raises EntitlementNotFound when there is none that `actor` may see."""
     statement = entitlements_visible_to(actor).where(Entitlement.id == entitlement_id)
-    return _one(session, statement, EntitlementNotFound)
-
-
-def _one(session: Session, statement: Select[R], error: type[RecordNotFound]) -> R:
-    row = session.scalars(statement).one_or_none()
-    if row is None:
-        raise error("Check the id; what was archived is still found by it.")
-    return row
+    return one_row(session, statement, EntitlementNotFound)
 
 
 def list_customers(

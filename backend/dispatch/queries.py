@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,7 @@ from backend.access.permissions import SYSTEM
 from backend.access.queries import is_enabled
 from backend.access.reach import narrowed
 from backend.customers.queries import site_for
-from backend.db.base import Record
+from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.types import Coordinates, Point
 from backend.dispatch.models import Shift, Technician, TechnicianSkill
@@ -22,9 +21,6 @@ from backend.dispatch.rules import Candidate, ShiftNotFound, TechnicianNotFound
 from backend.visits import queries as visits
 from backend.visits.actions import Visit
 from schemas.dispatch import ShiftKind
-from schemas.errors import RecordNotFound
-
-R = TypeVar("R", bound=Record)
 
 _FURTHEST_EAST, _FURTHEST_WEST = timedelta(hours=14), timedelta(hours=12)
 """How far local days begin before, and end after, those of UTC."""
@@ -37,7 +33,7 @@ def technicians_visible_to(actor: Actor) -> Select[Technician]:
 
 def technician_for(session: Session, actor: Actor, technician_id: UUID) -> Technician:
     """That technician; raises TechnicianNotFound when there is none that `actor` may see."""
-    return _one(
+    return one_row(
         session, technicians_visible_to(actor).where(Technician.id == technician_id), TechnicianNotFound
     )
 
@@ -47,21 +43,14 @@ def locked_technician(session: Session, technician_id: UUID) -> Technician:
 
     The constraint on his plan would do, but transactions that wait for each other's rows in it can deadlock.
     """
-    statement = select(Technician).where(Technician.id == technician_id).with_for_update(key_share=True)
-    return _one(session, statement.execution_options(populate_existing=True), TechnicianNotFound)
+    statement = select(Technician).where(Technician.id == technician_id)
+    return one_row(session, locked(statement), TechnicianNotFound)
 
 
 def shift_for(session: Session, actor: Actor, shift_id: UUID) -> Shift:
     """That shift; raises ShiftNotFound when there is none that `actor` may see."""
     mine = narrowed(select(Shift), actor, lambda technician_id: Shift.technician_id == technician_id)
-    return _one(session, mine.where(Shift.id == shift_id), ShiftNotFound)
-
-
-def _one(session: Session, statement: Select[R], error: type[RecordNotFound]) -> R:
-    row = session.scalars(statement).one_or_none()
-    if row is None:
-        raise error("Check the id.")
-    return row
+    return one_row(session, mine.where(Shift.id == shift_id), ShiftNotFound)
 
 
 def list_technicians(

@@ -5,11 +5,21 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
+from jinja2 import StrictUndefined
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
+from backend.access.queries import user_names
+from backend.db.unit_of_work import UnitOfWork
 from backend.pages.views import calendar_of, show_visit
-from backend.visits.links import confirm_by_link, decline_by_link, pick_offer_by_link, visit_behind_link
+from backend.visits.links import (
+    VisitBehindLink,
+    confirm_by_link,
+    decline_by_link,
+    pick_offer_by_link,
+    visit_behind_link,
+)
 from backend.web.problems import InvalidFields, domain_error_of, status_of
 from backend.web.reading import read_form
 from backend.web.wiring import current_wiring
@@ -21,7 +31,7 @@ pages = Blueprint(
 )
 
 
-class NoTimeAgreed(RecordNotFound):
+class CalendarNotFound(RecordNotFound):
     """The visit has no arrival window, so there is no calendar file."""
 
     title = "No time is agreed yet."
@@ -32,7 +42,8 @@ def visit_page(token: str) -> Response:
     """The visit behind a link."""
     wiring = current_wiring()
     with wiring.factory.begin(write=False) as uow:
-        visit = show_visit(visit_behind_link(uow, token))
+        seen = visit_behind_link(uow, token)
+        visit = show_visit(seen, who_comes=_who_comes(uow, seen))
     return _page("pages/visit.html", visit=visit, token=token)
 
 
@@ -43,7 +54,7 @@ def visit_calendar(token: str) -> Response:
     with wiring.factory.begin(write=False) as uow:
         seen = visit_behind_link(uow, token)
         if seen.window is None:
-            raise NoTimeAgreed("There is nothing to put into a calendar yet.")
+            raise CalendarNotFound("There is nothing to put into a calendar yet.")
         host = urlsplit(wiring.settings.public_url).hostname or "doorstep"
         document = calendar_of(seen, firm=wiring.settings.firm_name, host=host, now=uow.now)
     response = make_response(document)
@@ -79,9 +90,6 @@ def pick_offer(token: str) -> AnyResponse:
     return _shown_again(token)
 
 
-_RECOVERABLE = frozenset({ErrorKind.STALE, ErrorKind.CONFLICT, ErrorKind.INVALID, ErrorKind.UNMET})
-
-
 @pages.errorhandler(DomainError)
 @pages.errorhandler(ValidationError)
 def explain(error: DomainError | ValidationError) -> Response:
@@ -96,6 +104,17 @@ def explain(error: DomainError | ValidationError) -> Response:
     response = _page("pages/problem.html", problem=fact, back=back)
     response.status_code = status_of(fact)
     return response
+
+
+@pages.record_once
+def _refuse_names_that_do_not_exist(state: BlueprintSetupState) -> None:
+    # A template that misspells a name fails in a test instead of showing nothing for ever.
+    state.app.jinja_env.undefined = StrictUndefined
+
+
+def _who_comes(uow: UnitOfWork, seen: VisitBehindLink) -> str | None:
+    technician_id = seen.visit.technician_id
+    return None if technician_id is None else user_names(uow.session, {technician_id})[technician_id]
 
 
 def _page(template: str, **values: object) -> Response:

@@ -47,6 +47,7 @@ class ShownVisit:
     summary: str
     number: str
     address: str
+    technician: str | None
     window: ShownWindow | None
     window_version: int
     offers: tuple[ShownOffer, ...]
@@ -69,8 +70,12 @@ _HEADINGS: Mapping[VisitStatus, str] = {
 }
 
 
-def show_visit(seen: VisitBehindLink) -> ShownVisit:
-    """The page of one visit."""
+_NAMED = frozenset(VisitStatus) - {VisitStatus.NO_ACCESS, VisitStatus.CANCELLED}
+"""Where the customer is told who comes (or came): not of somebody whom nobody let in, or who never comes."""
+
+
+def show_visit(seen: VisitBehindLink, *, who_comes: str | None = None) -> ShownVisit:
+    """The page of one visit; `who_comes` is the name of its technician."""
     zone = seen.visit.time_zone
     window = seen.window
     offers = tuple(ShownOffer(o.id, show_window(o.starts_at, o.ends_at, zone)) for o in seen.offers)
@@ -79,6 +84,7 @@ def show_visit(seen: VisitBehindLink) -> ShownVisit:
         summary=seen.work_order.summary,
         number=seen.work_order.number,
         address=seen.address,
+        technician=who_comes if seen.visit.status in _NAMED else None,
         window=None if window is None else show_window(window.starts_at, window.ends_at, zone),
         window_version=seen.visit.window_version,
         offers=offers if seen.can_pick else (),

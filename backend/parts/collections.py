@@ -1,5 +1,6 @@
 """What devices hold and do of parts: the catalogue for everyone, a technician's checklists and van."""
 
+from backend.access.reach import TECHNICIAN
 from backend.parts import actions
 from backend.parts.models import ChecklistItem, Part, PartUsage, VanStock
 from schemas.parts import (
@@ -13,8 +14,6 @@ from schemas.parts import (
 from sync.collections import EVERYONE, Collection, Edge, Kind, Root
 from sync.mutations import MutationType
 from sync.row_rules import RowRules, one_creation
-
-TECHNICIAN = "technician"
 
 COLLECTIONS = (
     Collection(

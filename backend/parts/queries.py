@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
@@ -11,15 +10,19 @@ from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
 from backend.access.reach import assigned_visits, narrowed
-from backend.db.base import Record
 from backend.db.folding import fold
+from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.parts.models import ChecklistItem, Kit, KitLine, Part, PartUsage, StockMovement, VanStock
-from backend.parts.rules import ChecklistItemNotFound, KitNotFound, PartNotFound, missing_for_dispatch
-from schemas.errors import RecordNotFound
+from backend.parts.rules import (
+    ChecklistItemNotFound,
+    KitNotFound,
+    PartNotFound,
+    PartUsageNotFound,
+    StockMovementNotFound,
+    missing_for_dispatch,
+)
 from schemas.parts import PartKind, UsageDirection
-
-R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -66,37 +69,30 @@ def stock_movements_visible_to(actor: Actor) -> Select[StockMovement]:
 
 def part_for(session: Session, part_id: UUID) -> Part:
     """That part; raises PartNotFound."""
-    return _one(session, select(Part).where(Part.id == part_id), PartNotFound)
+    return one_row(session, select(Part).where(Part.id == part_id), PartNotFound)
 
 
 def kit_for(session: Session, kit_id: UUID) -> Kit:
     """That kit; raises KitNotFound."""
-    return _one(session, select(Kit).where(Kit.id == kit_id), KitNotFound)
+    return one_row(session, select(Kit).where(Kit.id == kit_id), KitNotFound)
 
 
 def checklist_item_for(session: Session, actor: Actor, checklist_item_id: UUID) -> ChecklistItem:
     """That line; raises ChecklistItemNotFound when there is none that `actor` may see."""
     statement = checklist_items_visible_to(actor).where(ChecklistItem.id == checklist_item_id)
-    return _one(session, statement, ChecklistItemNotFound)
+    return one_row(session, statement, ChecklistItemNotFound)
 
 
 def part_usage_for(session: Session, actor: Actor, part_usage_id: UUID) -> PartUsage:
-    """That part usage; raises RecordNotFound when there is none that `actor` may see."""
+    """That part usage; raises PartUsageNotFound when there is none that `actor` may see."""
     statement = part_usages_visible_to(actor).where(PartUsage.id == part_usage_id)
-    return _one(session, statement, RecordNotFound)
+    return one_row(session, statement, PartUsageNotFound)
 
 
 def stock_movement_for(session: Session, actor: Actor, stock_movement_id: UUID) -> StockMovement:
-    """That movement; raises RecordNotFound when there is none that `actor` may see."""
+    """That movement; raises StockMovementNotFound when there is none that `actor` may see."""
     statement = stock_movements_visible_to(actor).where(StockMovement.id == stock_movement_id)
-    return _one(session, statement, RecordNotFound)
-
-
-def _one(session: Session, statement: Select[R], error: type[RecordNotFound]) -> R:
-    row = session.scalars(statement).one_or_none()
-    if row is None:
-        raise error("Check the id; what was archived is still found by it.")
-    return row
+    return one_row(session, statement, StockMovementNotFound)
 
 
 def list_parts(
@@ -233,28 +229,20 @@ def list_stock_movements(
     return fetch_page(session, statement, page, key=StockMovement.id)
 
 
-def _locked(session: Session, statement: Select[R]) -> R | None:
-    """The row as it is now, held until the transaction ends, so that counting it up loses nothing."""
-    fresh = statement.with_for_update().execution_options(populate_existing=True)
-    return session.scalars(fresh).one_or_none()
-
-
 def locked_checklist_item(session: Session, checklist_item_id: UUID) -> ChecklistItem | None:
     """A checklist line, locked."""
-    return _locked(session, select(ChecklistItem).where(ChecklistItem.id == checklist_item_id))
+    return session.scalars(
+        locked(select(ChecklistItem).where(ChecklistItem.id == checklist_item_id))
+    ).one_or_none()
 
 
 def locked_line_of_part(session: Session, visit_id: UUID, part_id: UUID) -> ChecklistItem | None:
     """A visit's line of a part, locked."""
-    return _locked(
-        session,
-        select(ChecklistItem).where(ChecklistItem.visit_id == visit_id, ChecklistItem.part_id == part_id),
-    )
+    line = select(ChecklistItem).where(ChecklistItem.visit_id == visit_id, ChecklistItem.part_id == part_id)
+    return session.scalars(locked(line)).one_or_none()
 
 
 def locked_van_stock(session: Session, technician_id: UUID, part_id: UUID) -> VanStock | None:
     """A van's stock of a part, locked."""
-    return _locked(
-        session,
-        select(VanStock).where(VanStock.technician_id == technician_id, VanStock.part_id == part_id),
-    )
+    stock = select(VanStock).where(VanStock.technician_id == technician_id, VanStock.part_id == part_id)
+    return session.scalars(locked(stock)).one_or_none()

@@ -28,6 +28,18 @@ class ChecklistItemNotFound(RecordNotFound):
     title = "There is no such checklist line."
 
 
+class PartUsageNotFound(RecordNotFound):
+    """There is no such part usage, or it is not for these eyes."""
+
+    title = "There is no such part usage."
+
+
+class StockMovementNotFound(RecordNotFound):
+    """There is no such stock movement, or it is not for these eyes."""
+
+    title = "There is no such stock movement."
+
+
 class SkuTaken(DomainError):
     """Another part already has this stock number."""
 
@@ -143,14 +155,6 @@ def ticked(
 def missing_for_dispatch(lines: Iterable[L]) -> list[L]:
     """The required lines that are not packed: while there is one, the visit is not dispatched."""
     return [line for line in lines if line.required and not line.packed]
-
-
-def left_over(line: ChecklistLine) -> int:
-    """How many of a packed line were neither used nor brought back; a used tool is still to bring back."""
-    if not line.packed:
-        return 0
-    used = line.quantity_used if line.kind is PartKind.PART else 0
-    return max(0, line.quantity - used - line.quantity_returned)
 
 
 def stock_delta(direction: UsageDirection, kind: PartKind, quantity: int) -> int:

@@ -1,5 +1,6 @@
 """What devices hold of reports, how their edits merge, and what devices may do."""
 
+from backend.access.reach import TECHNICIAN
 from backend.reports import actions
 from backend.reports.models import ConductStep, FeedbackCard, RemovedPart, ReportCharge, ServiceReport
 from schemas.reports import (
@@ -24,7 +25,6 @@ from sync.collections import Collection, Edge, Kind
 from sync.mutations import MutationType
 from sync.row_rules import RowRules, one_creation
 
-TECHNICIAN = "technician"
 SCORES = ("punctuality", "conduct", "quality", "cleanliness")
 CLOSING = ("signer_name", "signer_role", "signature_media_id", "refusal_reason", "absence_reason")
 

@@ -25,14 +25,14 @@ from backend.reports.models import (
 )
 from backend.reports.rules import (
     CLOSED,
-    ConductRuleUnknown,
+    ConductRuleNotFound,
     DraftState,
     ManifestLine,
     PackedPart,
     PricedPart,
     RemovedPartState,
     ReportManifest,
-    ReportUnknown,
+    ReportNotFound,
     StepState,
 )
 from schemas.attachments import MediaState
@@ -65,40 +65,40 @@ def _charge_of(technician_id: UUID) -> ColumnElement[bool]:
 
 
 def of_visit_for(session: Session, actor: Actor, model: type[OfVisit], record_id: UUID) -> OfVisit:
-    """That row of `model`; raises ReportUnknown when there is none that `actor` may see."""
+    """That row of `model`; raises ReportNotFound when there is none that `actor` may see."""
     row = session.scalars(of_visits_visible_to(actor, model).where(model.id == record_id)).one_or_none()
     return _found(row)
 
 
 def charge_for(session: Session, actor: Actor, charge_id: UUID) -> ReportCharge:
-    """That charge; raises ReportUnknown when there is none that `actor` may see."""
+    """That charge; raises ReportNotFound when there is none that `actor` may see."""
     row = session.scalars(charges_visible_to(actor).where(ReportCharge.id == charge_id)).one_or_none()
     return _found(row)
 
 
 def conduct_rule_by_id(session: Session, rule_id: UUID) -> ConductRule:
-    """That rule; raises ConductRuleUnknown."""
+    """That rule; raises ConductRuleNotFound."""
     row = session.get(ConductRule, rule_id)
     if row is None:
-        raise ConductRuleUnknown("List the rules and take the id from there.")
+        raise ConductRuleNotFound("List the rules and take the id from there.")
     return row
 
 
 def any_row(session: Session, model: type[R], record_id: UUID) -> R:
-    """That row as it is now, once it is known that whoever asks may have it. Raises ReportUnknown."""
+    """That row as it is now, once it is known that whoever asks may have it. Raises ReportNotFound."""
     return _found(_fresh(session, select(model).where(model.id == record_id)))
 
 
 def visit_of(session: Session, model: type[OfVisit], record_id: UUID) -> UUID:
     """The visit that row is of, without looking at the row itself: first it is asked whose visit it is.
 
-    Raises ReportUnknown.
+    Raises ReportNotFound.
     """
     return _found(session.scalar(select(model.visit_id).where(model.id == record_id)))
 
 
 def visit_of_charge(session: Session, charge_id: UUID) -> UUID:
-    """The visit a charge is of, without looking at the charge itself. Raises ReportUnknown."""
+    """The visit a charge is of, without looking at the charge itself. Raises ReportNotFound."""
     statement = (
         select(ServiceReport.visit_id)
         .join(ReportCharge, ReportCharge.report_id == ServiceReport.id)
@@ -130,7 +130,7 @@ def _fresh(session: Session, statement: Select[R]) -> R | None:
 
 def _found(row: Found | None) -> Found:
     if row is None:
-        raise ReportUnknown("Check the id; what a visit has is listed by its id.")
+        raise ReportNotFound("Check the id; what a visit has is listed by its id.")
     return row
 
 

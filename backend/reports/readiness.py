@@ -19,7 +19,7 @@ from schemas.reports import ReportStatus
 
 
 def readiness_of(uow: UnitOfWork, actor: Actor, report_id: UUID) -> ReportReadiness:
-    """What is open in a draft; nothing is once it is frozen. Raises ReportUnknown."""
+    """What is open in a draft; nothing is once it is frozen. Raises ReportNotFound."""
     report = of_visit_for(uow.session, actor, ServiceReport, report_id)
     if report.status is not ReportStatus.DRAFT:
         return ReportReadiness(ready=True, open=[])
@@ -28,7 +28,7 @@ def readiness_of(uow: UnitOfWork, actor: Actor, report_id: UUID) -> ReportReadin
 
 
 def transitions_of(uow: UnitOfWork, actor: Actor, report_id: UUID) -> list[PossibleTransition]:
-    """Every step and whether it can be taken now; issuing happens by itself. Raises ReportUnknown."""
+    """Every step and whether it can be taken now; issuing happens by itself. Raises ReportNotFound."""
     report = of_visit_for(uow.session, actor, ServiceReport, report_id)
     verbs = [verb for verb in ReportVerb if verb is not ReportVerb.ISSUE]
     return [_possible(uow, actor, report, verb) for verb in verbs]

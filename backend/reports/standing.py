@@ -10,7 +10,7 @@ from backend.attachments.queries import media_of_visit
 from backend.db.unit_of_work import UnitOfWork
 from backend.reports.models import ServiceReport
 from backend.reports.queries import locked_report_of_visit
-from backend.reports.rules import ReportUnknown, SignatureUnusable, check_editable
+from backend.reports.rules import ReportNotFound, SignatureUnusable, check_editable
 from backend.visits.queries import visit_in_the_field
 from backend.visits.rules import VisitNotFound
 from backend.visits.steps import touch_by_work
@@ -20,15 +20,15 @@ from schemas.attachments import MediaKind, MediaState
 def report_in_the_field(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> ServiceReport:
     """The visit's report, locked together with the visit, for somebody who works on it.
 
-    Raises ReportUnknown for strangers, WorkAfterRevocation for whoever had the visit once.
+    Raises ReportNotFound for strangers, WorkAfterRevocation for whoever had the visit once.
     """
     try:
         visit = visit_in_the_field(uow.session, actor, visit_id)
     except VisitNotFound:
-        raise unknown() from None
+        raise not_found() from None
     report = locked_report_of_visit(uow.session, visit_id)
     if report is None:
-        raise unknown()
+        raise not_found()
     touch_by_work(uow, actor, visit)
     return report
 
@@ -49,6 +49,6 @@ def check_written(uow: UnitOfWork, visit_id: UUID, media_id: UUID, kinds: frozen
     raise SignatureUnusable(f"Register a medium of kind {wanted} for this visit first, then name its id.")
 
 
-def unknown() -> ReportUnknown:
+def not_found() -> ReportNotFound:
     """What a stranger is told, the same as for an id that never was."""
-    return ReportUnknown("Check the id; what a visit has is listed by its id.")
+    return ReportNotFound("Check the id; what a visit has is listed by its id.")

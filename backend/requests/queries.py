@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
 from backend.access.reach import assigned_work_orders, narrowed
+from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork
 from backend.requests.models import CaseTouch, RequestDecision, ServiceRequest
@@ -34,20 +35,13 @@ def service_requests_visible_to(actor: Actor) -> Select[ServiceRequest]:
 def service_request_for(session: Session, actor: Actor, service_request_id: UUID) -> ServiceRequest:
     """That request; raises ServiceRequestNotFound when there is none that `actor` may see."""
     statement = service_requests_visible_to(actor).where(ServiceRequest.id == service_request_id)
-    return _one(session, statement)
+    return one_row(session, statement, ServiceRequestNotFound)
 
 
 def locked_service_request(session: Session, actor: Actor, service_request_id: UUID) -> ServiceRequest:
     """That request as it is now, held until the transaction ends: two people decide one after the other."""
     statement = service_requests_visible_to(actor).where(ServiceRequest.id == service_request_id)
-    return _one(session, statement.with_for_update().execution_options(populate_existing=True))
-
-
-def _one(session: Session, statement: Select[ServiceRequest]) -> ServiceRequest:
-    row = session.scalars(statement).one_or_none()
-    if row is None:
-        raise ServiceRequestNotFound("Check the id.")
-    return row
+    return one_row(session, locked(statement), ServiceRequestNotFound)
 
 
 def list_service_requests(

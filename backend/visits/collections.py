@@ -1,5 +1,6 @@
 """What devices hold of visits, how it merges, and what they may do with it."""
 
+from backend.access.reach import TECHNICIAN
 from backend.visits import actions
 from backend.visits.models import PaymentBadge, Visit, VisitEvent, VisitNote, WorkOrder, WorkType
 from backend.visits.rules import FIELD_WORK
@@ -17,8 +18,6 @@ from schemas.visits import (
 from sync.collections import EVERYONE, Collection, Edge, Kind, Root
 from sync.mutations import MutationType
 from sync.row_rules import RowRules, one_creation
-
-TECHNICIAN = "technician"
 
 _PROMISED = (
     "technician_id",

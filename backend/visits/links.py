@@ -39,7 +39,7 @@ class VisitBehindLink:
 def customer_behind_link(uow: UnitOfWork, token: str) -> Actor:
     """Whom a token stands for: the customer, who reaches this one visit and nothing else.
 
-    Raises ConfirmationLinkUnknown, ConfirmationLinkExpired.
+    Raises ConfirmationLinkNotFound, ConfirmationLinkExpired.
     """
     link = queries.link_behind(uow.session, token, uow.now)
     return Actor(
@@ -53,7 +53,7 @@ def customer_behind_link(uow: UnitOfWork, token: str) -> Actor:
 def visit_behind_link(uow: UnitOfWork, token: str) -> VisitBehindLink:
     """What the link shows; changes nothing, so that a mail scanner may follow it as often as it likes.
 
-    Raises ConfirmationLinkUnknown, ConfirmationLinkExpired.
+    Raises ConfirmationLinkNotFound, ConfirmationLinkExpired.
     """
     link = queries.link_behind(uow.session, token, uow.now)
     visit = queries.visit_for(uow.session, SYSTEM, link.visit_id)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -12,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
 from backend.access.reach import assigned_work_orders, ever_had_visit, narrowed
-from backend.db.base import Record
+from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.visits.models import (
     ConfirmationLink,
@@ -30,7 +29,7 @@ from backend.visits.models import (
 from backend.visits.rules import (
     OPEN,
     ConfirmationLinkExpired,
-    ConfirmationLinkUnknown,
+    ConfirmationLinkNotFound,
     SkillNotFound,
     VisitNotFound,
     WorkAfterRevocation,
@@ -39,10 +38,7 @@ from backend.visits.rules import (
     derive_status,
 )
 from schemas.access import Role
-from schemas.errors import RecordNotFound
 from schemas.visits import OfferState, PaymentBadgeState, VisitStatus, WorkOrderStatus
-
-R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def _visit_of(technician_id: UUID) -> ColumnElement[bool]:
 
 def skill_by_id(session: Session, skill_id: UUID) -> Skill:
     """That skill; raises SkillNotFound."""
-    return _one(session, select(Skill).where(Skill.id == skill_id), SkillNotFound)
+    return one_row(session, select(Skill).where(Skill.id == skill_id), SkillNotFound)
 
 
 def skill_ids_by_code(session: Session, codes: Collection[str]) -> dict[str, UUID]:
@@ -96,29 +92,29 @@ def work_type_ids_by_code(session: Session, codes: Collection[str]) -> dict[str,
 
 def work_type_by_id(session: Session, work_type_id: UUID) -> WorkType:
     """That work type, archived or not; raises WorkTypeNotFound."""
-    return _one(session, select(WorkType).where(WorkType.id == work_type_id), WorkTypeNotFound)
+    return one_row(session, select(WorkType).where(WorkType.id == work_type_id), WorkTypeNotFound)
 
 
 def work_order_for(session: Session, actor: Actor, work_order_id: UUID) -> WorkOrder:
     """That work order; raises WorkOrderNotFound when there is none that `actor` may see."""
-    return _one(
+    return one_row(
         session, work_orders_visible_to(actor).where(WorkOrder.id == work_order_id), WorkOrderNotFound
     )
 
 
 def visit_for(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     """That visit; raises VisitNotFound when there is none that `actor` may see."""
-    return _one(session, visits_visible_to(actor).where(Visit.id == visit_id), VisitNotFound)
+    return one_row(session, visits_visible_to(actor).where(Visit.id == visit_id), VisitNotFound)
 
 
 def visit_by_id(session: Session, visit_id: UUID) -> Visit:
     """That visit, whoever asks; raises VisitNotFound."""
-    return _one(session, select(Visit).where(Visit.id == visit_id), VisitNotFound)
+    return one_row(session, select(Visit).where(Visit.id == visit_id), VisitNotFound)
 
 
 def visit_to_change(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     """That visit, as it is now and locked until the transaction ends; raises VisitNotFound."""
-    return _one(session, _locked(visits_visible_to(actor).where(Visit.id == visit_id)), VisitNotFound)
+    return one_row(session, locked(visits_visible_to(actor).where(Visit.id == visit_id)), VisitNotFound)
 
 
 def visit_in_the_field(session: Session, actor: Actor, visit_id: UUID) -> Visit:
@@ -127,7 +123,7 @@ def visit_in_the_field(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     Raises WorkAfterRevocation when it was cancelled or is no longer the technician's, VisitNotFound when it
     never was his.
     """
-    visit = session.scalars(_locked(select(Visit).where(Visit.id == visit_id))).one_or_none()
+    visit = session.scalars(locked(select(Visit).where(Visit.id == visit_id))).one_or_none()
     if visit is None:
         raise VisitNotFound("Check the id of the visit.")
     if actor.technician_id is None:
@@ -141,19 +137,6 @@ def visit_in_the_field(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     if visit.status is VisitStatus.CANCELLED:
         raise WorkAfterRevocation("The visit was cancelled. Your report is kept for the dispatcher.")
     return visit
-
-
-def _one(session: Session, statement: Select[R], error: type[RecordNotFound]) -> R:
-    row = session.scalars(statement).one_or_none()
-    if row is None:
-        raise error("Check the id; what was archived is still found by it.")
-    return row
-
-
-def _locked(statement: Select[R]) -> Select[R]:
-    # NO KEY UPDATE, because rows that merely refer to this one need not wait. Fresh, because the session may
-    # have read the row before somebody else changed it.
-    return statement.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
 # --- lists -------------------------------------------------------------------------------------
@@ -312,7 +295,7 @@ def visits_to_change_of(
 ) -> Sequence[Visit]:
     """Visits of a work order in these statuses, fresh and locked, in the order of their ids."""
     return session.scalars(
-        _locked(
+        locked(
             select(Visit)
             .where(Visit.work_order_id == work_order_id, Visit.status.in_(list(statuses)))
             .order_by(Visit.id)
@@ -328,12 +311,12 @@ def next_visit_number(session: Session, work_order_id: UUID) -> int:
 
 def locked_work_order(session: Session, work_order_id: UUID) -> WorkOrder:
     """That work order, fresh and locked until the transaction ends; raises WorkOrderNotFound."""
-    return _one(session, _locked(select(WorkOrder).where(WorkOrder.id == work_order_id)), WorkOrderNotFound)
+    return one_row(session, locked(select(WorkOrder).where(WorkOrder.id == work_order_id)), WorkOrderNotFound)
 
 
 def work_order_by_id(session: Session, work_order_id: UUID) -> WorkOrder:
     """That work order; raises WorkOrderNotFound."""
-    return _one(session, select(WorkOrder).where(WorkOrder.id == work_order_id), WorkOrderNotFound)
+    return one_row(session, select(WorkOrder).where(WorkOrder.id == work_order_id), WorkOrderNotFound)
 
 
 def current_assignment(session: Session, visit_id: UUID) -> VisitAssignment | None:
@@ -365,12 +348,12 @@ def payment_badge_of(session: Session, actor: Actor, work_order_id: UUID) -> Pay
 
 
 def link_behind(session: Session, token: str, now: datetime) -> ConfirmationLink:
-    """The link a token opens; raises ConfirmationLinkUnknown or ConfirmationLinkExpired."""
+    """The link a token opens; raises ConfirmationLinkNotFound or ConfirmationLinkExpired."""
     link = session.scalars(
         select(ConfirmationLink).where(ConfirmationLink.token_sha256 == token_digest(token))
     ).one_or_none()
     if link is None:
-        raise ConfirmationLinkUnknown("Open the link exactly as it is in the mail, or call us.")
+        raise ConfirmationLinkNotFound("Open the link exactly as it is in the mail, or call us.")
     if link.revoked_at is not None:
         raise ConfirmationLinkExpired("A newer link was sent: open the one in the latest mail, or call us.")
     if link.expires_at <= now:

@@ -52,7 +52,11 @@ WITHIN_OTHERS = {
     "checklist:unpack": "part of visit:move",
     "media:upload": "asks for an address; the case is touched by media:register and media:complete",
     "service_request:import": "takes in whole files; test_import.py has its touches",
-    "field_inbox:settle": "decides about what a phone sent, which the inbox's own tests follow",
+    "field_inbox:accept": "runs the use case of what the phone sent",
+    "field_inbox:note": "is visit_note:add",
+    "field_inbox:follow_up": "is visit:book",
+    "field_inbox:decline": "leaves the case as it is",
+    "field_inbox:settle": "leaves the case as it is",
 }
 OFFICE = frozenset({Role.DISPATCHER, Role.MANAGER, Role.ADMINISTRATOR, Role.FINANCE})
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 _TABLE = """
 TokenAnswer: access_token expires_in refresh_token token_type
 Me: device_id display_name email permissions role time_zone user_id
-EnrolmentCodeAnswer: code expires_at user_id
 EnrolledAnswer: access_token device_id display_name expires_in refresh_token time_zone user_id
 DeviceBody: id revision enrolled_at last_seen_at name platform revoked_at user_id
 CustomerBody: id revision archived_at email external_key language name phone

@@ -8,7 +8,7 @@ import pkgutil
 import backend
 import media
 import sync
-from schemas.errors import DomainError, ErrorKind
+from schemas.errors import DomainError, ErrorKind, RecordNotFound
 from schemas.problem import Problem, problem_of
 
 
@@ -51,3 +51,10 @@ def test_extensions_never_overwrite_the_members_of_a_problem() -> None:
         "free": ["10:00"],
     }
     assert "instance" not in Problem("c", "t", 400, "d").to_json()
+
+
+def test_what_is_not_there_has_one_word_in_every_room() -> None:
+    """Problem types are published and stay: `<record>-not-found`, whichever room says it."""
+    ours = [found for found in subclasses(RecordNotFound) if found.__module__.split(".")[0] != "tests"]
+    assert len(ours) > 20
+    assert [found.code for found in ours if not found.code.endswith("-not-found")] == []

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from backend.access.actor import Actor
+from backend.access.late_work import VisitNotFound
 from backend.access.permissions import requires
 from backend.access.reach import ever_had_visit, has_visit, visit_exists
 from backend.db.creation import created_before
@@ -18,7 +19,6 @@ from backend.parts.queries import (
     parts_by_id,
 )
 from backend.parts.rules import ChecklistItemNotFound, ChecklistNoLongerYours, PartsHandled, ticked
-from schemas.errors import RecordNotFound
 
 
 @requires("checklist:prepare")
@@ -48,12 +48,12 @@ def add_checklist_item(
     quantity: int,
     required: bool = True,
 ) -> ChecklistItem:
-    """One more part for one visit; raises RecordNotFound, PartNotFound, PartRepeated, IdAlreadyUsed."""
+    """One more part for one visit; raises VisitNotFound, PartNotFound, PartRepeated, IdAlreadyUsed."""
     content = {"visit_id": visit_id, "part_id": part_id, "quantity": quantity, "required": required}
     if known := created_before(uow, ChecklistItem, checklist_item_id, **content):
         return known
     if not visit_exists(uow.session, visit_id):
-        raise RecordNotFound("Check the id of the visit.")
+        raise VisitNotFound("Check the id of the visit.")
     part = part_for(uow.session, part_id)
     line = uow.add(_line(checklist_item_id or uow.mint_id(), visit_id, part, quantity, required))
     uow.tell(actor, PartsHandled(visit_id))

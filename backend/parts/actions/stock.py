@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from backend.access.actor import Actor
+from backend.access.late_work import take_fact_about
 from backend.access.permissions import requires
-from backend.access.reach import ever_had_visit, has_visit, is_cancelled, technician_of_visit, visit_exists
 from backend.db.creation import created_before
 from backend.db.unit_of_work import UnitOfWork
 from backend.parts.models import ChecklistItem, Part, PartUsage, StockMovement, VanStock
@@ -27,10 +27,6 @@ from backend.parts.rules import (
 )
 from schemas.errors import RecordNotFound
 from schemas.parts import MovementReason, UsageDirection
-from sync.inbox import note_for_inbox
-
-WORK_AFTER_REVOCATION = "work-after-revocation"
-"""The code that such work has in the field inbox, whatever was done."""
 
 
 @requires("part_usage:record")
@@ -51,12 +47,14 @@ def record_part_usage(
 
     Counts on the visit's line of that part, if there is one, and moves the stock of the technician's van.
     Taken from whoever has the visit or ever had it.
-    Raises RecordNotFound, PartNotFound, LineOfAnotherPart, IdAlreadyUsed.
+    Raises VisitNotFound, PartNotFound, LineOfAnotherPart, IdAlreadyUsed.
     """
     content = {"visit_id": visit_id, "part_id": part_id, "direction": direction, "quantity": quantity}
     if known := created_before(uow, PartUsage, part_usage_id, serial_number=serial_number, **content):
         return known
-    van = _van_for(uow, actor, visit_id)
+    holder = take_fact_about(uow, actor, visit_id)
+    # A technician takes from his own van, whoever has the visit by now.
+    van = actor.technician_id or holder
     part = part_for(uow.session, part_id)
     line = _line_for(uow, visit_id, part_id, checklist_item_id)
     usage = uow.add(
@@ -114,31 +112,6 @@ def record_stock_movement(
         **content,
     )
     return _move(uow, movement)
-
-
-def _van_for(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> UUID | None:
-    """Whose van the parts came from; raises RecordNotFound for a visit that the actor never had."""
-    if actor.technician_id is None:
-        if not visit_exists(uow.session, visit_id):
-            raise RecordNotFound("Check the id of the visit.")
-        return technician_of_visit(uow.session, visit_id)
-    if not ever_had_visit(uow.session, actor.technician_id, visit_id):
-        raise RecordNotFound("Check the id of the visit.")
-    _flag_late_work(uow, actor.technician_id, visit_id)
-    return actor.technician_id
-
-
-def _flag_late_work(uow: UnitOfWork, technician_id: UUID, visit_id: UUID) -> None:
-    """What was used counts, also on a visit that was cancelled or given away; and a person looks at it."""
-    if not has_visit(uow.session, technician_id, visit_id):
-        detail = "The visit was given to somebody else; the parts were counted all the same."
-    elif is_cancelled(uow.session, visit_id):
-        detail = "The visit was cancelled; the parts were counted all the same."
-    else:
-        return
-    note_for_inbox(
-        uow, WORK_AFTER_REVOCATION, "Something was done on a visit that was no longer theirs.", detail
-    )
 
 
 def _line_for(

@@ -9,7 +9,7 @@ from backend.access.permissions import requires
 from backend.db.unit_of_work import UnitOfWork
 from backend.reports.models import ConductRule, ConductStep
 from backend.reports.queries import any_row, conduct_rule_by_id, override_of, visit_of
-from backend.reports.rules import ConductRuleUnknown
+from backend.reports.rules import ConductRuleNotFound
 from backend.reports.standing import check_written, editable_report
 from backend.visits.queries import work_type_by_id
 from schemas.attachments import MediaKind
@@ -39,11 +39,11 @@ def override_conduct_rule(
 ) -> ConductRule:
     """Let a general rule differ for one kind of work, from the next dispatch on. Twice replaces.
 
-    Raises ConductRuleUnknown (also for a rule that is itself an override), WorkTypeNotFound.
+    Raises ConductRuleNotFound (also for a rule that is itself an override), WorkTypeNotFound.
     """
     general = conduct_rule_by_id(uow.session, rule_id)
     if general.work_type_id is not None:
-        raise ConductRuleUnknown("Name the general rule; the one for the kind of work is made from it.")
+        raise ConductRuleNotFound("Name the general rule; the one for the kind of work is made from it.")
     work_type = work_type_by_id(uow.session, work_type_id)
     rule = override_of(uow.session, general.code, work_type.id) or uow.add(
         ConductRule(
@@ -73,7 +73,7 @@ def answer_conduct_step(
     occurred_at: datetime | None = None,
     **answer: Unpack[StepAnswer],
 ) -> ConductStep:
-    """Answer a step of the visit. Raises ReportUnknown, WorkAfterRevocation, ReportSealed."""
+    """Answer a step of the visit. Raises ReportNotFound, WorkAfterRevocation, ReportSealed."""
     editable_report(uow, actor, visit_of(uow.session, ConductStep, step_id))
     step = any_row(uow.session, ConductStep, step_id)
     for name, value in answer.items():
@@ -94,7 +94,7 @@ def waive_conduct_step(
 ) -> ConductStep:
     """The customer does without a step, in their own writing.
 
-    Raises ReportUnknown, WorkAfterRevocation, ReportSealed, SignatureUnusable.
+    Raises ReportNotFound, WorkAfterRevocation, ReportSealed, SignatureUnusable.
     """
     editable_report(uow, actor, visit_of(uow.session, ConductStep, step_id))
     step = any_row(uow.session, ConductStep, step_id)

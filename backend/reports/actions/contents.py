@@ -9,7 +9,6 @@ from backend.access.permissions import requires
 from backend.db.creation import created_before
 from backend.db.unit_of_work import UnitOfWork
 from backend.parts.queries import part_for
-from backend.parts.rules import PartNotFound
 from backend.reports.models import FeedbackCard, RemovedPart, ReportCharge, ServiceReport
 from backend.reports.queries import (
     any_row,
@@ -20,7 +19,6 @@ from backend.reports.queries import (
 )
 from backend.reports.rules import (
     ChargeCurrencyMixed,
-    ChargePartUnknown,
     ConsentIncomplete,
     check_editable,
 )
@@ -56,7 +54,7 @@ def add_report_charge(
 ) -> ReportCharge:
     """List something the customer is asked to pay for (minor units of `currency`; 0 when covered).
 
-    Raises ReportUnknown, WorkAfterRevocation, ReportSealed, ChargeCurrencyMixed, ChargePartUnknown,
+    Raises ReportNotFound, WorkAfterRevocation, ReportSealed, ChargeCurrencyMixed, PartNotFound,
     IdAlreadyUsed.
     """
     content = {
@@ -75,7 +73,8 @@ def add_report_charge(
         raise ChargeCurrencyMixed(
             "Use the currency of the charges that are listed already, or withdraw them."
         )
-    _check_part(uow, part_id)
+    if part_id is not None:
+        part_for(uow.session, part_id)
     return uow.add(ReportCharge(id=charge_id or uow.mint_id(), approved=False, **content))
 
 
@@ -144,7 +143,7 @@ def settle_removed_part(
 ) -> RemovedPart:
     """The customer says what becomes of a removed part.
 
-    Raises ReportUnknown, WorkAfterRevocation, ReportSealed, ConsentIncomplete.
+    Raises ReportNotFound, WorkAfterRevocation, ReportSealed, ConsentIncomplete.
     """
     editable_report(uow, actor, visit_of(uow.session, RemovedPart, removed_part_id))
     part = any_row(uow.session, RemovedPart, removed_part_id)
@@ -168,7 +167,7 @@ def fill_feedback_card(
 ) -> FeedbackCard:
     """Hand the customer the card and keep what they put on it, were it only that they declined.
 
-    Raises ReportUnknown, WorkAfterRevocation, ReportSealed.
+    Raises ReportNotFound, WorkAfterRevocation, ReportSealed.
     """
     editable_report(uow, actor, visit_of(uow.session, FeedbackCard, card_id))
     row = any_row(uow.session, FeedbackCard, card_id)
@@ -176,12 +175,3 @@ def fill_feedback_card(
         setattr(row, name, value)
     row.offered_at = row.offered_at or occurred_at or uow.now
     return row
-
-
-def _check_part(uow: UnitOfWork, part_id: UUID | None) -> None:
-    if part_id is None:
-        return
-    try:
-        part_for(uow.session, part_id)
-    except PartNotFound:
-        raise ChargePartUnknown("Charge a part of the catalogue, or leave part_id out.") from None

@@ -34,7 +34,7 @@ def write_service_report(
     occurred_at: datetime | None = None,
     **prose: Unpack[Prose],
 ) -> ServiceReport:
-    """Write findings and work done. Raises ReportUnknown, WorkAfterRevocation, ReportSealed."""
+    """Write findings and work done. Raises ReportNotFound, WorkAfterRevocation, ReportSealed."""
     report = editable_report(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     for name, value in prose.items():
         setattr(report, name, value)
@@ -67,7 +67,7 @@ def sign_service_report(
 ) -> ServiceReport:
     """The customer signs, and with it approves the charges.
 
-    Raises ReportNotFrozen, ReportTransitionRefused, SignatureUnusable, ReportUnknown, WorkAfterRevocation.
+    Raises ReportNotFrozen, ReportTransitionRefused, SignatureUnusable, ReportNotFound, WorkAfterRevocation.
     """
     report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     signed = next_status(report.status, ReportVerb.SIGN)

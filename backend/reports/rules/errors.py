@@ -3,13 +3,13 @@
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
 
 
-class ReportUnknown(RecordNotFound):
+class ReportNotFound(RecordNotFound):
     """No such report (or step, charge, part, card), or none that this person may see."""
 
     title = "There is no such report."
 
 
-class ConductRuleUnknown(RecordNotFound):
+class ConductRuleNotFound(RecordNotFound):
     """No general rule of that id."""
 
     title = "There is no such rule of conduct."
@@ -61,13 +61,6 @@ class ChargeCurrencyMixed(DomainError):
     """One report asks for one sum, so its charges have one currency."""
 
     title = "The charges of one report must have one currency."
-    kind = ErrorKind.INVALID
-
-
-class ChargePartUnknown(DomainError):
-    """A charge for a part that is not in the catalogue."""
-
-    title = "There is no such part."
     kind = ErrorKind.INVALID
 
 

@@ -1,9 +1,10 @@
 """The pure part of visits: states, windows, errors and facts; no clock, no database."""
 
+from backend.access.late_work import VisitNotFound
 from backend.visits.rules.errors import (
     CodeTaken,
     ConfirmationLinkExpired,
-    ConfirmationLinkUnknown,
+    ConfirmationLinkNotFound,
     DispatchRefused,
     LimitsOutOfOrder,
     MailAddressMissing,
@@ -15,7 +16,6 @@ from backend.visits.rules.errors import (
     SkillNotFound,
     TransitionRefused,
     TransitionTooEarly,
-    VisitNotFound,
     VisitWindowTaken,
     WindowChanged,
     WindowInvalid,
@@ -64,7 +64,7 @@ __all__ = [
     "TRANSITIONS",
     "CodeTaken",
     "ConfirmationLinkExpired",
-    "ConfirmationLinkUnknown",
+    "ConfirmationLinkNotFound",
     "DispatchRefused",
     "LimitsOutOfOrder",
     "MailAddressMissing",

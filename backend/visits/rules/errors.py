@@ -3,12 +3,6 @@
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
 
 
-class VisitNotFound(RecordNotFound):
-    """There is no such visit, or it is not for these eyes."""
-
-    title = "There is no such visit."
-
-
 class WorkOrderNotFound(RecordNotFound):
     """There is no such work order, or it is not for these eyes."""
 
@@ -120,7 +114,7 @@ class OfferGone(DomainError):
     kind = ErrorKind.GONE
 
 
-class ConfirmationLinkUnknown(RecordNotFound):
+class ConfirmationLinkNotFound(RecordNotFound):
     """No link has this token."""
 
     title = "This link is not known."

@@ -16,11 +16,11 @@ from backend.access.permissions import PERMISSIONS, SYSTEM
 from backend.aftercare import actions, queries
 from backend.aftercare.rules import (
     CallbackAssigneeUnfit,
+    CallbackNotFound,
     CallbackNotIndependent,
     CallbackNotYours,
     CallbackOutcomeImpossible,
     CallbackTransitionRefused,
-    CallbackUnknown,
 )
 from backend.db.integrity import fact_of
 from backend.db.paging import PageRequest
@@ -190,7 +190,7 @@ def test_the_technician_of_the_visit_is_among_those_who_may_not(uow: UnitOfWork)
 def test_technicians_neither_see_nor_make_callbacks(uow: UnitOfWork) -> None:
     work = aftercare.a_finished_visit(uow)
     callback = aftercare.callback_of(uow, work.visit_id)
-    with pytest.raises(CallbackUnknown):
+    with pytest.raises(CallbackNotFound):
         queries.callback_for(uow.session, work.actor, callback.id)
     with pytest.raises(PermissionRefused):
         actions.take_callback(uow, work.actor, callback.id)

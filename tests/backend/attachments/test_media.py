@@ -7,7 +7,7 @@ from backend.access.actor import Actor
 from backend.access.permissions import PERMISSIONS, SYSTEM
 from backend.attachments.actions import complete_media, register_media
 from backend.attachments.queries import list_media, media_for, media_of_visit
-from backend.attachments.rules import MediaNotAccepted, MediaUnknown
+from backend.attachments.rules import MediaNotAccepted, MediaNotFound
 from backend.db.paging import PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch.actions import move_visit
@@ -83,9 +83,9 @@ def test_a_stranger_registers_and_sees_nothing(uow: UnitOfWork) -> None:
     medium = attachments.a_medium(uow, work.actor, work.visit_id)
     with pytest.raises(VisitNotFound):
         attachments.a_medium(uow, stranger, work.visit_id)
-    with pytest.raises(MediaUnknown):
+    with pytest.raises(MediaNotFound):
         media_for(uow.session, stranger, medium.id)
-    with pytest.raises(MediaUnknown):
+    with pytest.raises(MediaNotFound):
         complete_media(uow, stranger, medium.id)
     assert seen_by(uow.session, stranger) == set()
     assert seen_by(uow.session, work.actor) == seen_by(uow.session, SYSTEM) == {medium.id}

@@ -169,7 +169,7 @@ def test_strangers_and_the_unknown_find_nothing(site: Site) -> None:
             client.post(f"/media/{wanted}/upload"),
             client.post(f"/media/{wanted}/complete"),
         ):
-            problem(answer, 404, "media-unknown")
+            problem(answer, 404, "media-not-found")
     assert stranger.get("/media").json["items"] == []
     for answer in (
         site.api.anonymous.get(f"/media/{media_id}/content"),

@@ -13,11 +13,13 @@ from werkzeug.test import TestResponse
 from backend.access.permissions import SYSTEM
 from backend.db.outbox_message import OutboxMessage
 from backend.db.unit_of_work import UnitOfWork
+from backend.dispatch.actions import assign_visit
 from backend.visits import actions
 from backend.visits.models import Visit
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.given import customers as given_customers
+from tests.given import dispatch as given_dispatch
 from tests.given import visits as given_visits
 
 
@@ -88,6 +90,15 @@ def test_the_page_shows_the_window_on_the_wall_clock_of_the_site(link: Link) -> 
     assert page.status_code == 200
     assert "10:00 – 12:00" in page.text
     assert "Europe/Berlin" in page.text
+
+
+def test_the_page_names_the_technician_once_one_was_found(link: Link) -> None:
+    assert "Who comes" not in link.look().text
+    with link.api.factory.begin() as uow:
+        technician = given_dispatch.a_technician(uow, display_name="Noor & Sons")
+        actions.confirm_visit(uow, SYSTEM, link.visit_id, window_version=1)
+        assign_visit(uow, SYSTEM, link.visit_id, technician_id=technician.id)
+    assert "<dt>Who comes</dt><dd>Noor &amp; Sons</dd>" in link.look().text
 
 
 def test_looking_at_the_page_changes_nothing_however_often(link: Link) -> None:

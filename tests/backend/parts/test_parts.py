@@ -20,11 +20,10 @@ from backend.parts.rules import (
     PartRepeated,
     PriceWithoutCurrency,
     VerifiedButNotPacked,
-    left_over,
     ticked,
 )
 from schemas.errors import IdAlreadyUsed, RecordNotFound
-from schemas.parts import MovementReason, PartKind, UsageDirection
+from schemas.parts import MovementReason, UsageDirection
 from schemas.visits import VisitStatus
 from sync.inbox import take_notes
 from tests.backend.assigned import Assigned, a_technician, an_assigned_visit, give_to
@@ -160,19 +159,6 @@ def test_a_used_tool_stays_in_the_van_and_a_returned_one_leaves_it(uow: UnitOfWo
     assert _stock(uow, assigned) == {}
     actions.record_part_usage(uow, assigned.technician, direction=RETURNED, **fields)
     assert _stock(uow, assigned) == {str(tool.id): -1}
-
-
-def test_what_was_packed_and_not_used_is_left_over(uow: UnitOfWork) -> None:
-    assigned = an_assigned_visit(uow)
-    kit = given.a_kit(uow)
-    part, tool = actions.prepare_checklist(uow, SYSTEM, assigned.visit.id, kit.id)
-    assert (part.kind, tool.kind) == (PartKind.PART, PartKind.TOOL)
-    assert (left_over(part), left_over(tool)) == (0, 0)
-    for line in (part, tool):
-        actions.tick_checklist_item(uow, SYSTEM, line.id, packed=True)
-        fields = {"visit_id": line.visit_id, "part_id": line.part_id, "quantity": 1}
-        actions.record_part_usage(uow, assigned.technician, direction=USED, **fields)
-    assert (left_over(part), left_over(tool)) == (1, 2)
 
 
 def test_the_same_usage_sent_twice_counts_once(uow: UnitOfWork) -> None:

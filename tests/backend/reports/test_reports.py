@@ -11,15 +11,15 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch import actions as dispatching
 from backend.parts import actions as stocking
 from backend.parts.queries import checklist_of
+from backend.parts.rules import PartNotFound
 from backend.reports import actions, queries
 from backend.reports.rules import (
     ChargeCurrencyMixed,
-    ChargePartUnknown,
     ConsentIncomplete,
+    ReportNotFound,
     ReportNotFrozen,
     ReportNotReady,
     ReportSealed,
-    ReportUnknown,
     ReportUnsigned,
     SignatureUnusable,
 )
@@ -174,7 +174,7 @@ def test_one_report_has_one_currency_and_parts_of_the_catalogue(uow: UnitOfWork)
     actions.add_report_charge(uow, work.actor, currency="EUR", **fields)
     with pytest.raises(ChargeCurrencyMixed):
         actions.add_report_charge(uow, work.actor, currency="USD", **fields)
-    with pytest.raises(ChargePartUnknown):
+    with pytest.raises(PartNotFound):
         actions.add_report_charge(uow, work.actor, currency="EUR", part_id=uow.mint_id(), **fields)
 
 
@@ -359,7 +359,7 @@ def test_strangers_find_no_report_to_write_in(uow: UnitOfWork) -> None:
         lambda: queries.of_visit_for(uow.session, stranger, type(step), step.id),
     )
     for attempt in attempts:
-        with pytest.raises(ReportUnknown):
+        with pytest.raises(ReportNotFound):
             attempt()
     with pytest.raises(VisitNotFound):
         actions.record_removed_part(uow, stranger, visit_id=work.visit_id, name="Pump")

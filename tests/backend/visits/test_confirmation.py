@@ -14,7 +14,7 @@ from backend.visits import actions, links, queries
 from backend.visits.models import Visit, VisitEvent
 from backend.visits.rules import (
     ConfirmationLinkExpired,
-    ConfirmationLinkUnknown,
+    ConfirmationLinkNotFound,
     MailAddressMissing,
     OfferGone,
     TransitionRefused,
@@ -262,7 +262,7 @@ def test_a_link_expires_and_a_newer_one_replaces_it(database: Database) -> None:
 
 @pytest.mark.parametrize("token", ["", "x" * 43, "../../etc/passwd", "\udc80", "é" * 5000])
 def test_an_unknown_token_opens_nothing(uow: UnitOfWork, token: str) -> None:
-    with pytest.raises(ConfirmationLinkUnknown):
+    with pytest.raises(ConfirmationLinkNotFound):
         links.visit_behind_link(uow, token)
 
 
