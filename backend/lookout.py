@@ -26,7 +26,9 @@ IDLE_SECONDS = 5.0
 SETTLE_SECONDS = 0.05
 """After a write: the exchange that made it expands by itself, and then there is nothing left to do."""
 LONGEST_PAUSE = 60.0
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 2.0
+LONGEST_SILENCE = 15.0
+"""Between two tries to listen again: those who wait look for themselves meanwhile."""
 
 
 def start_lookout(app: Flask) -> tuple[Lookout, Listener | None]:
@@ -115,16 +117,14 @@ class Listener:
             except Exception as error:
                 log.warning("listener.broken", error=type(error).__name__, pause_seconds=pause)
                 self._stopping.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-            finally:
-                self._room.is_rung = False
+                pause = min(pause * 2, LONGEST_SILENCE)
 
     def _listen(self) -> None:
         # A connection of its own, with the pool's settings: the pool forgets it and may make another.
         pooled = self._engine.raw_connection()
+        connection: Any = pooled.driver_connection
         pooled.detach()
         try:
-            connection: Any = pooled.driver_connection
             connection.rollback()
             connection.autocommit = True
             connection.execute(f"LISTEN {CHANNEL}")
@@ -135,4 +135,5 @@ class Listener:
                     self._room.ring(notice.payload)
                 connection.execute("SELECT 1")  # a connection that died silently must not be trusted
         finally:
-            pooled.close()
+            self._room.is_rung = False
+            connection.close()
