@@ -75,6 +75,7 @@ lock: ## .locks/ again from pyproject.toml (UPGRADE=--upgrade takes the newest v
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --output-file .locks/run.txt
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --group test --constraint .locks/run.txt --output-file .locks/test.txt
 	@$(COMPILE) $(UPGRADE) --group release --constraint .locks/test.txt --output-file .locks/release.txt
+	@$(COMPILE) $(UPGRADE) --group bench --output-file .locks/bench.txt
 
 audit: $(VENV)/installed-release ## known vulnerabilities in the locked versions (asks the advisory service of PyPI)
 	@$(BIN)/pip-audit --disable-pip --require-hashes --requirement .locks/run.txt

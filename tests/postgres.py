@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -134,10 +134,10 @@ def _has_postgis(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def cluster_home() -> Iterator[Path]:
+def cluster_home(*, on_disk: bool = False) -> Iterator[Path]:
     """A folder in which whoever knows it may start clusters; they stop with this context or its process."""
     # Hundreds of databases are made and dropped: in memory where there is enough of it.
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
+    roomy = not on_disk and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
     home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY if roomy else None))
     _sweep(home.parent)
     with (home / "owner.lock").open("w") as owner:
@@ -163,22 +163,30 @@ def _sweep(place: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
+def running_cluster() -> Iterator[Cluster]:
     """A cluster of one's own for the length of a with-block."""
     with cluster_home() as home:
-        yield cluster_in(home, durable=durable)
+        yield cluster_in(home)
 
 
-def cluster_in(home: Path, *, durable: bool = False) -> Cluster:
+@contextlib.contextmanager
+def measured_cluster(settings: Mapping[str, str]) -> Iterator[Cluster]:
+    """A durable cluster of one's own on the disk, for the length of a with-block: what commits cost shows."""
+    with cluster_home(on_disk=True) as home:
+        yield cluster_in(home, durable=True, settings=settings)
+
+
+def cluster_in(home: Path, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> Cluster:
     """The cluster of this home: the first process to ask starts it, all others get the same one.
 
     `durable` keeps fsync and synchronous commits on: the one to use where a process or a server is killed.
+    `settings` of PostgreSQL go before ours.
     """
     folder = home / (DURABLE if durable else FAST)
     with locked(home / f"{folder.name}.start"):
         described = folder / "cluster.json"
         if not described.exists():
-            _spawn_supervisor(home, folder, durable=durable)
+            _spawn_supervisor(home, folder, settings or {}, durable=durable)
         return Cluster(**json.loads(described.read_text()))
 
 
@@ -190,9 +198,10 @@ def locked(path: Path) -> Iterator[IO[str]]:
         yield file
 
 
-def _spawn_supervisor(home: Path, folder: Path, *, durable: bool) -> None:
+def _spawn_supervisor(home: Path, folder: Path, settings: Mapping[str, str], *, durable: bool) -> None:
     find_binaries()
     arguments = [sys.executable, "-m", "tests.postgres", "--home", str(home), "--folder", str(folder)]
+    arguments += ["--settings", json.dumps(dict(settings))]
     if durable:
         arguments.append("--durable")
     log = home / f"{folder.name}.supervisor.log"
@@ -234,14 +243,14 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def supervise(home: Path, folder: Path, *, durable: bool) -> None:
+def supervise(home: Path, folder: Path, settings: Mapping[str, str], *, durable: bool) -> None:
     """Run one cluster until the home's owner lets go of its lock, by ending or by dying."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     binaries = find_binaries()
     folder.mkdir(mode=0o700)
     process: subprocess.Popen[bytes] | None = None
     try:
-        process, port = _start(binaries, folder, durable=durable)
+        process, port = _start(binaries, folder, settings, durable=durable)
         described = json.dumps(asdict(Cluster(str(folder), port, process.pid)))
         (folder / "cluster.json.new").write_text(described)
         (folder / "cluster.json.new").rename(folder / "cluster.json")
@@ -257,7 +266,9 @@ def supervise(home: Path, folder: Path, *, durable: bool) -> None:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _start(binaries: Path, folder: Path, *, durable: bool) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    binaries: Path, folder: Path, settings: Mapping[str, str], *, durable: bool
+) -> tuple[subprocess.Popen[bytes], int]:
     unprivileged = _as_server_user(folder)
     subprocess.run(
         [
@@ -278,9 +289,8 @@ def _start(binaries: Path, folder: Path, *, durable: bool) -> tuple[subprocess.P
     )
     for attempt in range(5):
         port = _free_port()
-        process = subprocess.Popen(
-            [*unprivileged, str(binaries / "postgres"), *_options(folder, port, durable=durable)], cwd=folder
-        )
+        options = _options(folder, port, settings, durable=durable)
+        process = subprocess.Popen([*unprivileged, str(binaries / "postgres"), *options], cwd=folder)
         if _answers(process, folder, port):
             return process, port
         print(f"attempt {attempt + 1}: no answer on port {port}", file=sys.stderr)
@@ -299,10 +309,10 @@ def _as_server_user(folder: Path) -> list[str]:
     return [*words, "--"]
 
 
-def _options(folder: Path, port: int, *, durable: bool) -> list[str]:
-    settings = _ALWAYS | ({} if durable else _FAST)
-    settings |= {"port": str(port), "unix_socket_directories": str(folder)}
-    return ["-D", f"{folder}/data", *(f"--{name}={value}" for name, value in settings.items())]
+def _options(folder: Path, port: int, settings: Mapping[str, str], *, durable: bool) -> list[str]:
+    given = _ALWAYS | ({} if durable else _FAST) | dict(settings)
+    given |= {"port": str(port), "unix_socket_directories": str(folder)}
+    return ["-D", f"{folder}/data", *(f"--{name}={value}" for name, value in given.items())]
 
 
 def _free_port() -> int:
@@ -327,9 +337,10 @@ def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, default={})
     parser.add_argument("--durable", action="store_true")
     given = parser.parse_args()
-    supervise(given.home, given.folder, durable=given.durable)
+    supervise(given.home, given.folder, given.settings, durable=given.durable)
 
 
 if __name__ == "__main__":

@@ -1,231 +1,187 @@
-"""`python -m tests.benchmarks`: the sync engine over HTTP on both databases, each beside the bare one."""
+"""`python -m tests.benchmarks`: Doorstep beside the bare database and beside Kinto, all in one run."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import statistics
 import tempfile
-import threading
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Engine, text
 
-from backend.app import wire
-from backend.db.engine import make_engine
-from backend.parts.models import Part
-from backend.settings import read_settings
-from schemas.parts import PartKind
-from tests.benchmarks.device import Device
-from tests.journeys.server import ServerProcess
-from tests.postgres import running_cluster
+from tests.benchmarks import exchanges, storm
+from tests.benchmarks.exchanges import CATALOGUE, Figures
+from tests.benchmarks.firm import running_firm
+from tests.benchmarks.growth import fill_with_years, growth
+from tests.benchmarks.kinto import running_kinto
+from tests.benchmarks.refreshes import refresh
+from tests.benchmarks.targets import TARGETS, Target
+from tests.postgres import Cluster, measured_cluster
 
 RECORDS = 10_000
-CONNECTIONS = 16
-SECONDS = 5.0
-BATCH = 10
-_BODIES = "SELECT body FROM sync_feed_rows WHERE audience = 'everyone' ORDER BY position"
+WORKERS = 2
+THREADS = 8
+PHONES = 32
+"""As many as it takes to stay below the limit of requests per phone, which is left on."""
+
+SETTINGS = {"autovacuum": "on", "shared_buffers": "1GB", "max_wal_size": "4GB"}
+"""Of the one PostgreSQL that everybody in the run uses; all else, fsync included, as it comes."""
 
 
 @dataclass
-class Figures:
-    """What one database did; times in seconds, rates per second."""
+class Bench:
+    """One run: where it may write, on which cluster, and what has been measured."""
 
-    database: str
-    values: dict[str, float] = field(default_factory=dict)
+    folder: Path
+    cluster: Cluster
+    records: int
+    console: Console
+    figures: dict[str, Figures] = field(default_factory=dict)
 
+    def say(self, what: str) -> None:
+        """A line of progress."""
+        self.console.print(f"[dim]{what} …[/dim]")
 
-def measure(database: str, url: str, folder: Path, records: int) -> Figures:
-    """Start a server on an empty database, fill it, and measure."""
-    figures = Figures(database)
-    server = ServerProcess(url, folder, {"DOORSTEP_THROTTLE": "0"})
-    server.run("db", "upgrade").check_returncode()
-    fill(url, folder, records)
-    seeded = server.run("seed", "--technicians", "1", "--visits-per-technician", "1", "--json")
-    firm = json.loads(seeded.stdout)
-    engine = make_engine(url)
-    with server:
-        device = Device(server.url, firm["technicians"][0]["enrolment_code"])
-        started = time.perf_counter()
-        first = device.pull_everything()
-        figures.values["cold first pull, records/s"] = len(first) / (time.perf_counter() - started)
-        figures.values |= first_pull(device, engine)
-        visit = next(change["id"] for change in first if change["collection"] == "visits")
-        figures.values |= no_change(server, device)
-        figures.values |= push(device, visit, engine)
-        device.close()
-    engine.dispose()
-    return figures
+    def note(self, column: str, figures: Figures) -> None:
+        """Keep figures of one database."""
+        self.figures.setdefault(column, {}).update(figures)
 
 
-def fill(url: str, folder: Path, records: int) -> None:
-    """A catalogue of `records` parts, as everybody's reference data."""
-    engine = make_engine(url)
-    wiring = wire(engine, read_settings(database=url, data=folder))
-    for start in range(0, records, 1000):
-        with wiring.factory.begin() as uow:
-            uow.add_all(a_part(uow.mint_id(), number) for number in range(start, min(start + 1000, records)))
-    engine.dispose()
+def on_postgresql(bench: Bench) -> None:
+    """Exchanges and refresh on PostgreSQL, beside COPY and Kinto."""
+    with ExitStack() as stack:
+        bench.say(f"PostgreSQL: {bench.records:,} records and {PHONES} phones")
+        url = bench.cluster.create_database("bench")
+        firm = stack.enter_context(
+            running_firm(url, bench.folder / "postgresql", workers=WORKERS, records=bench.records)
+        )
+        phones = firm.phones(PHONES)
+        firm.pull(phones)
+        bench.say("Kinto: installed where missing, and filled with the same documents")
+        kinto = stack.enter_context(running_kinto(bench.cluster, bench.folder / "kinto", WORKERS, THREADS))
+        kinto.make([CATALOGUE, *(f"writer-{n}" for n in range(exchanges.PUSHING))])
+        kinto.fill(CATALOGUE, exchanges.documents_of(firm.wiring.engine))
+        for measure in (exchanges.no_change, exchanges.push):
+            bench.say(f"PostgreSQL: {measure.__name__}, turn by turn with Kinto")
+            bench.note("PostgreSQL", measure(firm, phones, kinto))
+        bench.say("PostgreSQL: first pull, turn by turn with COPY and Kinto")
+        bench.note("PostgreSQL", exchanges.first_pull(firm, phones[0], kinto))
+        bench.say("PostgreSQL: refresh")
+        bench.note("PostgreSQL", refresh(firm))
 
 
-def a_part(part_id: object, number: int) -> Part:
-    """A part whose body is of the usual length."""
-    name = f"Part {number} " + "of the usual length of names in a catalogue " * 3
-    return Part(
-        id=part_id,
-        sku=f"BENCH-{number:06}",
-        name=name.strip(),
-        search_name=name.strip().lower(),
-        unit="piece",
-        kind=PartKind.PART,
-        price_minor=100 + number,
-        currency="EUR",
-    )
+def on_sqlite(bench: Bench) -> None:
+    """The same on SQLite, with one worker and without Kinto."""
+    bench.say(f"SQLite: {bench.records:,} records and {PHONES} phones")
+    url = f"sqlite:///{bench.folder / 'bench.sqlite'}"
+    with running_firm(url, bench.folder / "sqlite", workers=1, records=bench.records) as firm:
+        phones = firm.phones(PHONES)
+        firm.pull(phones)
+        bench.say("SQLite: exchanges and refresh")
+        bench.note("SQLite", exchanges.no_change(firm, phones, None))
+        bench.note("SQLite", exchanges.push(firm, phones, None))
+        bench.note("SQLite", exchanges.first_pull(firm, phones[0], None))
+        bench.note("SQLite", refresh(firm))
 
 
-def first_pull(device: Device, engine: Engine) -> dict[str, float]:
-    """A pull of everything from a feed that is there, against the bare read of the same bodies."""
-
-    def pull() -> None:
-        device.cursor = None
-        device.pull_everything()
-
-    bare = copy_bodies if engine.dialect.name == "postgresql" else select_bodies
-    pulled, read = best(pull), best(lambda: bare(engine))
-    return {
-        "first pull, s": pulled,
-        "bare read of the bodies, s": read,
-        "first pull ÷ bare read": pulled / read,
-    }
+def with_neighbours(bench: Bench) -> None:
+    """What one noisy phone does to the others."""
+    url = bench.cluster.create_database("neighbours")
+    with running_firm(url, bench.folder / "neighbours", workers=WORKERS) as firm:
+        phones = firm.phones(storm.NEIGHBOURS)
+        firm.pull(phones)
+        bench.say("PostgreSQL: a noisy neighbour")
+        bench.note("PostgreSQL", storm.noisy_neighbour(firm, phones))
 
 
-def copy_bodies(engine: Engine) -> None:
-    """`COPY … TO STDOUT` of the bodies: as fast as PostgreSQL hands out bytes."""
-    with engine.connect() as connection:
-        raw = connection.connection.driver_connection
-        assert raw is not None
-        with raw.cursor().copy(f"COPY ({_BODIES}) TO STDOUT") as stream:
-            for _ in stream:
-                pass
+def in_a_storm(bench: Bench) -> None:
+    """Everybody comes back at once."""
+    url = bench.cluster.create_database("storm")
+    with running_firm(url, bench.folder / "storm", workers=WORKERS) as firm:
+        bench.say(f"storm: {storm.PHONES} technicians are made, some minutes")
+        phones = firm.phones(storm.PHONES)
+        firm.pull(phones)
+        bench.say("storm: begins")
+        bench.note("PostgreSQL", storm.storm(firm, phones))
 
 
-def select_bodies(engine: Engine) -> None:
-    """A raw SELECT of the bodies through the driver."""
-    with engine.connect() as connection:
-        raw = connection.connection.driver_connection
-        assert raw is not None
-        raw.execute(_BODIES).fetchall()
+def after_years(bench: Bench) -> None:
+    """Whether what has piled up makes exchanges dearer."""
+    bench.say("growth: a database is filled, some minutes")
+    new, full = (bench.cluster.create_database(name) for name in ("growth_new", "growth_full"))
+    with (
+        running_firm(full, bench.folder / "full", workers=WORKERS) as full_firm,
+        running_firm(new, bench.folder / "new", workers=WORKERS) as new_firm,
+    ):
+        bench.note("PostgreSQL", fill_with_years(full_firm.wiring.engine, bench.say))
+        phones = full_firm.phones(PHONES), new_firm.phones(PHONES)
+        bench.say("growth: exchanges with both databases, turn by turn")
+        bench.note("PostgreSQL", growth(full_firm, phones[0], new_firm, phones[1]))
 
 
-def no_change(server: ServerProcess, device: Device) -> dict[str, float]:
-    """Exchanges without news: one after the other, and from many connections at once."""
-    device.pull_everything()
-    single = [timed(device.exchange) for _ in range(200)]
-    ends, counts = time.perf_counter() + SECONDS, [0] * CONNECTIONS
-
-    def ask(place: int) -> None:
-        own = clone(server, device)
-        while time.perf_counter() < ends:
-            own.exchange()
-            counts[place] += 1
-        own.close()
-
-    threads = [threading.Thread(target=ask, args=(place,)) for place in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return {
-        "no-change exchange, p50 ms": 1000 * statistics.median(single),
-        f"no-change exchanges/s, {CONNECTIONS} connections": sum(counts) / SECONDS,
-    }
+PARTS: dict[str, Callable[[Bench], None]] = {
+    "postgresql": on_postgresql,
+    "sqlite": on_sqlite,
+    "neighbours": with_neighbours,
+    "storm": in_a_storm,
+    "growth": after_years,
+}
 
 
-def clone(server: ServerProcess, device: Device) -> Device:
-    """The same device on a connection of its own."""
-    own = Device.__new__(Device)
-    own.__dict__ |= device.__dict__
-    own.connect(server.url)
-    return own
-
-
-def push(device: Device, visit: str, engine: Engine) -> dict[str, float]:
-    """Batches of mutations through the real use case, against bare inserts of the same bodies."""
-    batches = 60
-    started = time.perf_counter()
-    for number in range(batches):
-        device.exchange([device.note(visit, f"note {number}.{line}") for line in range(BATCH)], limit=0)
-    rate = batches * BATCH / (time.perf_counter() - started)
-    bare = bare_inserts(engine, batches)
-    return {"pushed mutations/s": rate, "bare inserts/s": bare, "bare inserts ÷ pushed": bare / rate}
-
-
-def bare_inserts(engine: Engine, batches: int) -> float:
-    """Rows like a mutation's, one transaction per batch, and nothing else done."""
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE bench_notes (id TEXT PRIMARY KEY, content TEXT NOT NULL)"))
-    started = time.perf_counter()
-    for number in range(batches):
-        rows = [{"id": f"{number}.{line}", "content": "x" * 400} for line in range(BATCH)]
-        with engine.begin() as connection:
-            connection.execute(text("INSERT INTO bench_notes VALUES (:id, :content)"), rows)
-    rate = batches * BATCH / (time.perf_counter() - started)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE bench_notes"))
-    return rate
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def best(work: Callable[[], object], times: int = 5) -> float:
-    """Seconds of the fastest of some calls: the one that was disturbed least."""
-    return min(timed(work) for _ in range(times))
-
-
-def as_table(all_figures: list[Figures], records: int) -> Table:
+def as_table(figures: dict[str, Figures]) -> Table:
     """Databases side by side."""
-    table = Table(title=f"{records:,} records · {os.cpu_count()} cores, load generator included", box=None)
+    table = Table(title=f"{os.cpu_count()} cores, load generator included", box=None)
     table.add_column("measure")
-    for figures in all_figures:
-        table.add_column(figures.database, justify="right")
-    for measure_name in all_figures[0].values:
-        table.add_row(measure_name, *(f"{figures.values[measure_name]:,.3g}" for figures in all_figures))
+    for name in figures:
+        table.add_column(name, justify="right")
+    for measure in dict.fromkeys(measure for values in figures.values() for measure in values):
+        cells = (f"{values[measure]:,.3g}" if measure in values else "" for values in figures.values())
+        table.add_row(measure, *cells)
+    return table
+
+
+def as_verdicts(found: dict[str, tuple[Target, float]]) -> Table:
+    """What was to be reached, and what was."""
+    table = Table(box=None)
+    for heading in ("key", "measured", "must", "aim", "verdict"):
+        table.add_column(heading)
+    for key, (target, value) in found.items():
+        bounds = target.bound(target.must), target.bound(target.aim)
+        table.add_row(key, f"{value:,.3g}", *bounds, target.verdict(value))
     return table
 
 
 @click.command()
+@click.option("--only", type=click.Choice(list(PARTS)), multiple=True, help="These parts instead of all.")
 @click.option("--records", default=RECORDS, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("var/bench.json"), show_default=True)
-def main(records: int, out: Path) -> None:
-    """Measure, show, and write JSON."""
-    with (
-        tempfile.TemporaryDirectory(prefix="doorstep-bench-") as scratch,
-        running_cluster(durable=True) as cluster,
-    ):
-        folder = Path(scratch)
-        measured = [
-            measure("SQLite", f"sqlite:///{folder / 'bench.sqlite'}", folder / "sqlite", records),
-            measure("PostgreSQL", cluster.create_database("bench"), folder / "postgresql", records),
-        ]
-    Console().print(as_table(measured, records))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    document = {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
-        "records": records,
-        "figures": {figures.database: figures.values for figures in measured},
+def main(only: tuple[str, ...], records: int, out: Path) -> None:
+    """Measure, show, and write JSON. Keys of parts that did not run keep what an earlier run wrote."""
+    console = Console()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doorstep-bench-")))
+        scratch.chmod(0o711)
+        cluster = stack.enter_context(measured_cluster(SETTINGS))
+        bench = Bench(scratch, cluster, records, console)
+        for name in only or PARTS:
+            PARTS[name](bench)
+    found = {
+        key: (target, bench.figures[target.column][target.measure])
+        for key, target in TARGETS.items()
+        if target.measure in bench.figures.get(target.column, {})
     }
+    console.print(as_table(bench.figures), as_verdicts(found))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    document = json.loads(out.read_text()) if out.exists() else {}
+    document |= {key: value for key, (_, value) in found.items()}
+    document["machine"] = {"cores": os.cpu_count(), "python": platform.python_version()}
+    document["figures"] = document.get("figures", {}) | bench.figures
     out.write_text(json.dumps(document, indent=2) + "\n")
 
 
