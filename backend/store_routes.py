@@ -21,12 +21,12 @@ _PUSH: dict[str, Any] = {**_LIKE_EXCHANGE, "raw_body": True, "body_limit": "sync
 
 
 @room.get("/sync/watermelon", query=WatermelonPullQuery, permission="feed:read", **_LIKE_EXCHANGE)
-def pull_watermelon(factory: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> Response:
+def pull_watermelon(_: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> Response:
     """`pullChanges` of WatermelonDB's `synchronize()`."""
-    return answer_watermelon_pull(current_engine(), caller_of(factory, actor), query, request)
+    return answer_watermelon_pull(current_engine(), caller_of(actor), query, request)
 
 
 @room.post("/sync/watermelon", query=WatermelonPushQuery, **_PUSH)
-def push_watermelon(factory: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> Response:
+def push_watermelon(_: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> Response:
     """`pushChanges` of WatermelonDB's `synchronize()`; a refused row is no error, it comes back corrected."""
-    return answer_watermelon_push(current_engine(), caller_of(factory, actor), query, document_of(), request)
+    return answer_watermelon_push(current_engine(), caller_of(actor), query, document_of(), request)

@@ -17,7 +17,7 @@ from backend.access.permissions import PERMISSIONS
 from backend.access.queries import user, zone_and_revocation
 from backend.access.reach import TECHNICIAN
 from backend.db.faults import is_connection_trouble, is_transient
-from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.db.unit_of_work import Look, UnitOfWork, UnitOfWorkFactory
 from backend.web.problems import domain_error_of, status_of
 from schemas.access import Role
 from schemas.errors import DomainError
@@ -50,6 +50,10 @@ class SyncHost:
         if role is not Role.TECHNICIAN:
             return None
         return caller_for(Actor(user_id, role, PERMISSIONS[role], device_id), time_zone, revoked_at)
+
+    def look(self) -> AbstractContextManager[Look]:
+        """For single statements that read."""
+        return self.factory.look()
 
     def domain_error(self, error: Exception) -> DomainError | None:
         """The fact behind an error, None when it is a bug."""

@@ -8,10 +8,10 @@ import orjson
 from flask import Response, request
 
 from backend.access.actor import Actor
-from backend.access.queries import zone_and_revocation
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.sync_host import caller_for, current_engine, current_waiting_room
 from backend.web.blueprint import Room
+from backend.web.places import place_for_body
 from backend.web.reading import parse_json, read_bytes
 from backend.web.wiring import current_wiring
 from schemas.access import Role
@@ -40,9 +40,9 @@ room = Room("sync", __name__, description="Phones exchange, and wait for news.")
     raw_body=True,
     body_limit="sync_body_limit_bytes",
 )
-def exchange(factory: UnitOfWorkFactory, actor: Actor) -> Response:
+def exchange(_: UnitOfWorkFactory, actor: Actor) -> Response:
     """Mutations up, outcomes and changes down (docs/protocol.md)."""
-    return answer_exchange(current_engine(), caller_of(factory, actor), document_of(), request)
+    return answer_exchange(current_engine(), caller_of(actor), document_of(), request)
 
 
 @room.post(
@@ -52,9 +52,9 @@ def exchange(factory: UnitOfWorkFactory, actor: Actor) -> Response:
     raw_body=True,
     body_limit="sync_body_limit_bytes",
 )
-def reconcile(factory: UnitOfWorkFactory, actor: Actor) -> Response:
+def reconcile(_: UnitOfWorkFactory, actor: Actor) -> Response:
     """What a phone holds up, the differences down."""
-    return answer_reconcile(current_engine(), caller_of(factory, actor), document_of(), request)
+    return answer_reconcile(current_engine(), caller_of(actor), document_of(), request)
 
 
 @room.get(
@@ -68,28 +68,27 @@ def show_schemas(_: UnitOfWorkFactory, __: Actor) -> Response:
 
 
 @room.get("/sync/wake", query=WakeQuery, answer=WakeAnswer, permission="wake:read", own_transactions=True)
-def wake(factory: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> dict[str, object]:
+def wake(_: UnitOfWorkFactory, actor: Actor, query: dict[str, Any]) -> dict[str, object]:
     """Wait until there is something to pull, for so many seconds at most. A hint; exchange all the same."""
-    caller = caller_of(factory, actor)
+    caller = caller_of(actor)
     waited = wait_for_news(
         current_engine(), caller, current_waiting_room(), query.get("cursor"), query["seconds"]
     )
     return {"news": waited.news, **({"retry_after": AWAY_SECONDS} if waited.was_full else {})}
 
 
-def caller_of(factory: UnitOfWorkFactory, actor: Actor) -> Caller:
+def caller_of(actor: Actor) -> Caller:
     """The device that asks; raises DeviceNeeded for anybody else."""
     # A revoked phone hands its work in whatever its user became in the meantime (decision 32).
     is_technicians = actor.role is Role.TECHNICIAN or actor.revoked
     if actor.device_id is None or not is_technicians:
         raise DeviceNeeded("Enrol a technician's phone with POST /devices/enrol and use its tokens.")
-    with factory.begin(write=False) as uow:
-        time_zone, revoked_at = zone_and_revocation(uow.session, actor.device_id)
-    return caller_for(actor, time_zone, revoked_at if actor.revoked else None)
+    return caller_for(actor, actor.time_zone, actor.revoked_at)
 
 
 def document_of() -> JsonValue:
     """The JSON body of the request, read before anything is asked of the database."""
     # A text that no database takes is one mutation's fault, not the whole request's: the engine judges it.
-    limit = current_wiring().settings.sync_body_limit_bytes
-    return parse_json(read_bytes(request, limit), refuse_unstorable_text=False)
+    with place_for_body(request):
+        raw = read_bytes(request, current_wiring().settings.sync_body_limit_bytes)
+    return parse_json(raw, refuse_unstorable_text=False)

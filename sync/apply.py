@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -48,6 +48,10 @@ OUTCOME_OF: Mapping[ErrorKind, Outcome] = {
 
 class MustRepeat(Exception):
     """The transaction lost a race: nothing of it counts, and the same again may succeed."""
+
+
+class _EachByItself(Exception):
+    """One of several mutations needs an outcome of its own."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,43 @@ class Applier:
             detail = "Correct the app: these fields will never be taken."
             return self.failed(FieldsInvalid(detail, errors=field_errors(error, "/fields")))
         return self._guarded(mutation_type, sent, fields)
+
+    def apply_together(self, sent: Sequence[Sent]) -> Verdict | None:
+        """Write new facts of one type at once, all of them applied; None when that cannot be.
+
+        Then nothing has happened: each is to be applied by itself, and gets the outcome that is its own.
+        """
+        mutation_type = self.mutations.get(sent[0].type)
+        if mutation_type is None or mutation_type.together is None:
+            return None
+        if any(item.occurred_at is None or item.schema not in mutation_type.schemas for item in sent):
+            return None
+        session = self.uow.session
+        take_notes(self.uow)
+        session.info[ACTOR] = self.caller.user_id
+        try:
+            items = [
+                {
+                    **_fields_of(mutation_type.shape, item.fields),
+                    "id": item.record_id,
+                    "occurred_at": item.occurred_at,
+                }
+                for item in sent
+            ]
+            with self.uow.savepoint():
+                mutation_type.together(self.uow, self.caller.actor, items)
+                self.uow.flush()
+                if take_notes(self.uow):
+                    raise _EachByItself
+        except Exception as error:  # whose fault it is shows when each is applied by itself
+            if self.host.is_transient(error):
+                raise MustRepeat from error
+            if self.host.is_database_trouble(error):
+                raise
+            return None
+        finally:
+            take_notes(self.uow)
+        return Verdict(Outcome.APPLIED)
 
     def failed(self, error: DomainError, outcome: Outcome | None = None) -> Verdict:
         """The verdict on a mutation that raised a fact."""

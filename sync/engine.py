@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.apply import Applier
@@ -45,9 +45,9 @@ class SyncEngine:
         self.signer = CursorSigner(host.cursor_secret)
         self._identity: ColumnElement[str | None] | None = None
 
-    def status(self, uow: UnitOfWork, journal: UUID, audiences: Iterable[Audience]) -> Status | None:
+    def status(self, connection: Connection, journal: UUID, audiences: Iterable[Audience]) -> Status | None:
         """How things stand for one device; None on a database that has no epoch yet."""
-        return read_status(uow.session, self._identity_of(uow.session), journal, tuple(audiences))
+        return read_status(connection, self._identity_of(), journal, tuple(audiences))
 
     def ensure_epoch(self) -> None:
         """Give a new database its first epoch."""
@@ -127,9 +127,10 @@ class SyncEngine:
             if not marked:
                 return
 
-    def _identity_of(self, session: Session) -> ColumnElement[str | None]:
+    def _identity_of(self) -> ColumnElement[str | None]:
         if self._identity is None:
-            self._identity = identity_expression(session)
+            with self.host.begin(write=False) as uow:
+                self._identity = identity_expression(uow.session)
         return self._identity
 
     def _alarm_restored(self, why: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from schemas.base import write_instant
 from schemas.errors import JsonValue
@@ -54,6 +55,11 @@ class Start:
     places: dict[str, Place]
     resync: bool
 
+    def is_at_head(self, status: Status) -> bool:
+        """Whether the device has all of every feed already, so that there is nothing to read."""
+        feeds = status.feeds
+        return all(key in feeds and place.position == feeds[key].head for key, place in self.places.items())
+
 
 @dataclass
 class Pulled:
@@ -96,18 +102,23 @@ class Exchange:
 
     def run(self) -> bytes:
         """The answer, as the JSON text that travels."""
-        with self.engine.host.begin(write=False) as uow:
-            status = self._status(uow)
-            # The usual case, no news in either direction, is over after this one statement.
-            if status is not None and self._is_quiet(status, uow.now):
-                self.pushed = Pushed(status.expected_number, (), new_journal=False)
-                if (start := self._start(status)) is not None:
-                    return self._pull(uow, status, start)
+        with self.engine.host.look() as look:
+            status = self._status(look.connection)
         if status is None:
             self.engine.ensure_epoch()
             return self.run()
         if not self.engine.check_identity(status):
             return self.run()
+        if self._is_quiet(status, look.now) and (start := self._start(status)) is not None:
+            # The usual case: no news in either direction, and over after this one statement.
+            self.pushed = Pushed(status.expected_number, (), new_journal=False)
+            if start.is_at_head(status):
+                return self._pull(None, look.now, status, start)
+            with self.engine.host.begin(write=False) as uow:
+                status = self._known_status(uow)
+                if self._is_quiet(status, uow.now) and (start := self._start(status)) is not None:
+                    self.pushed = Pushed(status.expected_number, (), new_journal=False)
+                    return self._pull(uow, uow.now, status, start)
         return self._take_and_give(status)
 
     def _take_and_give(self, status: Status) -> bytes:
@@ -128,7 +139,7 @@ class Exchange:
         return self._bring_up_to_date()
 
     def _push(self, status: Status, epoch: UUID) -> None:
-        believed = self._cursor()
+        believed = self._cursor
         push = Push(
             self.engine.host,
             self.engine.collections,
@@ -156,7 +167,7 @@ class Exchange:
                 unsettled = bool(status.changes_pending or stale)
                 if rounds_left == 0 or not unsettled:
                     start = self._start(status) or Start({}, resync=True)
-                    return self._pull(uow, status, start, unsettled=unsettled)
+                    return self._pull(uow, uow.now, status, start, unsettled=unsettled)
             if status.changes_pending:
                 self.engine.expand()
                 with self.engine.host.begin(write=False) as uow:
@@ -165,8 +176,16 @@ class Exchange:
                 self.engine.refresh(audience, self.caller.time_zone)
         raise AssertionError("the last round always reads")
 
-    def _pull(self, uow: UnitOfWork, status: Status, start: Start, *, unsettled: bool = False) -> bytes:
-        """Read the pages of all feeds from the snapshot the status was read from."""
+    def _pull(
+        self,
+        snapshot: UnitOfWork | None,
+        now: datetime,
+        status: Status,
+        start: Start,
+        *,
+        unsettled: bool = False,
+    ) -> bytes:
+        """Read the pages of all feeds from the snapshot of the status; None when there is nothing to read."""
         self.retry_after = BUSY_SECONDS if unsettled else None
         if start.resync:
             self.directives.append("resync")
@@ -181,11 +200,12 @@ class Exchange:
                 if room == 0:
                     pulled.more, pulled.places[key] = True, place
                     continue
-                place, found = self._read(uow, key, place, room, pulled)
+                assert snapshot is not None, "a device at the head of every feed has nothing to read"
+                place, found = self._read(snapshot, key, place, room, pulled)
                 room -= found
             pulled.places[key] = place
             pulled.figures[key] = {"count": feed.records, "hash": hexadecimal(feed.digest)}
-        return self._answer(status.epoch, uow.now, pulled)
+        return self._answer(status.epoch, now, pulled)
 
     def _read(self, uow: UnitOfWork, key: str, place: Place, room: int, pulled: Pulled) -> tuple[Place, int]:
         fresh = place.position == 0
@@ -203,7 +223,7 @@ class Exchange:
         nowhere = {key: Place(0) for key in keys}
         if self.request.cursor is None:
             return Start(nowhere, resync=False)
-        cursor = self._cursor()
+        cursor = self._cursor
         if (
             cursor is None
             or cursor.epoch != status.epoch
@@ -220,21 +240,22 @@ class Exchange:
         return Start({**nowhere, **cursor.places}, resync=False)
 
     def _is_beyond_head(self, status: Status) -> bool:
-        cursor = self._cursor()
+        cursor = self._cursor
         if cursor is None or cursor.epoch != status.epoch:
             return False
         heads = {key: feed.head for key, feed in status.feeds.items()}
         keys = {audience.key for audience in self.caller.audiences}
         return any(place.position > heads.get(key, 0) for key, place in cursor.places.items() if key in keys)
 
+    @cached_property
     def _cursor(self) -> Cursor | None:
         return None if self.request.cursor is None else self.engine.signer.read(self.request.cursor)
 
-    def _status(self, uow: UnitOfWork) -> Status | None:
-        return self.engine.status(uow, self.request.journal, self.caller.audiences)
+    def _status(self, connection: Connection) -> Status | None:
+        return self.engine.status(connection, self.request.journal, self.caller.audiences)
 
     def _known_status(self, uow: UnitOfWork) -> Status:
-        status = self._status(uow)
+        status = self._status(uow.session.connection())
         assert status is not None, "an epoch never goes away"
         return status
 
@@ -267,7 +288,7 @@ class Exchange:
         A cursor of ours proves that it was here. Without one it may be the device that is wrong: it is asked
         once, everybody else stays as they are, and when it says the same again it is served all the same.
         """
-        if self._cursor() is not None:
+        if self._cursor is not None:
             return True
         numbers = [sent.number for sent in read_all(self.request.mutations, status.expected_number)]
         through = max([self.request.acknowledged, *numbers])
@@ -281,7 +302,7 @@ class Exchange:
 
     def _answer_restored(self, status: Status) -> bytes:
         """The device knows outcomes that we do not: its journal has to come first, then everything anew."""
-        epoch, cursor = status.epoch, self._cursor()
+        epoch, cursor = status.epoch, self._cursor
         if cursor is not None and cursor.epoch == epoch:
             known, expected = self.request.acknowledged, status.expected_number
             why = f"a device knows outcomes up to {known}, the server expects {expected}"
@@ -307,9 +328,8 @@ class Exchange:
         return self._answer_without_pull(status.epoch, None, more=False)
 
     def _answer_without_pull(self, epoch: UUID, cursor: str | None, *, more: bool = True) -> bytes:
-        with self.engine.host.begin(write=False) as uow:
-            now = uow.now
-        return self._written(epoch, now, [], cursor, more=more, digest=None)
+        with self.engine.host.look() as look:
+            return self._written(epoch, look.now, [], cursor, more=more, digest=None)
 
     def _answer(self, epoch: UUID, now: datetime, pulled: Pulled) -> bytes:
         cursor = self.engine.signer.write(Cursor(epoch, self.caller.device_id, pulled.places))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from schemas.errors import DomainError
@@ -83,6 +84,20 @@ class UnitOfWork(Protocol):
         ...
 
 
+class Look(Protocol):
+    """A connection for single statements that read, each a snapshot by itself."""
+
+    @property
+    def connection(self) -> Connection:
+        """Where to execute them."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """Aware UTC, the same for all of them."""
+        ...
+
+
 class Host(Protocol):
     """The application around the engine."""
 
@@ -100,6 +115,10 @@ class Host(Protocol):
 
     def caller_of(self, session: Session, device_id: UUID, user_id: UUID) -> Caller | None:
         """The caller that this device would be now, for work of its user's that waits here; None: nobody."""
+        ...
+
+    def look(self) -> AbstractContextManager[Look]:
+        """For single statements that read; cheaper than `begin(write=False)`."""
         ...
 
     def domain_error(self, error: Exception) -> DomainError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 import orjson
@@ -92,9 +93,40 @@ class Chunk:
     doubted_through: int = 0
     answers: list[Answer] = field(default_factory=list)
     new_journal: bool = False
+    _verdicts: dict[int, Verdict] = field(default_factory=dict)
     _new_entries: list[dict[str, object]] = field(default_factory=list)
     _new_mutations: list[dict[str, object]] = field(default_factory=list)
     _inbox: list[FieldInboxEntry] = field(default_factory=list)
+
+    def take_all(self, sent: Sequence[Sent]) -> None:
+        """Account for mutations up to the first missing number; facts that follow each other go together."""
+        for stretch in _stretches(sent):
+            if len(stretch) > 1 and self._are_new(stretch):
+                self._applied_together(stretch)
+            if not all(self.take(one) for one in stretch):
+                return
+
+    def _are_new(self, stretch: Sequence[Sent]) -> bool:
+        """Whether each is the next of the journal, was never seen, and is about a record of its own."""
+        if self.caller.revoked_at is not None:
+            return False
+        records = {one.record_id for one in stretch}
+        ids = {one.mutation_id for one in stretch}
+        return (
+            len(records) == len(ids) == len(stretch)
+            and None not in ids
+            and not self.held_records & records
+            and not self.known.keys() & ids
+            and all(
+                one.fault is None and one.number == number and number not in self.entries
+                for number, one in enumerate(stretch, self.expected_number)
+            )
+        )
+
+    def _applied_together(self, stretch: Sequence[Sent]) -> None:
+        verdict = self.applier.apply_together(stretch)
+        if verdict is not None:
+            self._verdicts |= {one.number: verdict for one in stretch}
 
     def take(self, sent: Sent) -> bool:
         """Account for one mutation; False when numbers are missing before it."""
@@ -117,6 +149,8 @@ class Chunk:
         return True
 
     def _verdict(self, sent: Sent) -> Verdict:
+        if (verdict := self._verdicts.get(sent.number)) is not None:
+            return verdict
         if self.caller.revoked_at is not None:
             return self._verdict_on_revoked(sent)
         if sent.record_id in self.held_records:
@@ -228,6 +262,11 @@ class Chunk:
         for found in self.uow.session.scalars(select(entry).where(entry.mutation_id.in_(ids), *reused)):
             found.settled_at = self.uow.now
         self.uow.flush()
+
+
+def _stretches(sent: Sequence[Sent]) -> list[list[Sent]]:
+    """The mutations in their order, parted wherever their type changes."""
+    return [list(stretch) for _, stretch in groupby(sent, key=lambda one: one.type)]
 
 
 def begin_journal(uow: UnitOfWork, caller: Caller, journal: UUID) -> None:

@@ -31,6 +31,9 @@ class MutationType:
     the collection, all others go to the use case untouched. `schemas` lists the versions of `fields` still
     understood. `from_revoked` is for evidence: it is taken from a revoked device too, and shown to people,
     because what it announces could not follow otherwise.
+
+    `together(uow, actor, items)`, for facts: writes many new ones at once, or raises and writes none. An item
+    is a mapping with `id`, `occurred_at` and the fields.
     """
 
     name: str
@@ -40,6 +43,7 @@ class MutationType:
     kind: Kind
     schemas: frozenset[int] = frozenset({1})
     from_revoked: bool = False
+    together: Callable[..., object] | None = None
 
 
 class MutationTable:

@@ -92,9 +92,7 @@ class Push:
                 "sync-lost-in-restore", f"journal {self.journal}: nobody has its beginning any more"
             )
         applier.lock_records(part)
-        for sent in part:
-            if not chunk.take(sent):
-                break
+        chunk.take_all(part)
         chunk.close(self.acknowledged)
         return chunk
 

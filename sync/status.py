@@ -9,8 +9,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Select, bindparam, exists, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.collections import EVERYONE, CollectionSet
@@ -78,11 +77,11 @@ class Status:
 
 
 def read_status(
-    session: Session, identity: ColumnElement[str | None], journal: UUID, audiences: Sequence[Audience]
+    connection: Connection, identity: ColumnElement[str | None], journal: UUID, audiences: Sequence[Audience]
 ) -> Status | None:
     """The status, None for a database that has no epoch yet."""
     keys = [audience.key for audience in audiences]
-    rows = session.connection().execute(_statement(identity), {"journal": journal, "audiences": keys}).all()
+    rows = connection.execute(_statement(identity), {"journal": journal, "audiences": keys}).all()
     if not rows:
         return None
     first = rows[0]

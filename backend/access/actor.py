@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from schemas.access import Role
@@ -12,8 +13,9 @@ from schemas.access import Role
 class Actor:
     """One who acts, for the length of one request.
 
-    `visit_id` is the one visit a customer's link opens. `revoked` is True only where a route asked for it:
-    the device was revoked or its user disabled, and all it may do is hand in what its user had done.
+    `visit_id` is the one visit a customer's link opens. `time_zone` is the IANA zone of the user.
+    `revoked_at` is set only where a route asked for it: since then the device is revoked or its user
+    disabled, and all it may do is hand in what its user had done.
     """
 
     user_id: UUID
@@ -22,7 +24,13 @@ class Actor:
     device_id: UUID | None = None
     visit_id: UUID | None = None
     session_id: UUID | None = None
-    revoked: bool = False
+    time_zone: str = "UTC"
+    revoked_at: datetime | None = None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether the device was revoked or its user disabled."""
+        return self.revoked_at is not None
 
     @property
     def technician_id(self) -> UUID | None:

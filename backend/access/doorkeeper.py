@@ -17,7 +17,7 @@ from backend.access.queries import Holder
 from backend.access.secret import derive
 from backend.access.sessions import Sessions, Tokens
 from backend.access.tokens import hash_of, plain_code
-from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.db.unit_of_work import Look, UnitOfWork, UnitOfWorkFactory
 from backend.settings import Settings
 from backend.web.wiring import Admission
 from schemas.access import Role
@@ -70,9 +70,9 @@ class Doorkeeper:
 
     # Who holds a token
 
-    def authenticate(self, uow: UnitOfWork, token: str, *, allow_revoked: bool = False) -> Admission:
+    def authenticate(self, look: Look, token: str, *, allow_revoked: bool = False) -> Admission:
         """Who holds an access token; raises Unauthenticated. See `backend.web.wiring.Authenticator`."""
-        holder = queries.holder_of(uow.session, hash_of(token), uow.now)
+        holder = queries.holder_of(look.connection, hash_of(token), look.now)
         if holder is None or not _may_enter(holder, allow_revoked):
             raise Unauthenticated(_WRONG_TOKEN)
         revoked = holder.out_since is not None
@@ -82,7 +82,8 @@ class Doorkeeper:
             permissions=PERMISSIONS[holder.role] & HANDING_IN if revoked else PERMISSIONS[holder.role],
             device_id=holder.device_id,
             session_id=holder.session_id,
-            revoked=revoked,
+            time_zone=holder.time_zone,
+            revoked_at=holder.out_since,
         )
         return Admission(actor, first_use=holder.first_use)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 from uuid import UUID
@@ -187,6 +188,7 @@ SYSTEM = Actor(
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+ItemT = TypeVar("ItemT", bound=Mapping[str, object])
 
 
 class Guarded(Protocol[P, R_co]):
@@ -215,10 +217,7 @@ def requires(
     (with another actor) never signs for the outer one's changes, and broken constraints surface in place.
     Reading (`…:read`) leaves no row in the audit log.
     """
-    if permission not in GRANTS:
-        raise LookupError(
-            f"{permission!r} is not in the table of permissions (backend/access/permissions.py)"
-        )
+    _check_granted(permission)
 
     def guard(action: Callable[Concatenate[UnitOfWork, Actor, P], R]) -> Guarded[P, R]:
         subject = list(inspect.signature(action).parameters)[2:3]
@@ -226,11 +225,7 @@ def requires(
         @wraps(action)
         def guarded(uow: UnitOfWork, actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
             check(actor, permission)
-            info = uow.session.info
-            outer = info.get("actor_id")
-            uow.flush()
-            info["actor_id"] = actor.user_id
-            try:
+            with _signed_by(uow, actor):
                 result = action(uow, actor, *args, **kwargs)
                 uow.flush()
                 if not permission.endswith(":read"):
@@ -238,8 +233,6 @@ def requires(
                     uow.add(
                         _audit_entry(uow, actor, permission, given or getattr(result, "id", None), kwargs)
                     )
-            finally:
-                info["actor_id"] = outer
             return result
 
         wearing = cast("Guarded[P, R]", guarded)
@@ -247,6 +240,56 @@ def requires(
         return wearing
 
     return guard
+
+
+def requires_for_each(
+    permission: str,
+) -> Callable[[Callable[[UnitOfWork, Actor, Sequence[ItemT]], R]], Guarded[[Sequence[ItemT]], R]]:
+    """Guard `verb_nouns(uow, actor, items)`, which does at once what a guarded `verb_noun` does to one.
+
+    Each item is a mapping with the `id` of its record and the fields; each leaves a row in the audit log.
+    """
+    _check_granted(permission)
+
+    def guard(
+        action: Callable[[UnitOfWork, Actor, Sequence[ItemT]], R],
+    ) -> Guarded[[Sequence[ItemT]], R]:
+        @wraps(action)
+        def guarded(uow: UnitOfWork, actor: Actor, items: Sequence[ItemT], /) -> R:
+            check(actor, permission)
+            with _signed_by(uow, actor):
+                result = action(uow, actor, items)
+                uow.flush()
+                uow.add_all(
+                    _audit_entry(uow, actor, permission, item["id"], {**item, "id": None}) for item in items
+                )
+            return result
+
+        wearing = cast("Guarded[[Sequence[ItemT]], R]", guarded)
+        wearing.permission = permission
+        return wearing
+
+    return guard
+
+
+def _check_granted(permission: str) -> None:
+    if permission not in GRANTS:
+        raise LookupError(
+            f"{permission!r} is not in the table of permissions (backend/access/permissions.py)"
+        )
+
+
+@contextmanager
+def _signed_by(uow: UnitOfWork, actor: Actor) -> Iterator[None]:
+    """What is flushed inside was changed by `actor`; what was changed before is flushed first."""
+    info = uow.session.info
+    outer = info.get("actor_id")
+    uow.flush()
+    info["actor_id"] = actor.user_id
+    try:
+        yield
+    finally:
+        info["actor_id"] = outer
 
 
 def _audit_entry(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
@@ -43,6 +43,7 @@ class Holder:
     session_id: UUID
     device_id: UUID | None
     first_use: bool
+    time_zone: str
     disabled_at: datetime | None
     revoked_at: datetime | None
 
@@ -157,23 +158,31 @@ def locked_sign_in(session: Session, refresh_hash: str) -> SignIn | None:
     )
 
 
-def holder_of(session: Session, token_hash: str, now: datetime) -> Holder | None:
-    """Who holds an access token that has not expired, in one statement."""
-    row = session.execute(
-        select(
-            User.id,
-            User.role,
-            SignIn.id,
-            SignIn.device_id,
-            and_(AccessToken.generation == SignIn.generation, SignIn.confirmed.is_(False)),
-            User.disabled_at,
-            Device.revoked_at,
-        )
-        .join(SignIn, SignIn.id == AccessToken.session_id)
-        .join(User, User.id == SignIn.user_id)
-        .outerjoin(Device, Device.id == SignIn.device_id)
-        .where(AccessToken.token_hash == token_hash, AccessToken.expires_at > now, SignIn.ended_at.is_(None))
-    ).one_or_none()
+_HOLDER = (
+    select(
+        User.id,
+        User.role,
+        SignIn.id.label("session_id"),
+        SignIn.device_id,
+        and_(AccessToken.generation == SignIn.generation, SignIn.confirmed.is_(False)),
+        User.time_zone,
+        User.disabled_at,
+        Device.revoked_at,
+    )
+    .join(SignIn, SignIn.id == AccessToken.session_id)
+    .join(User, User.id == SignIn.user_id)
+    .outerjoin(Device, Device.id == SignIn.device_id)
+    .where(
+        AccessToken.token_hash == bindparam("token_hash"),
+        AccessToken.expires_at > bindparam("now"),
+        SignIn.ended_at.is_(None),
+    )
+)
+
+
+def holder_of(connection: Connection, token_hash: str, now: datetime) -> Holder | None:
+    """Who holds an access token that has not expired, in one statement: every request asks."""
+    row = connection.execute(_HOLDER, {"token_hash": token_hash, "now": now}).one_or_none()
     return None if row is None else Holder(*row)
 
 

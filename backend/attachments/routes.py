@@ -13,6 +13,7 @@ from backend.attachments.storage import UPLOAD_PATH, current_store
 from backend.db.paging import Page, PageRequest
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.web.blueprint import Room
+from backend.web.places import place_for_body
 from media.signing import CHECKSUM_HEADER
 from media.uploads import UploadTicket
 from schemas.attachments import MediaBody, MediaQuery, NewMedia, SignedAddress
@@ -68,7 +69,8 @@ def offer_upload(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Up
 def take_upload(factory: UnitOfWorkFactory, _: Actor, query: Fields, key: str) -> None:
     """Send the bytes to a signed address, with the headers it came with."""
     headers = {name: request.headers[name] for name in SIGNED_HEADERS if name in request.headers}
-    uploads.take_upload(factory, current_store(), key, query, headers, request.stream)
+    with place_for_body(request):
+        uploads.take_upload(factory, current_store(), key, query, headers, request.stream)
 
 
 @room.post(

@@ -3,17 +3,26 @@
 import os
 import sqlite3
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import IsolationLevel
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from backend.db.spatial import register_spatial_functions
 from backend.db.sqlite_lock import hold_database
 
+PAUSE_SECONDS = 0.2
+"""After which a pooled connection has to show that it still works."""
+_USED = "doorstep_used"
 _ACCESS = "doorstep_access"
+_LOOKS = "doorstep_looks"
 _READ = "read"
 _MIGRATE = "migrate"
 
@@ -66,6 +75,16 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(**{_ACCESS: _READ})
 
 
+def looking(engine: Engine) -> Engine:
+    """For single statements that read: no transaction around them where none is needed, and no write.
+
+    On PostgreSQL a pool of its own, which goes with `engine`: to change a pooled connection's way of
+    beginning and back would cost as much as the statement.
+    """
+    looks: Engine | None = engine.get_execution_options().get(_LOOKS)
+    return looks or reading(engine)
+
+
 def migrating(engine: Engine) -> Engine:
     """The same pool, for migrations: as writing, but SQLite ignores foreign keys (it rebuilds tables)."""
     return engine.execution_options(**{_ACCESS: _MIGRATE})
@@ -73,19 +92,47 @@ def migrating(engine: Engine) -> Engine:
 
 def _postgresql_engine(url: URL, pool_size: int, timeouts: dict[str, int], *, allow_unsafe: bool) -> Engine:
     settings = {"search_path": SEARCH_PATH, "timezone": "UTC", **timeouts}
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     given = url.query.get("options", "")
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
-        isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        connect_args={"options": f"{options} {given}".strip(), "connect_timeout": 10},
-    )
+    url = url.set(drivername="postgresql+psycopg").difference_update_query(["options"])
+
+    def pooled(isolation_level: IsolationLevel, reset: Literal["rollback"] | None, **more: str) -> Engine:
+        options = " ".join(f"-c {name}={value}" for name, value in {**settings, **more}.items())
+        made = create_engine(
+            url,
+            isolation_level=isolation_level,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_reset_on_return=reset,
+            connect_args={"options": f"{options} {given}".strip(), "connect_timeout": 10},
+        )
+        _ping_after_a_pause(made)
+        return made
+
+    engine = pooled("READ COMMITTED", "rollback")
+    looks = pooled("AUTOCOMMIT", None, default_transaction_read_only="on")
+    event.listen(engine, "engine_disposed", lambda _: looks.dispose())
+    engine.update_execution_options(**{_LOOKS: looks})
     if not allow_unsafe:
         event.listen(engine, "connect", _refuse_unsafe_server)
     return engine
+
+
+def _ping_after_a_pause(engine: Engine) -> None:
+    """Ask a pooled connection whether it still works, unless it did just now: a ping is a round trip."""
+
+    @event.listens_for(engine, "checkout")
+    def ping(dbapi_connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        used = record.info.get(_USED)
+        if used is None or time.monotonic() - used < PAUSE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(dbapi_connection)
+        except psycopg.Error as error:
+            raise DisconnectionError("The server closed the connection while it was pooled.") from error
+
+    @event.listens_for(engine, "checkin")
+    def note(_dbapi_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_USED] = time.monotonic()
 
 
 def _refuse_unsafe_server(dbapi_connection: Any, _record: object) -> None:

@@ -118,5 +118,12 @@ MUTATIONS = (
         "visit.cannot_complete", "visits", UnfinishedStep, actions.cannot_complete_visit, Kind.STATUS
     ),
     MutationType("visit.report_no_access", "visits", FieldStep, actions.report_no_access, Kind.STATUS),
-    MutationType("visit_note.add", "visit_notes", WriteVisitNote, actions.add_visit_note, Kind.FACT),
+    MutationType(
+        "visit_note.add",
+        "visit_notes",
+        WriteVisitNote,
+        actions.add_visit_note,
+        Kind.FACT,
+        together=actions.add_visit_notes,
+    ),
 )

@@ -6,7 +6,7 @@ import re
 
 from flask import Request, g
 
-from backend.db.unit_of_work import UnitOfWork
+from backend.db.unit_of_work import Look
 from backend.web.wiring import Admission, current_wiring
 from schemas.errors import Unauthenticated
 
@@ -22,8 +22,8 @@ def bearer_token(request: Request) -> str:
     return match.group(1)
 
 
-def authenticate(uow: UnitOfWork, token: str, *, allow_revoked: bool) -> Admission:
+def authenticate(look: Look, token: str, *, allow_revoked: bool) -> Admission:
     """Who holds `token`; the actor is remembered for this request's log and refusals."""
-    admission = current_wiring().authenticator.authenticate(uow, token, allow_revoked=allow_revoked)
+    admission = current_wiring().authenticator.authenticate(look, token, allow_revoked=allow_revoked)
     g.actor = admission.actor
     return admission

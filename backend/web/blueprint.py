@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from marshmallow import ValidationError
 
 from backend.access.actor import ANONYMOUS, Actor
 from backend.db.paging import Page, PageRequest
-from backend.db.unit_of_work import UnitOfWork
+from backend.db.unit_of_work import Look, UnitOfWork
 from backend.web import idempotency, preconditions, reading
 from backend.web.authentication import authenticate, bearer_token
 from backend.web.limits import count_request
@@ -100,7 +99,8 @@ class Room(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ship
         one person repeats is no conflict.
         allow_revoked: a revoked device is let in, as an actor that is `revoked`.
         own_transactions: the view gets the UnitOfWorkFactory in place of the unit of work.
-        raw_body: the view reads `flask.request.stream` itself, at most `body_limit` bytes.
+        raw_body: the view reads `flask.request.stream` itself, at most `body_limit` bytes, in a place for
+            bodies (`backend.web.places`).
         body_limit: which setting bounds the body.
         produces: media type of a Response the view makes itself.
         """
@@ -127,17 +127,16 @@ def _serve(route: Route, view: Callable[..., object], ids: Mapping[str, Any]) ->
     if route.own_transactions:
         admission = Admission(ANONYMOUS)
         if seen.token is not None:
-            with factory.begin(write=False) as uow:
-                admission = _admit(route, uow, seen)
+            with factory.look() as look:
+                admission = _admit(route, look, seen)
         if route.writes and admission.first_use:
             with factory.begin() as uow:
                 current_wiring().authenticator.confirm(uow, admission.actor)
         if seen.failure is not None:
             raise seen.failure
-        with place_for_body(request) if route.raw_body else nullcontext():
-            return _answer(route, view(factory, admission.actor, *seen.arguments, **ids))
+        return _answer(route, view(factory, admission.actor, *seen.arguments, **ids))
     with factory.begin(write=route.writes) as uow:
-        admission = _admit(route, uow, seen)
+        admission = _admit(route, uow.look, seen)
         if seen.failure is not None:
             raise seen.failure
         if route.writes and admission.first_use:
@@ -214,11 +213,11 @@ def _page_request(query: dict[str, object]) -> PageRequest:
     return PageRequest(str(after) if after else None, limit if isinstance(limit, int) else DEFAULT_PAGE)
 
 
-def _admit(route: Route, uow: UnitOfWork, seen: _Reading) -> Admission:
+def _admit(route: Route, look: Look, seen: _Reading) -> Admission:
     if seen.token is None:
         return Admission(ANONYMOUS)
     try:
-        admission = authenticate(uow, seen.token, allow_revoked=route.allow_revoked)
+        admission = authenticate(look, seen.token, allow_revoked=route.allow_revoked)
     except Unauthenticated:
         count_request(None, request.remote_addr)
         raise

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from flask import current_app
 
 from backend.access.actor import Actor
-from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.db.unit_of_work import Look, UnitOfWork, UnitOfWorkFactory
 from backend.settings import Settings
 from schemas.errors import JsonValue
 
@@ -29,7 +29,7 @@ class Admission:
 class Authenticator(Protocol):
     """Who a bearer token stands for."""
 
-    def authenticate(self, uow: UnitOfWork, token: str, *, allow_revoked: bool = False) -> Admission:
+    def authenticate(self, look: Look, token: str, *, allow_revoked: bool = False) -> Admission:
         """Who holds an access token; raises `Unauthenticated`.
 
         With `allow_revoked`, the token of a revoked device (or disabled user) gives an actor that is

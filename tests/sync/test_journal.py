@@ -19,7 +19,7 @@ from sync.inbox import read_entry
 from sync.models import MUTATIONS, FieldInboxEntry
 from tests.sync import days
 from tests.sync.device import Device, device_of
-from tests.sync.toy import START, Job, JobLine, Toy
+from tests.sync.toy import START, Job, JobLine, Toy, statements_together
 
 
 def inbox(toy: Toy) -> list[FieldInboxEntry]:
@@ -70,6 +70,52 @@ def test_a_lost_reply_does_not_apply_a_mutation_twice(toy: Toy) -> None:
     again = device.sync()
     assert outcomes(lost) == outcomes(again) == ["applied"]
     assert lines_of(toy) == ["hose"]
+
+
+def test_facts_that_follow_each_other_are_written_together(toy: Toy) -> None:
+    device, job = a_device_with_a_job(toy)
+    statements_together.clear()
+    for text in ("a", "b", "c"):
+        device.do("job_line.add", uuid4(), job_id=str(job), text=text)
+    device.do("job.start", job)
+    device.do("job_line.add", uuid4(), job_id=str(job), text="d")
+    assert outcomes(device.sync()) == ["applied"] * 5
+    assert statements_together == [3], "one alone goes alone, and what stands between parts them"
+    assert lines_of(toy) == ["a", "b", "c", "d"]
+    assert device.names("job_lines") == {m["record"] for m in device.mutations if m["type"] == "job_line.add"}
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [("crash", "held"), ("half", "overridden"), ("\0", "refused"), ("x" * 5000, "refused")],
+)
+def test_a_fact_that_cannot_be_written_with_others_costs_them_nothing(
+    toy: Toy, text: str, outcome: str
+) -> None:
+    device, job = a_device_with_a_job(toy)
+    for content in ("a", text, "c"):
+        device.do("job_line.add", uuid4(), job_id=str(job), text=content)
+    assert outcomes(device.sync()) == ["applied", outcome, "applied"]
+    assert lines_of(toy) == ["a", "c"]
+    assert len(inbox(toy)) == 1
+
+
+def test_a_fact_for_the_inbox_gets_its_own_outcome_among_others(toy: Toy) -> None:
+    device, job = a_device_with_a_job(toy)
+    others = days.a_job(toy, uuid4(), lines=0)
+    for of in (job, others, job):
+        device.do("job_line.add", uuid4(), job_id=str(of), text="t")
+    assert outcomes(device.sync()) == ["applied", "merged", "applied"]
+    assert lines_of(toy) == ["t", "t", "t"]
+
+
+def test_facts_with_the_same_id_are_judged_one_by_one(toy: Toy) -> None:
+    device, job = a_device_with_a_job(toy)
+    line = uuid4()
+    device.do("job_line.add", line, job_id=str(job), text="a")
+    device.do("job_line.add", line, job_id=str(job), text="b")
+    assert outcomes(device.sync())[0] == "applied"
+    assert lines_of(toy) == ["a"]
 
 
 def test_a_mutation_sent_again_in_another_journal_keeps_its_outcome(toy: Toy) -> None:

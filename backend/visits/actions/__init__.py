@@ -17,6 +17,7 @@ from backend.visits.actions.confirmation import (
 from backend.visits.actions.field_work import (
     accept_visit,
     add_visit_note,
+    add_visit_notes,
     arrive_visit,
     cannot_complete_visit,
     complete_visit,
@@ -33,6 +34,7 @@ __all__ = [
     "Visit",
     "accept_visit",
     "add_visit_note",
+    "add_visit_notes",
     "archive_work_type",
     "arrive_visit",
     "book_visit",

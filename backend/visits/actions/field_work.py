@@ -1,11 +1,12 @@
 """What a technician reports from the field, on line or days later: each step, and how the visit ended."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Unpack
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from backend.access.actor import Actor
-from backend.access.permissions import requires
+from backend.access.permissions import requires, requires_for_each
 from backend.db.creation import created_before
 from backend.db.unit_of_work import UnitOfWork
 from backend.visits import queries
@@ -143,13 +144,36 @@ def add_visit_note(
         uow, VisitNote, note_id, visit_id=visit_id, author_id=actor.user_id, text=text
     ):
         return known
-    visit = take_fact(uow, actor, visit_id)
-    return uow.add(
-        VisitNote(
-            id=note_id or uow.mint_id(),
-            visit_id=visit.id,
-            author_id=actor.user_id,
-            text=text,
-            occurred_at=occurred_at or uow.now,
-        )
+    take_fact(uow, actor, visit_id)
+    return uow.add(_note(uow, actor, note_id or uow.mint_id(), visit_id, text, occurred_at))
+
+
+class NewNote(TypedDict):
+    """One of many notes."""
+
+    id: UUID
+    visit_id: UUID
+    text: str
+    occurred_at: datetime
+
+
+@requires_for_each("visit_note:add")
+def add_visit_notes(uow: UnitOfWork, actor: Actor, notes: Sequence[NewNote]) -> list[VisitNote]:
+    """`add_visit_note` for many new notes, in one statement. An id that exists is an IntegrityError."""
+    for visit_id in dict.fromkeys(note["visit_id"] for note in notes):
+        take_fact(uow, actor, visit_id)
+    return uow.add_all(
+        _note(uow, actor, note["id"], note["visit_id"], note["text"], note["occurred_at"]) for note in notes
+    )
+
+
+def _note(
+    uow: UnitOfWork, actor: Actor, note_id: UUID, visit_id: UUID, text: str, occurred_at: datetime | None
+) -> VisitNote:
+    return VisitNote(
+        id=note_id,
+        visit_id=visit_id,
+        author_id=actor.user_id,
+        text=text,
+        occurred_at=occurred_at or uow.now,
     )

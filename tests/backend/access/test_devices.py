@@ -53,7 +53,7 @@ def admitted(api: Api, token: str, *, allow_revoked: bool) -> Actor:
     doorkeeper = api.wiring.authenticator
     assert isinstance(doorkeeper, Doorkeeper)
     with api.factory.begin(write=False) as uow:
-        return doorkeeper.authenticate(uow, token, allow_revoked=allow_revoked).actor
+        return doorkeeper.authenticate(uow.look, token, allow_revoked=allow_revoked).actor
 
 
 def test_a_phone_enrols_with_a_code_and_acts_as_its_user(firm: Api) -> None:
