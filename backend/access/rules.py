@@ -82,6 +82,11 @@ class TooManyTries(DomainError):
     title = "Too many tries."
     kind = ErrorKind.TOO_MANY
 
+    def __init__(self, detail: str = "", *, retry_after: int = 0) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.retry_after = retry_after
+        """Seconds until the next try."""
+
 
 class SignInBusy(DomainError):
     """Too many passwords are being checked at this moment."""

@@ -7,12 +7,15 @@ from uuid import UUID
 
 from backend.access.actor import Actor
 from backend.access.permissions import requires
+from backend.access.rules import Allowance
+from backend.access.throttle import bucket_key, take
 from backend.customers.queries import customer_for
 from backend.db.unit_of_work import UnitOfWork
 from backend.visits import queries
 from backend.visits.letters import link_letter
 from backend.visits.models import ConfirmationLink, Visit, WindowOffer
 from backend.visits.rules import (
+    LinksMailedOften,
     MailAddressMissing,
     OfferGone,
     Transition,
@@ -32,11 +35,15 @@ from backend.visits.steps import (
     window_of,
     withdraw_offers,
 )
+from schemas.base import write_instant
 from schemas.requests import Touch
 from schemas.visits import Confirmation, OfferState, VisitStatus
 
 TOKEN_BYTES = 32
 """256 bits: nobody guesses one."""
+LINKS_PER_VISIT = Allowance(burst=4, seconds=4 * 3600)
+LINKS_PER_CUSTOMER = Allowance(burst=20, seconds=15 * 60)
+"""A housing company has many visits, yet nobody reads a hundred mails a day."""
 
 
 @requires("visit:confirm")
@@ -131,13 +138,15 @@ def issue_confirmation_link(
 ) -> ConfirmationLink:
     """Mail the customer a key to this visit, valid for `valid_days`; a link sent before stops working.
 
-    The token goes into the mail and is kept as its hash only. Raises VisitNotFound, MailAddressMissing.
+    The token goes into the mail and is kept as its hash only. Raises VisitNotFound, MailAddressMissing,
+    LinksMailedOften.
     """
     visit = queries.visit_to_change(uow.session, actor, visit_id)
     work_order = queries.work_order_by_id(uow.session, visit.work_order_id)
     customer = customer_for(uow.session, actor, work_order.customer_id)
     if customer.email is None:
         raise MailAddressMissing("Add a mail address to the customer, or call and confirm for him.")
+    _count_link(uow, visit.id, customer.id)
     for replaced in queries.live_links_of(uow.session, visit.id):
         replaced.revoked_at = uow.now
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -156,3 +165,19 @@ def issue_confirmation_link(
     uow.post("mail", {"to": customer.email, **letter}, key=f"confirmation-link:{link.id}")
     touch_case_of(uow, actor, visit, Touch.DISPATCH)
     return link
+
+
+def _count_link(uow: UnitOfWork, visit_id: UUID, customer_id: UUID) -> None:
+    refusal = take(
+        uow,
+        {
+            bucket_key("link of visit", str(visit_id)): LINKS_PER_VISIT,
+            bucket_key("link of customer", str(customer_id)): LINKS_PER_CUSTOMER,
+        },
+    )
+    if refusal is not None:
+        again = uow.now + timedelta(seconds=refusal.retry_after)
+        raise LinksMailedOften(
+            f"Call the customer, or send the next link after {write_instant(again)}.",
+            retry_after=refusal.retry_after,
+        )

@@ -139,6 +139,13 @@ class MailAddressMissing(DomainError):
     kind = ErrorKind.UNMET
 
 
+class LinksMailedOften(DomainError):
+    """Mails cost money and patience: so many links are enough for now. `retry_after` is in seconds."""
+
+    title = "This customer was mailed enough links for now."
+    kind = ErrorKind.TOO_MANY
+
+
 class DispatchRefused(DomainError):
     """Something that should be settled before a technician leaves is not; `obstacles` lists it."""
 

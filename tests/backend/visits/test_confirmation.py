@@ -11,10 +11,12 @@ from backend.access.permissions import SYSTEM
 from backend.db.outbox_message import OutboxMessage
 from backend.db.unit_of_work import UnitOfWork
 from backend.visits import actions, links, queries
+from backend.visits.actions.confirmation import LINKS_PER_CUSTOMER, LINKS_PER_VISIT
 from backend.visits.models import Visit, VisitEvent
 from backend.visits.rules import (
     ConfirmationLinkExpired,
     ConfirmationLinkNotFound,
+    LinksMailedOften,
     MailAddressMissing,
     OfferGone,
     TransitionRefused,
@@ -23,7 +25,9 @@ from backend.visits.rules import (
     WindowInvalid,
 )
 from schemas.access import Role
+from schemas.base import write_instant
 from schemas.visits import Confirmation, VisitStatus
+from tests.clock import SettableClock
 from tests.databases import Database
 from tests.given import customers, dispatch, visits
 from tests.given.visits import MORNING, TWO_HOURS
@@ -289,3 +293,29 @@ def test_a_cancelled_visit_cannot_be_confirmed_by_its_link(uow: UnitOfWork) -> N
 def test_a_customer_without_mail_address_is_called(uow: UnitOfWork) -> None:
     with pytest.raises(MailAddressMissing):
         actions.issue_confirmation_link(uow, SYSTEM, visits.a_visit(uow).id, public_url=PUBLIC_URL)
+
+
+def test_a_customer_is_mailed_so_many_links_and_then_somebody_calls(
+    database: Database, clock: SettableClock
+) -> None:
+    with database.factory.begin() as uow:
+        customer = customers.a_customer(uow, email="ada@example.org")
+        site = customers.a_site(uow, customer_id=customer.id)
+        made = [
+            visits.a_visit(uow, work_order_id=visits.a_work_order(uow, site_id=site.id).id) for _ in range(6)
+        ]
+        for visit in made[:5]:
+            for _ in range(LINKS_PER_VISIT.burst):
+                mailed_link(uow, visit)
+        with pytest.raises(LinksMailedOften) as of_customer:
+            mailed_link(uow, made[5])
+    assert of_customer.value.extensions == {"retry_after": LINKS_PER_CUSTOMER.seconds}
+    assert of_customer.value.detail.endswith(f"after {write_instant(clock() + timedelta(minutes=15))}.")
+    clock.advance(minutes=16)
+    with database.factory.begin() as uow:
+        with pytest.raises(LinksMailedOften) as of_visit:
+            mailed_link(uow, made[0])
+        assert of_visit.value.extensions == {"retry_after": LINKS_PER_VISIT.seconds - 16 * 60}
+        mailed_link(uow, made[5])
+        mails = uow.session.scalars(select(OutboxMessage).where(OutboxMessage.kind == "mail")).all()
+    assert len(mails) == 5 * LINKS_PER_VISIT.burst + 1, "what was refused is not mailed"
