@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -276,6 +277,22 @@ def show_protocol_schemas() -> None:
     collections = CollectionSet(COLLECTIONS)
     schemas = protocol_schemas(collections, MutationTable(MUTATIONS, collections))
     sys.stdout.buffer.write(orjson.dumps(schemas, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+@main.command()
+@click.option("--seed", default=1, show_default=True, help="The same seed tells the same story.")
+@click.option("--steps", default=20_000, show_default=True, type=click.IntRange(min=1))
+@click.option("--database", metavar="URL", help="An empty PostgreSQL database to copy; SQLite unless given.")
+def simulate(seed: int, steps: int, database: str | None) -> None:
+    """From a checkout: a firm and its phones through every fault there is, and nothing may be lost."""
+    checkout = Path(__file__).resolve().parent.parent
+    if not (checkout / "tests" / "simulation").is_dir():
+        _refuse("The simulator is part of the sources: clone them, `make install-test`, and run it there.")
+    arguments = [f"--seed={seed}", f"--steps={steps}", *([f"--database={database}"] if database else ())]
+    run = [sys.executable, "-m", "tests.simulation", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run(run, env=environment, check=False)  # noqa: S603 - ourselves, and no shell
+    sys.exit(done.returncode)
 
 
 @main.command()

@@ -1,0 +1,117 @@
+"""The network between a device and the server: what it does to a request, the dice of the run decide."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import httpx
+
+from mobile_client_stub.faults import FAULTS, Fault, FaultyTransport
+from tests.simulation.chance import Time, Trace
+from tests.simulation.device import Device
+from tests.simulation.server import Server, ServerDied
+
+MOST_LATE = 5
+"""Requests that are under way and believed lost."""
+MOST_TRANSACTIONS = 9
+"""An exchange has about as many: one of them is the last thing the server does."""
+
+
+class InvariantBroken(AssertionError):
+    """Something that must always hold does not."""
+
+
+@dataclass
+class Network:
+    """All devices' way to the server. `badness` is the share of requests that something happens to."""
+
+    server: Server
+    time: Time
+    dice: random.Random
+    trace: Trace
+    meanwhile: Callable[[], None]
+    badness: float = 0.0
+    late: list[httpx.Request] = field(default_factory=list)
+
+    def connect(self, device: Device) -> httpx.BaseTransport:
+        """A device's own radio."""
+        return FaultyTransport(_Line(self, device), self._faults(), delay=0.5, sleep=self._wait)
+
+    def deliver(self, request: httpx.Request) -> httpx.Response:
+        """Let the server answer, and look at what it says."""
+        response = self.server.transport.handle_request(request)
+        response.read()
+        path = request.url.path
+        exchanged = path.startswith("/sync/") and response.status_code == 200
+        self.trace.add(
+            f"  {request.method} {path} {response.status_code}",
+            request.read() + response.content if exchanged else b"",
+        )
+        if response.status_code == 500:
+            raise InvariantBroken(f"the server answers {request.method} {path} with {response.text[:500]}")
+        return response
+
+    def deliver_late(self) -> str:
+        """A request that everybody believes lost arrives; nobody waits for its answer any more."""
+        if not self.late:
+            return "nothing is under way"
+        request = self.late.pop(self.dice.randrange(len(self.late)))
+        return f"{request.url.path} {self.deliver(request).status_code}"
+
+    def _faults(self) -> Iterator[Fault]:
+        while True:
+            yield self.dice.choice(FAULTS) if self.dice.random() < self.badness / 2 else Fault.NONE
+
+    def _wait(self, seconds: float) -> None:
+        self.time.advance(seconds=seconds)
+
+    def event(self) -> str:
+        """What happens to this request beyond the faults of the air."""
+        if self.dice.random() >= self.badness / 2:
+            return "nothing"
+        return self.dice.choice(("late", "server dies", "busy", "meanwhile", "meanwhile"))
+
+
+@dataclass
+class _Line(httpx.BaseTransport):
+    """One device's requests, one after the other."""
+
+    network: Network
+    device: Device
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.device.fate.pass_moment()
+        request.read()
+        response = self._sent(request)
+        self.device.fate.pass_moment()
+        return response
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        network = self.network
+        event = network.event()
+        if event == "late":
+            network.late = [*network.late, request][-MOST_LATE:]
+            raise httpx.ReadTimeout("no answer came (fault on demand)", request=request)
+        if event == "server dies":
+            return self._with_a_dying_server(request)
+        if event == "busy":
+            problem = {"type": "urn:doorstep:problem:server-busy", "detail": "Send the same again."}
+            headers = {"Retry-After": "1", "Content-Type": "application/problem+json"}
+            return httpx.Response(503, headers=headers, content=json.dumps(problem))
+        if event == "meanwhile":
+            network.meanwhile()
+        return network.deliver(request)
+
+    def _with_a_dying_server(self, request: httpx.Request) -> httpx.Response:
+        network = self.network
+        transactions = network.dice.randint(1, MOST_TRANSACTIONS)
+        network.server.die_in(transactions, committed=network.dice.random() < 0.5)
+        try:
+            return network.deliver(request)
+        except ServerDied:
+            raise httpx.ReadError("the connection broke (the server died)", request=request) from None
+        finally:
+            network.server.live()

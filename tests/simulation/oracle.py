@@ -1,0 +1,269 @@
+"""The oracle: after every healing, whether phones equal the server and everything typed is accounted for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.access.queries import zone_and_revocation
+from backend.checks import Sent, check_everything
+from backend.reports.models import ReportCharge, ReportMedia, ServiceReport
+from backend.reports.rules import CLOSED
+from backend.visits.models import VisitNote
+from mobile_client_stub import journal, media_queue, records
+from sync.collections import Kind
+from sync.exchange import exchange
+from sync.facts import UnexpectedFailure
+from sync.host import EVERYBODY, Audience, Caller
+from sync.models import MUTATIONS, FieldInboxEntry
+from sync.mutations import Outcome
+from tests.simulation.device import Device
+from tests.simulation.ledger import Ledger
+from tests.simulation.network import InvariantBroken
+from tests.simulation.server import Server
+
+AUDIENCE = "technician"
+EXPECTED_ALARMS = frozenset({"sync-restored", "sync-lost-in-restore"})
+TOOK_EFFECT = (Outcome.APPLIED.value, Outcome.MERGED.value)
+Fingerprint = tuple[Any, ...]
+
+
+@dataclass
+class Oracle:
+    """Looks, and raises InvariantBroken. `sealed` remembers every closed report as it was first seen."""
+
+    server: Server
+    ledger: Ledger
+    sealed: dict[UUID, Fingerprint] = field(default_factory=dict)
+
+    def look(self, devices: Iterable[Device]) -> None:
+        """Everything that must hold when all queues are empty and nobody writes."""
+        enrolled = [device for device in devices if device.is_enrolled]
+        for device in enrolled:
+            self._check_queue(device)
+            self._check_records(device)
+        self._check_server()
+        with self.server.wiring.factory.begin(write=False) as uow:
+            self._check_mutations(uow.session)
+            self._check_reports(uow.session)
+
+    # The phones
+
+    def _check_queue(self, device: Device) -> None:
+        """Nothing waits, and what did not go through says why."""
+        outbox = device.phone.outbox()
+        _expect(not outbox.unsent, f"{device.name}: {outbox.unsent} mutations wait", device.last_trouble)
+        for unfinished in outbox.mutations:
+            _expect(bool(unfinished.why), f"{device.name}: {unfinished.mutation} is unfinished for no reason")
+        for medium in media_queue.all_media(device.connection):
+            whole = medium.stored_at is not None or medium.outcome not in TOOK_EFFECT
+            _expect(whole, f"{device.name}: file {medium.id} did not arrive", str(medium.trouble))
+        mutations = {mutation.mutation_id for mutation in journal.everything(device.connection)}
+        for typed in self.ledger.typed.values():
+            lost = device.name in typed.holders and typed.mutation_id not in mutations
+            _expect(not lost, f"{device.name}: has forgotten mutation {typed.mutation_id}", typed.versions)
+
+    def _check_records(self, device: Device) -> None:
+        """The phone holds what a new phone of the same user would get, with the same digest."""
+        fresh = self._fresh(device)
+        rows = device.connection.execute("SELECT collection, id, hash, body FROM records").fetchall()
+        held = {(row["collection"], row["id"]): (row["hash"], row["body"]) for row in rows}
+        _expect(
+            held.keys() == fresh["records"].keys(),
+            f"{device.name}: does not hold its scope",
+            {
+                "missing": fresh["records"].keys() - held.keys(),
+                "extra": held.keys() - fresh["records"].keys(),
+            },
+        )
+        for key, (record_hash, body) in held.items():
+            same = (record_hash, json.loads(body)) == fresh["records"][key]
+            _expect(same, f"{device.name}: {key} differs", (body, fresh["records"][key]))
+        equal = records.equals_digest(device.connection, fresh["digest"])
+        _expect(equal, f"{device.name}: the digest differs")
+        self._check_references(device, {key: json.loads(body) for key, (_, body) in held.items()})
+
+    def _fresh(self, device: Device) -> dict[str, Any]:
+        """The first pull of a phone that has nothing."""
+        engine, user = self.server.wiring.sync, UUID(device.user)
+        with self.server.wiring.factory.begin(write=False) as uow:
+            zone, _ = zone_and_revocation(uow.session, UUID(device.phone.account.device_id))
+        caller = Caller(uuid4(), user, None, (Audience(AUDIENCE, user), EVERYBODY), zone)
+        request = {
+            "protocol": 1,
+            "journal": str(uuid4()),
+            "acknowledged": 0,
+            "device_now": None,
+            "cursor": None,
+            "limit": 10_000,
+            "mutations": [],
+        }
+        answer = orjson.loads(exchange(engine, caller, request))
+        _expect(not answer["more"], "a first pull does not fit in one page")
+        found = {(c["collection"], c["id"]): (c["hash"], c["body"]) for c in answer["changes"]}
+        return {"records": found, "digest": answer["digest"]}
+
+    def _check_references(self, device: Device, held: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+        """What a held record points at along an edge is held, too, unless it is held for its own sake."""
+        for collection in self.server.wiring.sync.collections:
+            for edge in collection.edges:
+                if edge.brings == "owner" and collection.roots:
+                    continue
+                for (name, record_id), body in held.items():
+                    target = body.get(edge.column.key) if name == collection.name else None
+                    _expect(
+                        target is None or (edge.to, target) in held,
+                        f"{device.name}: {name} {record_id} points at {edge.to} {target}, which is not there",
+                    )
+
+    # The server
+
+    def _check_server(self) -> None:
+        """`doorstep check` with all journals, and no alarm that nobody planned."""
+        sent = [
+            Sent(UUID(typed.mutation_id), typed.versions[-1], "sent")
+            for typed in self.ledger.typed.values()
+            if typed.mutation_id not in self.ledger.excused and len(typed.versions) == 1
+        ]
+        checked = check_everything(self.server.wiring, sent=sent)
+        _expect(checked.sound, "doorstep check", checked.faults[:20])
+        unexpected = [alarm for alarm in self.server.alarms if alarm[0] not in EXPECTED_ALARMS]
+        _expect(not unexpected, "an alarm", unexpected)
+
+    def _check_mutations(self, session: Session) -> None:
+        """Everything typed is stored as it was typed; what took effect is there, the rest is in the inbox."""
+        columns = (MUTATIONS.c.mutation_id, MUTATIONS.c.type, MUTATIONS.c.record_id, MUTATIONS.c.content)
+        rows = session.execute(select(*columns, MUTATIONS.c.outcome, MUTATIONS.c.problem)).all()
+        stored = {str(row.mutation_id): row for row in rows}
+        for mutation_id in stored.keys() - self.ledger.typed.keys():
+            _expect(False, f"mutation {mutation_id} is stored, and nobody typed it", stored[mutation_id])
+        shown = _inbox_contents(session)
+        for typed in self.ledger.typed.values():
+            if typed.mutation_id in self.ledger.excused and typed.mutation_id not in stored:
+                continue
+            row = stored.get(typed.mutation_id)
+            _expect(row is not None, f"mutation {typed.mutation_id} is gone", typed)
+            kept = [_without_number(row.content), *shown.get(typed.mutation_id, ())]
+            for version in typed.versions:
+                _expect(version in kept, f"what was typed in {typed.mutation_id} is gone", (version, kept))
+            failed = UnexpectedFailure.code in (row.problem or "")
+            _expect(not failed, f"a use case failed on {typed.mutation_id}", (row.type, row.problem))
+        self._check_effects(session, rows)
+
+    def _check_effects(self, session: Session, rows: Iterable[Any]) -> None:
+        """Every fact that was applied is in its table, and every note has its words."""
+        engine = self.server.wiring.sync
+        wanted: dict[str, set[UUID]] = {}
+        texts = {}
+        for row in rows:
+            kind = engine.mutations.get(row.type)
+            if kind is None or kind.kind is not Kind.FACT or row.outcome not in TOOK_EFFECT:
+                continue
+            wanted.setdefault(kind.collection, set()).add(row.record_id)
+            if row.type == "visit_note.add":
+                texts[row.record_id] = json.loads(row.content)["fields"]["text"]
+        for name, ids in wanted.items():
+            there = set(session.execute(select(engine.collections[name].table.c.id)).scalars())
+            _expect(ids <= there, f"applied, and not in {name}", ids - there)
+        notes = session.execute(select(VisitNote.id, VisitNote.text)).all()
+        _expect(
+            texts.items() <= {row.id: row.text for row in notes}.items(),
+            "a note has other words than its mutation",
+        )
+
+    def _check_reports(self, session: Session) -> None:
+        """A report that the customer has signed, refused or missed never changes again."""
+        for identity, fingerprint in _closed_reports(session).items():
+            first = self.sealed.setdefault(identity, fingerprint)
+            _expect(first == fingerprint, f"closed report {identity} changed", (first, fingerprint))
+        for identity in self.sealed.keys() - _closed_reports(session).keys():
+            _expect(False, f"closed report {identity} is open again, or gone")
+
+
+ADDITIONS = {
+    "visit_note.add": "visit_notes",
+    "part_usage.record": "part_usages",
+    "removed_part.record": "removed_parts",
+    "report_charge.add": "report_charges",
+    "media.register": "media",
+}
+"""What adds a record, and to which collection."""
+
+
+def additions_shown(device: Device) -> list[journal.Mutation]:
+    """What the user added that only the phone's own journal shows yet."""
+    if not device.is_enrolled:
+        return []
+    return list(journal.unsettled(device.connection, ADDITIONS))
+
+
+def check_additions(device: Device, shown: Iterable[journal.Mutation]) -> None:
+    """An exchange shows its own effects: nothing the user added leaves the screen when it was applied."""
+    held = {tuple(row) for row in device.connection.execute("SELECT collection, id FROM records")}
+    outcomes = dict(
+        device.connection.execute("SELECT mutation_id, outcome FROM mutations WHERE settled = 1").fetchall()
+    )
+    for one in shown:
+        parent = ("service_reports", one.fields.get("report_id")), ("visits", one.fields.get("visit_id"))
+        if outcomes.get(one.mutation_id) == Outcome.APPLIED.value and held.intersection(parent):
+            there = (ADDITIONS[one.type], one.record) in held
+            _expect(there, f"{device.name}: {one.type} {one.record} was applied and left the screen")
+
+
+def stored_ids(session: Session) -> Collection[str]:
+    """The ids of all mutations that the server has."""
+    return {str(found) for found in session.execute(select(MUTATIONS.c.mutation_id)).scalars()}
+
+
+def _closed_reports(session: Session) -> dict[UUID, Fingerprint]:
+    report, charge, medium = ServiceReport, ReportCharge, ReportMedia
+    said = select(
+        report.id,
+        report.findings,
+        report.work_done,
+        report.signer_name,
+        report.signature_media_id,
+        report.refusal_reason,
+        report.absence_reason,
+        report.frozen_at,
+        report.closed_at,
+        report.closed_by,
+    ).where(report.status.in_(CLOSED))
+    found = {row.id: tuple(row) for row in session.execute(said)}
+    charged = select(charge.report_id, charge.id, charge.unit_minor, charge.quantity, charge.withdrawn_at)
+    listed = select(medium.report_id, medium.media_id, medium.sha256)
+    for lines in (charged.order_by(charge.id), listed.order_by(medium.media_id)):
+        for line in session.execute(lines):
+            if line.report_id in found:
+                found[line.report_id] += (tuple(line),)
+    return found
+
+
+def _inbox_contents(session: Session) -> dict[str, list[dict[str, Any]]]:
+    entry = FieldInboxEntry
+    contents: dict[str, list[dict[str, Any]]] = {}
+    for mutation_id, content in session.execute(select(entry.mutation_id, entry.content)):
+        if mutation_id is not None:
+            read = json.loads(content)
+            contents.setdefault(str(mutation_id), []).append(_plain(read.get("mutation", read)))
+    return contents
+
+
+def _without_number(content: str) -> dict[str, Any]:
+    return _plain(json.loads(content))
+
+
+def _plain(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name != "number"}
+
+
+def _expect(holds: bool, invariant: str, evidence: object = "") -> None:
+    if not holds:
+        raise InvariantBroken(f"{invariant} {evidence}".strip()[:4000])

@@ -1,0 +1,186 @@
+"""The real application in this process: it can die at any commit, be restored and be upgraded."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import httpx
+import psycopg
+from sqlalchemy import event, make_url
+
+from backend.app import Wiring, connect, unwired_app, wire
+from backend.db.engine import make_engine
+from backend.db.unit_of_work import UnitOfWork
+from backend.db.upgrade import upgrade
+from backend.mutations import COLLECTIONS, MUTATIONS
+from backend.sync_host import SyncHost
+from schemas.visits import VisitBody
+from sync.collections import Collection
+from sync.engine import SyncEngine
+from tests.settings import cheap_settings
+from tests.simulation.chance import Mint, Time
+
+RELEASES = 3
+"""How many releases of the server there are; each adds to the last, and all of them understand old phones."""
+
+
+class ServerDied(BaseException):
+    """kill -9, as far as a process can do it to itself: no handler of ours sees it as an error."""
+
+
+class FirstVisitBody(VisitBody):
+    """How a visit looked in the first release."""
+
+    class Meta(VisitBody.Meta):
+        exclude = ("duration_minutes", "dispatch_override_reason")
+
+
+class SecondVisitBody(VisitBody):
+    """How a visit looked in the second."""
+
+    class Meta(VisitBody.Meta):
+        exclude = ("dispatch_override_reason",)
+
+
+_VISIT_BODIES = (FirstVisitBody, SecondVisitBody, VisitBody)
+
+
+@dataclass(frozen=True)
+class WatchedHost(SyncHost):
+    """Keeps the alarms instead of logging them."""
+
+    alarms: list[tuple[str, str]] = field(default_factory=list)
+
+    def alarm(self, code: str, detail: str) -> None:
+        self.alarms.append((code, detail))
+
+
+class Server:
+    """One server process on one database."""
+
+    wiring: Wiring
+
+    def __init__(self, url: str, folder: Path, time: Time, dice: random.Random) -> None:
+        self.url = url
+        self.time = time
+        self.release = 0
+        self.alarms: list[tuple[str, str]] = []
+        self._folder = folder
+        self._mint = Mint(time, dice)
+        self._dies_in: int | None = None
+        self._dies_committed = False
+        upgrade(url)
+        self.engine = make_engine(url, allow_unsafe=True)
+        if self.engine.dialect.name == "sqlite":
+            # Nobody pulls the plug here: what dies is a process, and the file outlives it.
+            event.listen(self.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
+        self.settings = cheap_settings(url, folder / "server", time_zone="Europe/Berlin")
+        self._app, self._api = unwired_app(self.settings)
+        self.transport = httpx.WSGITransport(app=self._app)
+        self.deploy(0)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+        if self.engine.dialect.name == "postgresql":
+            with administration(self.url) as admin:
+                admin.execute(f'DROP DATABASE IF EXISTS "{_name(self.url)}_backup"')
+
+    # Releases
+
+    def deploy(self, release: int) -> None:
+        """Start that release: it writes its own bodies, and takes the mutations of all releases up to it."""
+        self.release = release
+        wiring = wire(self.engine, self.settings, clock=self.time, mint_id=self._mint)
+        wiring.factory.begin = self._mortal(wiring.factory.begin)  # type: ignore[method-assign]
+        host = WatchedHost(wiring.factory, wiring.sync.host.cursor_secret, self.alarms)
+        schemas = frozenset(range(1, release + 2))
+        mutations = [replace(kind, schemas=schemas) for kind in MUTATIONS]
+        sync = SyncEngine(host, [_as_of(release, collection) for collection in COLLECTIONS], mutations)
+        self.wiring = replace(wiring, sync=sync)
+        connect(self._app, self._api, self.wiring)
+
+    # Death
+
+    def die_in(self, transactions: int, *, committed: bool) -> None:
+        """Die at the n-th transaction from now, just before or just after its commit."""
+        self._dies_in, self._dies_committed = transactions, committed
+
+    def live(self) -> None:
+        """Whatever was planned: not now."""
+        self._dies_in = None
+
+    def _mortal(self, begin: Callable[..., object]) -> Callable[..., object]:
+        @contextmanager
+        def begin_or_die(*, write: bool = True) -> Iterator[UnitOfWork]:
+            dies = self._dies_now()
+            with begin(write=write) as uow:  # type: ignore[attr-defined]
+                yield uow
+                if dies and not self._dies_committed:
+                    raise ServerDied
+            if dies:
+                raise ServerDied
+
+        return begin_or_die
+
+    def _dies_now(self) -> bool:
+        if self._dies_in is None:
+            return False
+        self._dies_in -= 1
+        return self._dies_in == 0
+
+    # Backups
+
+    def back_up(self) -> None:
+        """Copy the whole database; the one backup there was goes."""
+        self.engine.dispose()
+        if self.engine.dialect.name == "postgresql":
+            _copy_database(self.url, _name(self.url), f"{_name(self.url)}_backup")
+        else:
+            shutil.copyfile(_file(self.url), self._backup_file)
+
+    def restore(self) -> None:
+        """Go on from the backup, as if nothing had happened since. The files of visits are not in it."""
+        self.engine.dispose()
+        if self.engine.dialect.name == "postgresql":
+            _copy_database(self.url, f"{_name(self.url)}_backup", _name(self.url))
+            return
+        for end in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{_file(self.url)}{end}").unlink()
+        shutil.copyfile(self._backup_file, _file(self.url))
+
+    @property
+    def _backup_file(self) -> Path:
+        return self._folder / "backup.sqlite"
+
+
+def _as_of(release: int, collection: Collection) -> Collection:
+    if collection.name != "visits":
+        return collection
+    return replace(collection, shape=_VISIT_BODIES[release], shape_version=release + 1)
+
+
+def _name(url: str) -> str:
+    return str(make_url(url).database)
+
+
+def _file(url: str) -> Path:
+    return Path(_name(url))
+
+
+def administration(url: str, database: str | None = "postgres") -> psycopg.Connection:
+    """A connection to another database of the same PostgreSQL."""
+    target = make_url(url).set(drivername="postgresql", database=database)
+    return psycopg.connect(target.render_as_string(hide_password=False), autocommit=True)
+
+
+def _copy_database(url: str, source: str, target: str) -> None:
+    with administration(url) as admin:
+        admin.execute(f'DROP DATABASE IF EXISTS "{target}"')
+        admin.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')

@@ -1,0 +1,43 @@
+"""The simulator finds nothing in the product, everything in the mutants, and tells the same story twice."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from backend import cli
+from tests.databases import SQLITE_ONLY, Databases
+from tests.simulation.run import simulate
+
+
+def test_one_seed_tells_one_story_and_nothing_is_lost_in_it(databases: Databases, tmp_path: Path) -> None:
+    told = []
+    for time in ("first", "second"):
+        (tmp_path / time).mkdir()
+        told.append(simulate(tmp_path / time, 1, 150, partial(databases.fresh_url, "sqlite")))
+    assert [one.broken for one in told] == [None, None]
+    assert told[0].trace == told[1].trace
+    assert told[0].counts["typed"] > 50
+
+
+@pytest.mark.parametrize(("engine", "seed", "steps"), [("sqlite", 2, 300), ("postgresql", 3, 150)])
+def test_no_fault_loses_or_doubles_anything(
+    databases: Databases, tmp_path: Path, engine: str, seed: int, steps: int
+) -> None:
+    if engine == "postgresql" and SQLITE_ONLY:
+        pytest.skip("DOORSTEP_TEST_SQLITE_ONLY=1")
+    told = simulate(tmp_path, seed, steps, partial(databases.fresh_url, engine))
+    assert told.broken is None, "\n".join((*told.before, told.last_line()))
+    assert told.steps == steps
+
+
+def test_without_its_sources_the_command_says_where_the_simulator_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "backend" / "cli.py"))
+    result = CliRunner().invoke(cli.main, ["simulate"])
+    assert result.exit_code == cli.REFUSED
+    assert "clone them" in result.stderr
