@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
@@ -52,32 +52,49 @@ def lock_journal(uow: UnitOfWork, journal: UUID) -> Any:
 
 
 def retry_held(uow: UnitOfWork, applier: Applier, journal: UUID, *, pushed: bool) -> None:
-    """Try the journal's held mutations again, in order; each record's later ones wait behind its first.
+    """Try the journal's held mutations again; each record's later ones wait behind its first.
 
     `pushed`: something new arrived just now that may have met a condition. What failed by our own mistake
-    waits for its time in any case.
+    waits for its time in any case. At most `RETRIED_AT_ONCE` are tried, those that waited longest first: what
+    can never apply holds up nothing else.
     """
     locked = lock_journal(uow, journal)
     if locked is None or not locked.held:
         return
-    connection, table = uow.session.connection(), MUTATIONS.c
-    waiting = (
-        select(MUTATIONS)
-        .where(table.journal == journal, *_WAITING)
-        .order_by(table.number)
-        .limit(RETRIED_AT_ONCE)
+    tried: set[UUID] = set()
+    freed: set[UUID] = set()
+    while rows := _heads(uow, journal, tried, freed, pushed=pushed):
+        for row in rows:
+            tried.add(row.mutation_id)
+            verdict = applier.apply(_as_sent(row, locked.doubted_through or 0))
+            if verdict.outcome is not Outcome.HELD and row.record_id is not None:
+                freed.add(row.record_id)
+            _store(uow, applier, row, verdict)
+    uow.session.connection().execute(RECOUNT_HELD, {"of": journal})
+
+
+def _heads(
+    uow: UnitOfWork, journal: UUID, tried: set[UUID], freed: set[UUID], *, pushed: bool
+) -> Sequence[Row[Any]]:
+    """What to try next: the first that waits for each record, when it is due or the one before it is done."""
+    table, earlier = MUTATIONS.c, MUTATIONS.alias("earlier")
+    due = or_(table.retry_at <= uow.now, table.record_id.in_(freed))
+    if pushed:
+        due = or_(due, ~table.problem.contains(UnexpectedFailure.code, autoescape=True))
+    waits_before = (
+        select(earlier.c.mutation_id)
+        .where(earlier.c.journal == journal, earlier.c.record_id == table.record_id)
+        .where(earlier.c.number < table.number)
+        .where(earlier.c.outcome == Outcome.HELD.value, earlier.c.retry_at.is_not(None))
     )
-    blocked: set[UUID | None] = set()
-    for row in connection.execute(waiting).all():
-        due = row.retry_at <= uow.now or (pushed and UnexpectedFailure.code not in (row.problem or ""))
-        if row.record_id in blocked or not due:
-            blocked.add(row.record_id)
-            continue
-        verdict = applier.apply(_as_sent(row, locked.doubted_through or 0))
-        if verdict.outcome is Outcome.HELD:
-            blocked.add(row.record_id)
-        _store(uow, applier, row, verdict)
-    connection.execute(RECOUNT_HELD, {"of": journal})
+    statement = (
+        select(MUTATIONS)
+        .where(table.journal == journal, *_WAITING, due, table.mutation_id.not_in(tried))
+        .where(~waits_before.exists())
+        .order_by(table.retry_at, table.number)
+        .limit(RETRIED_AT_ONCE - len(tried))
+    )
+    return uow.session.connection().execute(statement).all()
 
 
 def wake_held(uow: UnitOfWork, collections: CollectionSet, changed: dict[str, list[UUID]]) -> list[UUID]:

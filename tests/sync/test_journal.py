@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sync.checks import check
 from sync.decisions import Decider, Decision, decide, take_entry
 from sync.facts import DeviceGone, MutationGap
+from sync.held import RETRIED_AT_ONCE
 from sync.inbox import read_entry
 from sync.models import MUTATIONS, FieldInboxEntry
 from tests.sync import days
@@ -326,6 +327,19 @@ def test_a_held_mutation_is_applied_when_its_condition_comes_true_and_its_entry_
     again = device.ask(mutations=device.mutations)
     assert outcomes(again) == ["applied", "applied"], "the final outcome is the one that is repeated"
     assert check(toy.sync).sound
+
+
+def test_what_can_never_apply_holds_up_nothing_else(toy: Toy) -> None:
+    device, job = a_device_with_a_job(toy)
+    hopeless = [days.a_job(toy, device.caller.user_id, lines=0) for _ in range(RETRIED_AT_ONCE + 5)]
+    for one in [*hopeless, job]:
+        device.do("job.finish", one)
+    assert set(outcomes(device.sync())) == {"held"}
+    days.change(toy, Job, job, state="started")
+    for _ in range(2):
+        toy.clock.pass_days(0.1)
+        device.sync()
+    assert job_of(toy, job).state == "finished"
 
 
 def test_a_later_mutation_of_the_same_push_can_meet_the_condition(toy: Toy) -> None:
