@@ -180,7 +180,7 @@ def seed(settings: Settings, technicians: int, visits_per_technician: int, as_js
     type=click.Path(exists=True, path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="A phone's journal (doorstep-phone journal --json) to hold against what is stored; may be repeated.",
+    help="A phone's journal (doorstep-phone journal > FILE) to hold against what is stored; may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True)
 def check(settings: Settings, journals: tuple[Path, ...], as_json: bool) -> None:

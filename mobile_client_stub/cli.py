@@ -1,5 +1,6 @@
 """The phone's command line, `doorstep-phone`: what a technician does with thumbs, with a keyboard."""
 
+import json
 from pathlib import Path
 
 import click
@@ -99,6 +100,14 @@ def inbox(here: Here) -> None:
     """What did not simply go through, and what became of it."""
     found, zone = here.phone.inbox(), here.phone.account.time_zone
     here.show(found, lambda: screens.inbox_screen(found, zone))
+
+
+@main.command("journal")
+@pass_here
+def show_journal(here: Here) -> None:
+    """All that was done on this phone, a line of JSON each: what `doorstep check --journals` reads."""
+    for line in here.phone.whole_journal():
+        click.echo(json.dumps(line))
 
 
 for _verb in verbs.commands.values():

@@ -231,6 +231,13 @@ class Phone(FieldWork):
         """What people have to look at, or looked at lately, oldest first."""
         return sorted(self.view("field_inbox").values(), key=lambda entry: text_of(entry, "created_at"))
 
+    def whole_journal(self) -> list[Body]:
+        """Every mutation still kept, as it was sent, with the outcome this phone knows; oldest first."""
+        return [
+            {"message": one.message(), "outcome": one.outcome}
+            for one in journal.everything(self.store.connection)
+        ]
+
     def outbox(self) -> Outbox:
         """What has not reached the server and why, what did not go through there, and files on their way."""
         signed_out, connection = self.account.signed_out, self.store.connection

@@ -154,3 +154,14 @@ def test_faults_on_demand_change_nothing_in_the_end(
     assert result.exit_code == 0, result.output
     assert fake.sins == []
     assert set(fake.state.applied.values()) == {1}
+
+
+def test_the_journal_is_a_line_of_json_for_each_thing_done_with_what_became_of_it(hand: Hand) -> None:
+    for command in (["accept", VISIT[-6:]], ["note", VISIT[-6:], "Key at the neighbour's."]):
+        assert hand.types(*command).exit_code == 0
+    assert hand.types("sync").exit_code == 0
+    assert hand.types("depart", VISIT[-6:]).exit_code == 0
+    lines = [json.loads(line) for line in hand.types("journal").stdout.splitlines()]
+    assert [line["message"]["type"] for line in lines] == ["visit.accept", "visit_note.add", "visit.depart"]
+    assert [line["message"]["number"] for line in lines] == [1, 2, 3]
+    assert [line["outcome"] for line in lines] == ["applied", "applied", None]
