@@ -242,7 +242,8 @@ def _charge_row(charge: Body) -> tuple[str, ...]:
 
 def _report_line(report: Body) -> Text:
     signer = text_of(report, "signer_name")
-    reason = text_of(report, "refusal_reason") or text_of(report, "absence_reason")
+    reasons = (text_of(report, f"{whose}_reason") for whose in ("refusal", "absence", "office"))
+    reason = next(filter(None, reasons), "")
     return Text.assemble(
         ("Report", "bold"),
         f"  {text_of(report, 'status')}",

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from marshmallow import fields
 
-from schemas.attachments import MediaKind
+from schemas.attachments import MediaKind, MediaState
 from schemas.base import (
     Count,
     Currency,
@@ -56,6 +56,7 @@ class ReportStatus(StrEnum):
     SIGNED = "signed"
     REFUSED = "refused"
     ABSENT = "absent"
+    UNANSWERED = "unanswered"
     ISSUED = "issued"
 
 
@@ -164,6 +165,12 @@ class MarkAbsentServiceReport(Shape):
     reason = Text(required=True, max=2000)
 
 
+class CloseServiceReport(Shape):
+    """Why the office closes a report that nobody on site can close any more."""
+
+    reason = Text(required=True, max=2000)
+
+
 class ServiceReportBody(RecordShape):
     """A service report. `media_stored` of `media_expected` files have arrived; it is issued when all have."""
 
@@ -176,6 +183,7 @@ class ServiceReportBody(RecordShape):
     signature_media_id = Id(dump_only=True, allow_none=True)
     refusal_reason = fields.String(dump_only=True, allow_none=True)
     absence_reason = fields.String(dump_only=True, allow_none=True)
+    office_reason = fields.String(dump_only=True, allow_none=True)
     frozen_at = Instant(dump_only=True, allow_none=True)
     closed_at = Instant(dump_only=True, allow_none=True)
     issued_at = Instant(dump_only=True, allow_none=True)
@@ -185,11 +193,16 @@ class ServiceReportBody(RecordShape):
 
 
 class ServiceReportQuery(PageQuery):
-    """Which reports; `awaiting_media` are those closed but not issued, because files are missing."""
+    """Which reports, the oldest first.
+
+    `awaiting_media` are those closed but not issued, because files are missing or were rejected;
+    `closed_before` leaves the ones that have waited long enough to be looked into.
+    """
 
     visit_id = Id()
     status = Enumeration(ReportStatus)
     awaiting_media = Flag()
+    closed_before = Instant()
 
 
 class OpenItem(Shape):
@@ -216,6 +229,7 @@ class ManifestEntry(Shape):
     sha256 = fields.String(dump_only=True)
     size = Count(dump_only=True, max=2**40)
     stored = Flag(dump_only=True)
+    state = Enumeration(MediaState, dump_only=True)
 
 
 class Manifest(Shape):

@@ -26,7 +26,14 @@ from sync.mutations import MutationType
 from sync.row_rules import RowRules, one_creation
 
 SCORES = ("punctuality", "conduct", "quality", "cleanliness")
-CLOSING = ("signer_name", "signer_role", "signature_media_id", "refusal_reason", "absence_reason")
+CLOSING = (
+    "signer_name",
+    "signer_role",
+    "signature_media_id",
+    "refusal_reason",
+    "absence_reason",
+    "office_reason",
+)
 
 COLLECTIONS = (
     Collection(

@@ -122,6 +122,7 @@ class ServiceReport(Record):
     pdf_sha256: Mapped[str | None] = mapped_column(String(64))
     previous_report_sha256: Mapped[str | None] = mapped_column(String(64))
     sealed_at: Mapped[datetime | None]
+    office_reason: Mapped[str | None]
 
 
 class ReportMedia(Record):

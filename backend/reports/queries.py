@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -239,10 +240,7 @@ def manifest_of(session: Session, report: ServiceReport) -> ReportManifest:
     rows = session.scalars(
         select(ReportMedia).where(ReportMedia.report_id == report.id).order_by(ReportMedia.media_id)
     )
-    lines = [
-        ManifestLine(row.media_id, row.kind, row.sha256, row.size, states[row.media_id] is MediaState.STORED)
-        for row in rows
-    ]
+    lines = [ManifestLine(row.media_id, row.kind, row.sha256, row.size, states[row.media_id]) for row in rows]
     return ReportManifest(report.media_expected, report.media_stored, lines)
 
 
@@ -268,8 +266,9 @@ def list_service_reports(
     visit_id: UUID | None = None,
     status: ReportStatus | None = None,
     awaiting_media: bool | None = None,
+    closed_before: datetime | None = None,
 ) -> Page[ServiceReport]:
-    """Visible reports: of a visit, in a status, closed ones that wait for files (or all others)."""
+    """Visible reports: of a visit, in a status, closed before, waiting for files though closed (or not)."""
     statement = of_visits_visible_to(actor, ServiceReport)
     if visit_id is not None:
         statement = statement.where(ServiceReport.visit_id == visit_id)
@@ -278,6 +277,8 @@ def list_service_reports(
     if awaiting_media is not None:
         waiting = ServiceReport.status.in_(CLOSED - {ReportStatus.ISSUED})
         statement = statement.where(waiting if awaiting_media else ~waiting)
+    if closed_before is not None:
+        statement = statement.where(ServiceReport.closed_at < closed_before)
     return fetch_page(session, statement, page, key=ServiceReport.id)
 
 

@@ -19,6 +19,7 @@ from backend.reports.rules import PossibleTransition, ReportManifest, ReportRead
 from backend.web.blueprint import Room
 from schemas.reports import (
     AnswerConductStep,
+    CloseServiceReport,
     ConductRuleBody,
     ConductRuleQuery,
     ConductStepBody,
@@ -198,6 +199,17 @@ def mark_absent_service_report(
 ) -> ServiceReport:
     """Nobody is there to sign, and why."""
     return actions.mark_absent_service_report(uow, actor, report_id, **fields)
+
+
+@room.post(
+    "/service-reports/<uuid:report_id>/close",
+    body=CloseServiceReport,
+    answer=ServiceReportBody,
+    permission="service_report:close",
+)
+def close_service_report(uow: UnitOfWork, actor: Actor, fields: Fields, report_id: UUID) -> ServiceReport:
+    """The office closes what nobody on site can close any more, and says why; no signature is made up."""
+    return actions.close_service_report(uow, actor, report_id, **fields)
 
 
 @room.get(

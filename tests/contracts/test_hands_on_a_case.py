@@ -23,7 +23,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch import actions as dispatching
 from backend.parts.actions import add_checklist_item, record_part_usage, tick_checklist_item
 from backend.parts.queries import checklist_of
-from backend.reports.actions import add_report_charge, withdraw_report_charge
+from backend.reports.actions import add_report_charge, close_service_report, withdraw_report_charge
 from backend.requests import actions as requesting
 from backend.requests.models import CaseTouch
 from backend.visits import actions as visiting
@@ -220,6 +220,12 @@ def withdraw(uow: UnitOfWork, actor: Actor) -> UUID:
     return case_id
 
 
+def close_report(uow: UnitOfWork, actor: Actor) -> UUID:
+    work, case_id = a_case(uow)
+    close_service_report(uow, actor, work.report_id, reason="The phone fell into a river.")
+    return case_id
+
+
 CHARGE = {"description": "Gasket", "quantity": 1, "unit_minor": 1250, "currency": "EUR"}
 LATER = {
     "starts_at": visits.MORNING + timedelta(hours=4),
@@ -272,6 +278,7 @@ ATTEMPTS: Mapping[str, Try] = {
     "media:complete": receive,
     "report_charge:add": charge,
     "report_charge:withdraw": withdraw,
+    "service_report:close": close_report,
 }
 
 

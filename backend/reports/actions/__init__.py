@@ -9,6 +9,7 @@ from backend.reports.actions.contents import (
     withdraw_report_charge,
 )
 from backend.reports.actions.report import (
+    close_service_report,
     freeze_service_report,
     mark_absent_service_report,
     refuse_service_report,
@@ -19,6 +20,7 @@ from backend.reports.actions.report import (
 __all__ = [
     "add_report_charge",
     "answer_conduct_step",
+    "close_service_report",
     "fill_feedback_card",
     "freeze_service_report",
     "mark_absent_service_report",

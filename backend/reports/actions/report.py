@@ -16,6 +16,7 @@ from schemas.attachments import MediaKind, MediaState
 from schemas.reports import SignerRole
 
 SIGNATURE = frozenset({MediaKind.SIGNATURE})
+DECLARED = frozenset(MediaState) - {MediaState.REJECTED}
 
 
 class Prose(TypedDict, total=False):
@@ -103,6 +104,21 @@ def mark_absent_service_report(
     return _close(uow, actor, report, occurred_at)
 
 
+@requires("service_report:close")
+def close_service_report(uow: UnitOfWork, actor: Actor, report_id: UUID, *, reason: str) -> ServiceReport:
+    """The office closes the report in the customer's and the technician's place: the phone is lost, say.
+
+    Nobody's signature or consent is made up: the report is `unanswered`, with the reason. To it belong the
+    files that are here; those that a lost phone only announced would keep it from being issued for ever.
+    Raises ReportTransitionRefused when it is closed already, ReportNotFound.
+    """
+    report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
+    report.status = next_status(report.status, ReportVerb.CLOSE)
+    report.office_reason = reason
+    report.frozen_at = report.frozen_at or uow.now
+    return _close(uow, actor, report, None, belonging=frozenset({MediaState.STORED}))
+
+
 def issue_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
     """Count the files of a closed report that have arrived, and issue it when none is missing."""
     states = manifest_states(uow.session, report.id)
@@ -115,7 +131,11 @@ def issue_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
 
 
 def _close(
-    uow: UnitOfWork, actor: Actor, report: ServiceReport, occurred_at: datetime | None
+    uow: UnitOfWork,
+    actor: Actor,
+    report: ServiceReport,
+    occurred_at: datetime | None,
+    belonging: frozenset[MediaState] = DECLARED,
 ) -> ServiceReport:
     """Write the manifest: the files that belong to this report, by hash, from now on for ever."""
     report.closed_at = occurred_at or uow.now
@@ -131,7 +151,7 @@ def _close(
             size=medium.size,
         )
         for medium in media_of_visit(uow.session, report.visit_id)
-        if medium.state is not MediaState.REJECTED
+        if medium.state in belonging
     )
     issue_when_complete(uow, report)
     return report

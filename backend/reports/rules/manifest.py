@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from schemas.attachments import MediaKind
+from schemas.attachments import MediaKind, MediaState
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,12 @@ class ManifestLine:
     kind: MediaKind
     sha256: str
     size: int
-    stored: bool
+    state: MediaState
+
+    @property
+    def stored(self) -> bool:
+        """Whether the bytes are here."""
+        return self.state is MediaState.STORED
 
 
 @dataclass(frozen=True)

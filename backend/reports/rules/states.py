@@ -17,6 +17,7 @@ class ReportVerb(StrEnum):
     SIGN = "sign"
     REFUSE = "refuse"
     MARK_ABSENT = "mark_absent"
+    CLOSE = "close"
     ISSUE = "issue"
 
 
@@ -26,6 +27,10 @@ TRANSITIONS: Mapping[tuple[ReportStatus, ReportVerb], ReportStatus] = MappingPro
         (ReportStatus.FROZEN, ReportVerb.SIGN): ReportStatus.SIGNED,
         (ReportStatus.FROZEN, ReportVerb.REFUSE): ReportStatus.REFUSED,
         (ReportStatus.FROZEN, ReportVerb.MARK_ABSENT): ReportStatus.ABSENT,
+        # Not by the technician: the office, when the phone that could is lost.
+        (ReportStatus.DRAFT, ReportVerb.CLOSE): ReportStatus.UNANSWERED,
+        (ReportStatus.FROZEN, ReportVerb.CLOSE): ReportStatus.UNANSWERED,
+        (ReportStatus.UNANSWERED, ReportVerb.ISSUE): ReportStatus.ISSUED,
         (ReportStatus.SIGNED, ReportVerb.ISSUE): ReportStatus.ISSUED,
         (ReportStatus.REFUSED, ReportVerb.ISSUE): ReportStatus.ISSUED,
         (ReportStatus.ABSENT, ReportVerb.ISSUE): ReportStatus.ISSUED,
@@ -33,8 +38,8 @@ TRANSITIONS: Mapping[tuple[ReportStatus, ReportVerb], ReportStatus] = MappingPro
 )
 """Every way in which a service report may change. What is not here is refused."""
 
-CLOSED = frozenset({ReportStatus.SIGNED, ReportStatus.REFUSED, ReportStatus.ABSENT, ReportStatus.ISSUED})
-"""The customer's answer to the report is known."""
+CLOSED = frozenset(ReportStatus) - {ReportStatus.DRAFT, ReportStatus.FROZEN}
+"""The customer's answer to the report is known, or that none will come."""
 
 NEEDS_CLOSED_REPORT = frozenset({VisitStatus.COMPLETED, VisitStatus.PARTIALLY_COMPLETED})
 """How a visit may end only when its report is closed: who could do nothing there has nothing to be signed."""

@@ -1,12 +1,15 @@
 """The service report from dispatch to issue, on both engines."""
 
+from datetime import datetime, timedelta
 from threading import Thread
+from uuid import UUID
 
 import pytest
 
 from backend.access.permissions import SYSTEM
 from backend.attachments.actions import complete_media
 from backend.attachments.queries import media_of_visit
+from backend.db.paging import PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch import actions as dispatching
 from backend.parts import actions as stocking
@@ -26,9 +29,10 @@ from backend.reports.rules import (
 from backend.visits import actions as visiting
 from backend.visits.rules import VisitNotFound, WorkAfterRevocation
 from schemas.access import Role
-from schemas.attachments import MediaKind
+from schemas.attachments import MediaKind, MediaState
 from schemas.parts import UsageDirection
 from schemas.reports import ConductAnswer, Disposition, ReportStatus, SignerRole
+from schemas.visits import VisitStatus
 from sync.inbox import take_notes
 from tests.databases import Database
 from tests.given import access, attachments, parts, reports, visits
@@ -314,6 +318,65 @@ def test_a_report_whose_files_are_all_here_is_issued_when_it_is_closed(uow: Unit
     report = actions.mark_absent_service_report(uow, work.actor, work.report_id, reason="Went out.")
     assert report.status is ReportStatus.ISSUED
     assert report.absence_reason == "Went out."
+
+
+def test_the_office_closes_the_report_of_a_lost_phone_and_signs_nothing(uow: UnitOfWork) -> None:
+    work, dispatcher = reports.a_complete_draft(uow), access.an_actor(uow)
+    before, after = media_of_visit(uow.session, work.visit_id)
+    attachments.arrived(uow, work.actor, before)
+    visiting.arrive_visit(uow, dispatcher, work.visit_id)
+    with pytest.raises(ReportUnsigned):
+        visiting.complete_visit(uow, dispatcher, work.visit_id)
+    report = actions.close_service_report(
+        uow, dispatcher, work.report_id, reason="The phone is in a river; the customer told us by mail."
+    )
+    assert (report.signer_name, report.signature_media_id, report.closed_by) == (
+        None,
+        None,
+        dispatcher.user_id,
+    )
+    # issued with what is here: the photo that only the lost phone has would be waited for in vain
+    assert (report.status, report.media_expected, report.media_stored) == (ReportStatus.ISSUED, 1, 1)
+    manifest = queries.manifest_of(uow.session, report)
+    assert [line.media_id for line in manifest.entries] == [before.id]
+    visit = visiting.complete_visit(uow, dispatcher, work.visit_id)
+    assert visit.status is VisitStatus.COMPLETED
+    # the phone is fished out: what it says now is refused, and so kept in the field inbox
+    with pytest.raises(ReportSealed):
+        actions.write_service_report(uow, work.actor, work.report_id, work_done="Also the pump.")
+
+
+def test_no_charge_counts_as_approved_when_the_office_closed_the_report(uow: UnitOfWork) -> None:
+    work = reports.a_visit_under_way(uow)
+    charge = actions.add_report_charge(
+        uow,
+        work.actor,
+        report_id=work.report_id,
+        description="Call-out",
+        quantity=1,
+        unit_minor=1,
+        currency="EUR",
+    )
+    actions.close_service_report(uow, access.an_actor(uow), work.report_id, reason="The phone is lost.")
+    assert not charge.approved
+
+
+def test_a_closed_report_with_a_rejected_file_is_listed_by_its_age(uow: UnitOfWork) -> None:
+    work, dispatcher = reports.a_signed_report(uow), access.an_actor(uow)
+    for medium in media_of_visit(uow.session, work.visit_id):
+        because = "It is no image." if medium.kind is MediaKind.BEFORE else None
+        complete_media(uow, work.actor, medium.id, rejected_because=because)
+
+    def waiting(closed_before: datetime) -> list[UUID]:
+        found = queries.list_service_reports(
+            uow.session, dispatcher, PageRequest(), awaiting_media=True, closed_before=closed_before
+        )
+        return [report.id for report in found.items]
+
+    assert waiting(uow.now) == []
+    assert waiting(uow.now + timedelta(hours=1)) == [work.report_id]
+    states = {line.kind: line.state for line in queries.manifest_of(uow.session, work.report(uow)).entries}
+    assert states[MediaKind.BEFORE] is MediaState.REJECTED
 
 
 def test_a_photo_registered_after_signing_is_no_part_of_the_report(uow: UnitOfWork) -> None:

@@ -122,7 +122,7 @@ def test_a_customer_answers_a_frozen_report_once(verb: ReportVerb) -> None:
     with pytest.raises(ReportNotFrozen):
         next_status(ReportStatus.DRAFT, verb)
     answered = next_status(ReportStatus.FROZEN, verb)
-    for again in ReportVerb:
+    for again in ReportVerb:  # not even the office closes it once more
         if again is not ReportVerb.ISSUE:
             with pytest.raises(ReportTransitionRefused):
                 next_status(answered, again)
