@@ -30,7 +30,7 @@ from mobile_client_stub.words import Body, text_of
 @click.option("--seed", type=int, default=0, help="The same seed spoils the same requests.")
 @click.pass_context
 def main(context: click.Context, home: Path, as_json: bool, faults: float, seed: int) -> None:
-    """A technician's phone. Everything but `enrol` and `sync` works without a network."""
+    """A technician's phone. Everything but `enrol`, `sync` and `wait` works without a network."""
     transport = FaultyTransport(httpx.HTTPTransport(), random_faults(seed, faults)) if faults else None
     context.obj = Here(context.with_resource(Phone(home, transport=transport)), as_json)
 
@@ -55,6 +55,22 @@ def sync(here: Here) -> None:
     """Send what was done, fetch what is new."""
     report = here.phone.sync()
     here.show(report, lambda: screens.sync_screen(report))
+
+
+@main.command()
+@click.option(
+    "--for",
+    "seconds",
+    type=click.IntRange(0, 86_400),
+    default=25,
+    show_default=True,
+    help="Seconds, at most.",
+)
+@pass_here
+def wait(here: Here, seconds: int) -> None:
+    """Wait until the office has something new, then fetch it."""
+    report = here.phone.wait(seconds)
+    here.show(report, lambda: "Nothing new." if report is None else screens.sync_screen(report))
 
 
 @main.command()

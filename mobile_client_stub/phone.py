@@ -1,6 +1,6 @@
 """The phone: what its user sees, does and sends.
 
-All of it works without a network, except `enrol` and `sync`.
+All of it works without a network, except `enrol`, `sync` and `wait`.
 """
 
 import random
@@ -21,6 +21,7 @@ from mobile_client_stub.overlay import overlaid, types_shown_in
 from mobile_client_stub.store import Account, Store, folder_of
 from mobile_client_stub.transport import TIMEOUT, Refused, Server, SignedOut, enrol
 from mobile_client_stub.uploads import Uploaded, upload_waiting
+from mobile_client_stub.waiting import is_worth_a_sync
 from mobile_client_stub.words import Body, Clock, PhoneError, one_that_matches, text_of, utc_now, written
 from mobile_client_stub.work import FieldWork
 
@@ -47,6 +48,7 @@ class Outbox:
     last_contact: str | None
     last_trouble: str | None
     signed_out: str | None
+    clock_ahead: float | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -175,6 +177,15 @@ class Phone(FieldWork):
             report.wiped = report.uploaded.trouble is None and self._wipe_if_due()
             return report
 
+    def wait(self, seconds: int) -> SyncReport | None:
+        """Wait for news for about so many seconds at most, and sync when there may be some; None: nothing.
+
+        Raises as `sync` does.
+        """
+        store, _ = self.store, self.account
+        server = Server(store, self._network(), sleep=self._sleep, dice=self._dice)
+        return self.sync() if is_worth_a_sync(store, server, seconds, self._sleep) else None
+
     def _up_and_down(self, server: Server) -> SyncReport:
         gone: Refused | None = None
         report = SyncReport(Exchanged())
@@ -260,7 +271,13 @@ class Phone(FieldWork):
         ]
         waiting = [medium for medium in media_queue.all_media(connection) if medium.stored_at is None]
         return Outbox(
-            unfinished, waiting, len(unsent), progress.last_contact, progress.last_trouble, signed_out
+            unfinished,
+            waiting,
+            len(unsent),
+            progress.last_contact,
+            progress.last_trouble,
+            signed_out,
+            progress.clock_ahead,
         )
 
     def media_of_visit(self, visit_id: str) -> tuple[int, int]:

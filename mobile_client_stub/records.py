@@ -1,13 +1,16 @@
 """What the server says: its records on this phone, the pages on their way to them, and the digest."""
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 
 from mobile_client_stub.store import dumped
 from mobile_client_stub.words import Body, number_of, text_of
 
 HASH_SPACE = 2**64
+DAMAGED = "0" * 16
 
 
 def read_all(connection: sqlite3.Connection, collection: str) -> dict[str, Body]:
@@ -67,9 +70,11 @@ def apply_staged(connection: sqlite3.Connection) -> int:
     ).fetchall()
     for row in rows:
         if row["op"] == "put":
+            whole = (row["collection"], row["id"], row["hash"] or "", row["body"], _sum_of(row["body"]))
             connection.execute(
-                "INSERT OR REPLACE INTO records (collection, id, hash, body) VALUES (?, ?, ?, ?)",
-                (row["collection"], row["id"], row["hash"] or "", row["body"]),
+                "INSERT OR REPLACE INTO records (collection, id, hash, body, body_sum)"
+                " VALUES (?, ?, ?, ?, ?)",
+                whole,
             )
         else:
             connection.execute(
@@ -91,11 +96,8 @@ def start_again(connection: sqlite3.Connection) -> None:
 
 def digest(connection: sqlite3.Connection) -> tuple[int, int]:
     """How many records there are, and the sum of their hashes modulo 2^64."""
-    count = total = 0
-    for (text,) in connection.execute("SELECT hash FROM records"):
-        count += 1
-        total += int(text or "0", 16)
-    return count, total % HASH_SPACE
+    hashes = [int(record.hash or "0", 16) for record in _held(connection)]
+    return len(hashes), sum(hashes) % HASH_SPACE
 
 
 def equals_digest(connection: sqlite3.Connection, feeds: Mapping[str, object]) -> bool:
@@ -114,5 +116,24 @@ def equals_digest(connection: sqlite3.Connection, feeds: Mapping[str, object]) -
 
 def inventory(connection: sqlite3.Connection) -> list[Body]:
     """Every record as collection, id and hash: what the server needs to find the differences."""
-    rows = connection.execute("SELECT collection, id, hash FROM records ORDER BY collection, id")
-    return [dict(row) for row in rows]
+    return [asdict(record) for record in _held(connection)]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A record as it is accounted for."""
+
+    collection: str
+    id: str
+    hash: str
+
+
+def _held(connection: sqlite3.Connection) -> Iterator[_Held]:
+    """What the phone holds; a body that is no longer what was written counts as one that nobody sent."""
+    for row in connection.execute("SELECT * FROM records ORDER BY collection, id"):
+        is_whole = _sum_of(row["body"]) == row["body_sum"]
+        yield _Held(row["collection"], row["id"], row["hash"] if is_whole else DAMAGED)
+
+
+def _sum_of(body: str) -> str:
+    return hashlib.blake2b(body.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

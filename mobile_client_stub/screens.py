@@ -92,10 +92,19 @@ def visit_screen(phone: Phone, visit: Body) -> RenderableType:
     return Group(Panel(head, title=short(visit_id), title_align="left"), *_parts_of(phone, visit_id))
 
 
+NOTABLE_SKEW = 120.0  # seconds
+
+
+def _span(ahead: float) -> str:
+    return f"{abs(ahead) / 60:.0f} minutes {'fast' if ahead > 0 else 'slow'}"
+
+
 def outbox_screen(outbox: Outbox, zone: str) -> RenderableType:
     """What waits and why."""
     heard = local(outbox.last_contact or "", zone) or "never"
     foot = Text(f"{outbox.unsent} not sent. Last contact with the server: {heard}.", style="dim")
+    if outbox.clock_ahead is not None and abs(outbox.clock_ahead) > NOTABLE_SKEW:
+        foot.append(f"\nThis phone's clock is {_span(outbox.clock_ahead)}: set it right.", style="red")
     mutations = [
         (
             str(entry.mutation.number or ""),
@@ -127,11 +136,22 @@ def inbox_screen(entries: Sequence[Body], zone: str) -> RenderableType:
             short(text_of(entry, "record_id")),
             text_of(entry, "outcome"),
             text_of(entry, "detail") or text_of(entry, "title"),
-            "settled" if entry.get("settled_at") else "open",
+            _decision(entry),
         )
         for entry in entries
     ]
-    return table("Inbox", ("when", "what", "record", "outcome", "why", ""), rows)
+    return table("Inbox", ("when", "what", "record", "outcome", "why", "decision"), rows)
+
+
+def _decision(entry: Body) -> str:
+    """What the office made of it, in its own words."""
+    if not entry.get("settled_at"):
+        return "open"
+    if not entry.get("decision"):
+        return "closed by itself"
+    said = f"{text_of(entry, 'decision').replace('_', ' ')} by {text_of(entry, 'decided_by_name')}"
+    remark = text_of(entry, "remark")
+    return f"{said}: {remark}" if remark else said
 
 
 def sync_screen(report: SyncReport) -> RenderableType:

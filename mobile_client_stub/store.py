@@ -54,6 +54,10 @@ class Store:
         with self._alone():
             self.connection = connect(folder / "phone.sqlite")
             self.connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+            columns = {row["name"] for row in self.connection.execute("PRAGMA table_info(records)")}
+            if "body_sum" not in columns:
+                # Of before there were sums: nothing adds up, and the next sync brings every body once more.
+                self.connection.execute("ALTER TABLE records ADD COLUMN body_sum TEXT NOT NULL DEFAULT ''")
 
     def close(self) -> None:
         """Let go of the database."""

@@ -62,6 +62,7 @@ CREATE TABLE IF NOT EXISTS records (
     id            TEXT NOT NULL,
     hash          TEXT NOT NULL,
     body          TEXT NOT NULL,
+    body_sum      TEXT NOT NULL,                -- of the body as it was written: damage shows
     PRIMARY KEY (collection, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS staged (

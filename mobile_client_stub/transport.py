@@ -86,6 +86,16 @@ class Server:
             self._sign_out("The server does not accept this phone's sign-in.")
         return _body_of(reply)
 
+    def ask_once(self, path: str) -> Body | None:
+        """What the server says to a question of no consequence; None when it says nothing useful at once."""
+        account = self._account()
+        headers = {"Authorization": f"Bearer {account.access_token}"}
+        try:
+            reply = read_reply(self._client.get(account.server + path, headers=headers))
+        except httpx.TransportError:
+            return None
+        return reply.body if reply.status == 200 else None
+
     def put_file(self, url: str, headers: Mapping[str, str], path: Path) -> None:
         """Put a file's bytes where the server said, with exactly the headers it said. Raises as `call` does.
 

@@ -39,7 +39,13 @@ def show_inbox_entry(uow: UnitOfWork, actor: Actor, entry_id: UUID) -> Mapping[s
     return queries.entry_detail(uow, actor, current_engine(), entry_id)
 
 
-@room.post("/sync/inbox/<uuid:entry_id>/accept", body=DecideFieldInbox, answer=InboxEntryBody, decides=True)
+@room.post(
+    "/sync/inbox/<uuid:entry_id>/accept",
+    body=DecideFieldInbox,
+    answer=InboxEntryBody,
+    permission="field_inbox:accept",
+    decides=True,
+)
 def accept_field_inbox(
     uow: UnitOfWork, actor: Actor, fields: Fields, entry_id: UUID, revision: int
 ) -> FieldInboxEntry:
@@ -48,7 +54,13 @@ def accept_field_inbox(
     return actions.accept_field_inbox(uow, actor, entry_id, mutations, revision=revision, **fields)
 
 
-@room.post("/sync/inbox/<uuid:entry_id>/decline", body=DecideFieldInbox, answer=InboxEntryBody, decides=True)
+@room.post(
+    "/sync/inbox/<uuid:entry_id>/decline",
+    body=DecideFieldInbox,
+    answer=InboxEntryBody,
+    permission="field_inbox:decline",
+    decides=True,
+)
 def decline_field_inbox(
     uow: UnitOfWork, actor: Actor, fields: Fields, entry_id: UUID, revision: int
 ) -> FieldInboxEntry:
@@ -56,7 +68,13 @@ def decline_field_inbox(
     return actions.decline_field_inbox(uow, actor, entry_id, revision=revision, **fields)
 
 
-@room.post("/sync/inbox/<uuid:entry_id>/note", body=NoteFieldInbox, answer=InboxEntryBody, decides=True)
+@room.post(
+    "/sync/inbox/<uuid:entry_id>/note",
+    body=NoteFieldInbox,
+    answer=InboxEntryBody,
+    permission="field_inbox:note",
+    decides=True,
+)
 def note_field_inbox(
     uow: UnitOfWork, actor: Actor, fields: Fields, entry_id: UUID, revision: int
 ) -> FieldInboxEntry:
@@ -65,7 +83,11 @@ def note_field_inbox(
 
 
 @room.post(
-    "/sync/inbox/<uuid:entry_id>/follow-up", body=FollowUpFieldInbox, answer=InboxEntryBody, decides=True
+    "/sync/inbox/<uuid:entry_id>/follow-up",
+    body=FollowUpFieldInbox,
+    answer=InboxEntryBody,
+    permission="field_inbox:follow_up",
+    decides=True,
 )
 def follow_up_field_inbox(
     uow: UnitOfWork, actor: Actor, fields: Fields, entry_id: UUID, revision: int
@@ -74,7 +96,13 @@ def follow_up_field_inbox(
     return actions.follow_up_field_inbox(uow, actor, entry_id, revision=revision, **fields)
 
 
-@room.post("/sync/inbox/<uuid:entry_id>/settle", body=DecideFieldInbox, answer=InboxEntryBody, decides=True)
+@room.post(
+    "/sync/inbox/<uuid:entry_id>/settle",
+    body=DecideFieldInbox,
+    answer=InboxEntryBody,
+    permission="field_inbox:settle",
+    decides=True,
+)
 def settle_field_inbox(
     uow: UnitOfWork, actor: Actor, fields: Fields, entry_id: UUID, revision: int
 ) -> FieldInboxEntry:

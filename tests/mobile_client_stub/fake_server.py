@@ -84,6 +84,7 @@ class FakeServer:
         self.objects: dict[str, bytes] = {}
         self.keeps_receipts = False
         self.requests: list[str] = []
+        self.wakes: list[dict] = []  # what to answer to those who wait
         self.limits: list[int] = []
         self.lock = threading.Lock()
         for collection, record in (
@@ -130,6 +131,8 @@ class FakeServer:
             return (*self.dispatch(path, headers, read(headers, raw)), {})
 
     def dispatch(self, path: str, headers, body: dict) -> tuple[int, dict]:
+        if path.startswith("/sync/wake?"):
+            return 200, self.wakes.pop(0)
         if path == "/devices/enrol":
             self.access += 1
             self.signed_out = False
@@ -360,7 +363,7 @@ class Served:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_POST = do_PUT = respond  # noqa: N815 - the names that http.server looks for
+            do_GET = do_POST = do_PUT = respond  # noqa: N815 - the names that http.server looks for
 
             def log_message(self, *_: object) -> None:
                 pass

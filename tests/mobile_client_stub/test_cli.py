@@ -73,6 +73,7 @@ def test_a_whole_visit_by_keyboard(hand: Hand, fake: FakeServer, tmp_path: Path)
         "media": [],
         "unsent": 0,
         "last_contact": hand.gets("outbox")["last_contact"],  # type: ignore[index]
+        "clock_ahead": hand.gets("outbox")["clock_ahead"],  # type: ignore[index]
     }
     records = fake.state.records
     assert records["service_reports", REPORT]["findings"] == "Worn seal"

@@ -1,17 +1,21 @@
 """The exchange: exactly once up, the same records down, whatever the network does."""
 
+import io
 import shutil
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console, RenderableType
 
 from mobile_client_stub import journal, records
 from mobile_client_stub.exchange import PAGE
 from mobile_client_stub.faults import Fault
 from mobile_client_stub.phone import Phone
+from mobile_client_stub.screens import inbox_screen, outbox_screen
 from mobile_client_stub.transport import NoConnection, Refused, Server, SignedOut
 from mobile_client_stub.words import PhoneError
 from tests.mobile_client_stub.conftest import PhoneMaker
@@ -385,7 +389,7 @@ def test_a_resync_replaces_everything_but_the_journal(phone: Phone, fake: FakeSe
     phone.sync()
     phone.note(VISIT, "Not sent yet.")
     with phone.store.transaction() as connection:
-        connection.execute("INSERT INTO records VALUES ('visits', 'ghost', '00', '{\"id\": \"ghost\"}')")
+        connection.execute("INSERT INTO records VALUES ('visits', 'ghost', '00', '{\"id\": \"ghost\"}', '')")
         records.start_again(connection)
     assert phone.sync().exchanged.reconciled == 0
     assert_even(phone, fake)
@@ -543,3 +547,75 @@ def test_a_page_of_a_hotel_network_is_not_taken_for_the_server(phone: Phone, fak
     with pytest.raises(NoConnection):
         phone.sync()
     assert phone_records(phone) == before
+
+
+def test_a_phone_waits_for_news_and_fetches_them(phone: Phone, fake: FakeServer) -> None:
+    phone.sync()
+    fake.put("visits", VISIT, {"status": "cancelled"})
+    fake.wakes = [{"news": False}, {"news": True}]
+    report = phone.wait(60)
+    assert report is not None
+    assert report.exchanged.received == 1
+    assert fake.requests.count("GET /sync/wake") == 2
+
+
+def test_a_phone_that_waits_in_vain_exchanges_nothing(phone: Phone, fake: FakeServer) -> None:
+    phone.sync()
+    exchanged = fake.requests.count("POST /sync/exchange")
+    fake.wakes = [{"news": False}] * 3
+    assert phone.wait(60) is None
+    assert (fake.wakes, fake.requests.count("POST /sync/exchange")) == ([], exchanged)
+
+
+def test_who_finds_no_place_to_wait_stays_away_for_as_long_as_the_server_says(
+    pick_up: PhoneMaker, served: Served, fake: FakeServer
+) -> None:
+    slept: list[float] = []
+    phone = pick_up(sleep=slept.append)
+    phone.enrol(served.url, "CODE")
+    phone.sync()
+    fake.wakes = [{"news": False, "retry_after": 10}, {"news": False, "retry_after": 10}, {"news": True}]
+    slept.clear()
+    assert phone.wait(25) is not None
+    assert slept[:2] == [10, 10]
+
+
+def test_whoever_has_work_to_send_does_not_wait(phone: Phone, fake: FakeServer) -> None:
+    phone.sync()
+    phone.note(VISIT, "Now.")
+    report = phone.wait(60)
+    assert report is not None
+    assert report.exchanged.sent == 1
+
+
+def test_a_server_that_lets_nobody_wait_is_synchronised_with_as_ever(phone: Phone, fake: FakeServer) -> None:
+    """Waiting is a hint: without a useful answer a sync is always right."""
+    phone.sync()
+    fake.failures = [(503, {})]
+    report = phone.wait(60)
+    assert report is not None
+    assert report.exchanged.round_trips == 1
+
+
+def test_a_phone_says_that_its_clock_is_wrong(phone: Phone) -> None:
+    phone.sync()
+    assert "clock" not in said(outbox_screen(phone.outbox(), "UTC"))
+    for ahead, says in ((121.0, "2 minutes fast"), (-7200.0, "120 minutes slow")):
+        wrong = replace(phone.outbox(), clock_ahead=ahead)
+        assert says in said(outbox_screen(wrong, "UTC"))
+
+
+def test_what_the_office_decided_is_shown_with_its_words(phone: Phone, fake: FakeServer) -> None:
+    told = {"type": "visit.arrive", "settled_at": "2025-03-01T08:30:00Z", "decision": "followed_up"}
+    fake.put("field_inbox", "entry-1", {**told, "decided_by_name": "Dana", "remark": "Thursday again."})
+    fake.put("field_inbox", "entry-2", {"type": "visit.start", "settled_at": "2025-03-01T08:30:00Z"})
+    phone.sync()
+    shown = said(inbox_screen(phone.inbox(), "UTC"))
+    assert "followed up by Dana: Thursday again." in shown
+    assert "closed by itself" in shown
+
+
+def said(screen: RenderableType) -> str:
+    console = Console(width=200, file=io.StringIO(), color_system=None)
+    console.print(screen)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]

@@ -246,13 +246,28 @@ def test_a_tap_on_one_visit_does_not_read_the_whole_day(
     assert phone.record("visits", visit, "visit")["status"] == "accepted"
 
 
-def test_what_the_phone_holds_can_be_mended_by_its_inventory(phone: Phone) -> None:
+def test_a_phone_that_lost_altered_and_made_up_records_is_healed_by_its_inventory(
+    pick_up: PickUp, phone: Phone, api: Api, work: given.Work
+) -> None:
+    untouched = pick_up("untouched")
+    enrol(untouched, api, work)
+    untouched.sync()
     with phone.store.transaction() as connection:
         connection.execute("DELETE FROM records WHERE collection IN ('visits', 'parts')")
-        connection.execute("UPDATE records SET hash = 'ffffffffffffffff' WHERE collection = 'sites'")
+        connection.execute("UPDATE records SET hash = 'ffffffffffffffff' WHERE collection = 'customers'")
+        connection.execute(
+            "UPDATE records SET body = json_set(body, '$.city', 'Nowhere') WHERE collection = 'sites'"
+        )
+        connection.execute(
+            "INSERT INTO records SELECT collection, ?, hash, body, body_sum FROM records"
+            " WHERE collection = 'work_orders' LIMIT 1",
+            ("0190a000-0000-7000-8000-0000000000ff",),
+        )
     report = phone.sync()
     assert (report.exchanged.reconciled, report.exchanged.resyncs) == (1, 0)
-    assert len(phone.visits()) == 1
+    assert records.digest(phone.store.connection) == records.digest(untouched.store.connection)
+    assert [body["city"] for body in phone.view("sites").values()] == ["Berlin"]
+    assert len(phone.visits()) == len(phone.view("work_orders")) == 1
     assert phone.sync().exchanged.round_trips == 1
 
 
