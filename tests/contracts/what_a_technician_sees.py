@@ -59,11 +59,11 @@ ConductRuleBody: id revision applies code media_kind phase position proof requir
 ConductStepBody: id revision answer answered_at media_kind note phase position proof required rule_code text
     visit_id waived_reason waiver_media_id
 ServiceReportBody: id revision absence_reason closed_at findings frozen_at issued_at media_expected
-    media_stored office_reason refusal_reason seal_state signature_media_id signer_name signer_role status visit_id
-    work_done
+    media_stored office_reason refusal_reason seal_state signature_media_id signer_name signer_role status
+    visit_id work_done
 Readiness: open.code open.collection open.detail open.id ready
-Manifest: entries.kind entries.media_id entries.sha256 entries.size entries.state entries.stored media_expected
-    media_stored
+Manifest: entries.kind entries.media_id entries.sha256 entries.size entries.state entries.stored
+    media_expected media_stored
 ReportChargeBody: id revision approved currency description part_id quantity report_id unit_minor
     withdrawn_at
 RemovedPartBody: id revision consented_by disposition name occurred_at serial_number visit_id

@@ -45,7 +45,7 @@ def test_the_api_says_what_is_open_and_what_can_be_done(client: Client, work: re
     assert readiness["ready"] is False
     assert "feedback-missing" in {item["code"] for item in readiness["open"]}
     transitions = {each["name"]: each for each in client.get(f"{path}/transitions").json}
-    assert set(transitions) == {"freeze", "sign", "refuse", "mark_absent"}
+    assert set(transitions) == {"freeze", "sign", "refuse", "mark_absent", "close"}
     assert not any(each["allowed"] for each in transitions.values())
     assert "Offer the card" in transitions["freeze"]["reason"]
     refused = client.post(f"{path}/freeze")
@@ -61,7 +61,7 @@ def test_a_frozen_report_may_be_signed_by_its_technician_and_is_only_shown_to_th
         return {each["name"] for each in client.get(f"{path}/transitions").json if each["allowed"]}
 
     assert allowed(api.of(frozen.technician.id)) == {"sign", "refuse", "mark_absent"}
-    assert allowed(api.as_("dispatcher")) == set()
+    assert allowed(api.as_("dispatcher")) == {"close"}
     assert api.as_("dispatcher").post(f"{path}/refuse", {"reason": "So."}).status_code == 403
     refused = api.of(frozen.technician.id).post(f"{path}/refuse", {"reason": "Too expensive."})
     assert (refused.status_code, refused.json["status"]) == (200, "refused")
