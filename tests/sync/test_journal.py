@@ -17,7 +17,7 @@ from sync.decisions import Decider, Decision, decide, take_entry
 from sync.facts import DeviceGone, MutationGap
 from sync.held import RETRIED_AT_ONCE
 from sync.inbox import read_entry
-from sync.models import MUTATIONS, FieldInboxEntry
+from sync.models import ENTRIES, JOURNALS, MUTATIONS, FieldInboxEntry
 from tests.sync import days
 from tests.sync.device import Device, device_of
 from tests.sync.toy import START, Job, JobLine, Toy, statements_together
@@ -408,6 +408,44 @@ def test_a_revoked_device_hands_its_work_in_and_is_told_to_wipe(toy: Toy) -> Non
     assert revoked.ask()["directives"] == ["wipe"]
     with pytest.raises(DeviceGone):
         revoked.ask()
+
+
+def test_a_revoked_device_that_never_did_anything_is_told_to_wipe_once(toy: Toy) -> None:
+    revoked = device_of(toy, uuid4(), revoked_at=START)
+    assert revoked.ask()["directives"] == ["wipe"]
+    with pytest.raises(DeviceGone):
+        revoked.ask()
+
+
+def test_a_revoked_device_hands_in_again_what_a_restored_server_lost_before_it_is_wiped(toy: Toy) -> None:
+    device, job = a_device_with_a_job(toy)
+    device.do("job_line.add", uuid4(), job_id=str(job), text="done before the backup was lost")
+    device.sync()
+    with toy.engine.begin() as connection:
+        for table in (JOURNALS, ENTRIES, MUTATIONS):
+            connection.execute(table.delete())
+    device.caller = toy.caller(device.caller.user_id, device.caller.device_id, revoked_at=START)
+    answer = device.ask()
+    assert (answer["expected_number"], answer["directives"]) == (1, ["resync"]), "its journal first"
+    handed_in = device.ask(acknowledged=0, mutations=device.mutations)
+    assert (outcomes(handed_in), handed_in["directives"]) == (["held"], ["wipe"])
+    assert "done before" in inbox(toy)[-1].content
+
+
+def test_a_revoked_device_cannot_push_into_another_users_journal(toy: Toy) -> None:
+    victim, job = a_device_with_a_job(toy)
+    victim.do("job.start", job)
+    victim.sync()
+    revoked = device_of(toy, uuid4(), revoked_at=START)
+    revoked.journal = victim.journal
+    revoked.do("job_line.add", uuid4(), job_id=str(job), text="mine")
+    answer = revoked.ask()
+    assert (answer["outcomes"], answer["directives"]) == ([], ["new_journal"])
+    with toy.host.begin(write=False) as uow:
+        row = uow.session.connection().execute(select(JOURNALS)).one()
+    assert (row.user_id, row.expected_number, row.wiped_at) == (victim.caller.user_id, 2, None)
+    revoked.journal = uuid4()
+    assert outcomes(revoked.ask()) == ["held"]
 
 
 def test_a_revoked_device_is_heard_for_thirty_days_and_no_longer(toy: Toy) -> None:

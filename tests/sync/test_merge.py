@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,50 @@ from tests.sync.toy import Job, Toy
 
 ME, OTHER = uuid4(), uuid4()
 values = st.sampled_from(["a", "b", "c"])
+
+
+# The design's table (sync.md §4), row by row: what becomes of a value that differs from the server's, by
+# whether somebody else changed the field after the user looked at it.
+TABLE = {
+    Kind.FACT: ("accepted", "accepted"),
+    Kind.PROMISE: ("overridden", "overridden"),
+    Kind.STATUS: ("accepted", "accepted"),
+    Kind.QUANTITY: ("accepted", "accepted"),
+    Kind.ANSWER: ("accepted", "overridden"),
+    Kind.SEALED: ("overridden", "overridden"),
+}
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("by_others", [False, True])
+def test_each_kind_of_field_merges_as_the_table_says(kind: Kind, by_others: bool) -> None:
+    field = FieldNow("theirs", kind, LastChange(5, OTHER if by_others else ME))
+    merged = merge({"x": "mine"}, {"x": field}, Base(4, same_epoch=True), ME, "server")
+    became = "accepted" if "x" in merged.accepted else "overridden"
+    assert became == TABLE[kind][by_others]
+    assert merged.overridden == (("x",) if became == "overridden" else ())
+    assert merged.contested == ()
+
+
+@pytest.mark.parametrize(
+    ("revision", "actor", "base", "others"),
+    [
+        (5, OTHER, 4, True),
+        (5, OTHER, 5, False),  # the user saw just this
+        (4, OTHER, 5, False),
+        (5, ME, 4, False),  # the user's other phone
+        (5, None, 4, True),  # the server itself
+        (1, OTHER, None, True),  # the user had no copy at all
+    ],
+)
+def test_changed_by_others_means_a_later_revision_by_another_person(
+    revision: int, actor: UUID | None, base: int | None, others: bool
+) -> None:
+    assert changed_by_others(LastChange(revision, actor), Base(base, same_epoch=True), ME) is others
+
+
+def test_a_field_nobody_ever_changed_was_not_changed_by_others() -> None:
+    assert not changed_by_others(None, Base(1, same_epoch=True), ME)
 
 
 def test_an_answer_stands_when_nobody_else_changed_it() -> None:
