@@ -16,7 +16,14 @@ from backend.web.reading import parse_json, read_bytes
 from backend.web.wiring import current_wiring
 from schemas.access import Role
 from schemas.errors import ErrorKind, JsonValue, PermissionRefused
-from schemas.sync import WakeAnswer, WakeQuery
+from schemas.sync import (
+    ExchangeAnswer,
+    ExchangeRequest,
+    ReconcileAnswer,
+    ReconcileRequest,
+    WakeAnswer,
+    WakeQuery,
+)
 from sync.host import Caller
 from sync.published import protocol_schemas
 from sync.routes import answer_exchange, answer_reconcile
@@ -35,6 +42,8 @@ room = Room("sync", __name__, description="Phones exchange, and wait for news.")
 
 @room.post(
     "/sync/exchange",
+    body=ExchangeRequest,
+    answer=ExchangeAnswer,
     own_transactions=True,
     allow_revoked=True,
     raw_body=True,
@@ -47,6 +56,8 @@ def exchange(_: UnitOfWorkFactory, actor: Actor) -> Response:
 
 @room.post(
     "/sync/reconcile",
+    body=ReconcileRequest,
+    answer=ReconcileAnswer,
     own_transactions=True,
     allow_revoked=True,
     raw_body=True,

@@ -17,15 +17,16 @@ PROBLEM = "Problem"
 def describe(served: Callable[..., object], route: Route) -> None:
     """Attach what flask-smorest needs for documenting `served`."""
     described: Any = served
+    more: dict[str, object] = {
+        "security": [] if route.permission_free else [{"bearer": []}],
+        "responses": {status: {"$ref": f"#/components/responses/{PROBLEM}"} for status in _failures(route)},
+    }
+    if route.raw_body and route.body is None:
+        more["requestBody"] = {"content": {"*/*": {}}}
     described._apidoc = {
         "arguments": {"parameters": _parameters(route), "responses": {}},
         "response": {"responses": {str(route.success): [_success(route)]}},
-        "manual_doc": {
-            "security": [] if route.permission_free else [{"bearer": []}],
-            "responses": {
-                status: {"$ref": f"#/components/responses/{PROBLEM}"} for status in _failures(route)
-            },
-        },
+        "manual_doc": more,
     }
 
 

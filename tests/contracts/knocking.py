@@ -74,7 +74,8 @@ def knock(client: Client, name: str, names: Names, **query: str) -> TestResponse
     if method == "GET":
         return client.send(method, path, query_string=query or QUERIES.get(name))
     route = ROUTES[name]
-    body = {**(_required(route.body(), names) if route.body else {}), **MORE.get(name, {}), **of_the_case}
+    required = _required(route.body(), names) if route.body and not route.raw_body else {}
+    body = {**required, **MORE.get(name, {}), **of_the_case}
     if route.raw_body and not body:
         return client.send(method, path, data=b"nothing")
     return client.send(

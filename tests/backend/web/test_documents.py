@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema_rs import validator_for
 
+from backend.app import unwired_app
+from backend.web.documents import document_of
 from tests.api import Api
+from tests.settings import cheap_settings
 
 
 @pytest.fixture
@@ -79,6 +83,20 @@ def test_every_shape_is_a_valid_json_schema(document: dict[str, Any]) -> None:
     for name in document["components"]["schemas"]:
         root = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
         validator_for(root).is_valid({})
+
+
+def test_the_doors_of_phones_say_what_they_take_and_give(tmp_path: Path) -> None:
+    _, api = unwired_app(cheap_settings("sqlite://", tmp_path))
+    paths = document_of(api)["paths"]
+    for path, shape in (("/sync/exchange", "Exchange"), ("/sync/reconcile", "Reconcile")):
+        door = paths[path]["post"]
+        taken = door["requestBody"]["content"]["application/json"]["schema"]
+        given = door["responses"]["200"]["content"]["application/json"]["schema"]
+        assert taken == {"$ref": f"#/components/schemas/{shape}Request"}
+        assert given == {"$ref": f"#/components/schemas/{shape}Answer"}
+        assert "204" not in door["responses"]
+    (upload,) = (found["put"] for path, found in paths.items() if path.startswith("/media/objects/"))
+    assert list(upload["requestBody"]["content"]) == ["*/*"]
 
 
 def test_the_page_loads_nothing_from_elsewhere(sqlite_firm: Api) -> None:
