@@ -10,12 +10,14 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
+from uuid import UUID
 
 import click
 import orjson
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from marshmallow import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
@@ -31,12 +33,15 @@ from backend.doctor import examine
 from backend.housekeeping import keep_house
 from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.outbox.queries import outbox_messages
+from backend.outbox.sending import try_again
 from backend.requests.importing import run_import
 from backend.seed import seed_firm
 from backend.settings import Settings, SettingsError, read_settings
 from backend.web.documents import document_of
 from conformance.bench import Login
 from conformance.kit import Report, connect, people_of, run_rules
+from schemas.access import CreateUser, Role
+from schemas.errors import DomainError
 from sync.collections import CollectionSet
 from sync.mutations import MutationTable
 from sync.published import protocol_schemas
@@ -60,7 +65,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_them(database: str | None, data: str | None, **options: Any) -> Any:
         try:
             return command(read_settings(database=database, data=data), **options)
-        except (SettingsError, UnsafeDatabase, DatabaseHeldElsewhere, ValueError) as error:
+        except (SettingsError, UnsafeDatabase, DatabaseHeldElsewhere, DomainError, ValueError) as error:
             _refuse(str(error))
         except OperationalError as error:
             _refuse(f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}")
@@ -193,15 +198,59 @@ def check(settings: Settings, journals: tuple[Path, ...], as_json: bool) -> None
     sys.exit(0 if checked.sound else 1)
 
 
-@main.command()
+@main.command("create-administrator")
 @with_settings
-def outbox(settings: Settings) -> None:
-    """What is waiting to be sent, and what could not be."""
+@click.argument("email")
+@click.argument("name")
+def create_administrator(settings: Settings, email: str, name: str) -> None:
+    """Let somebody in who can let everybody else in; the password is shown this once."""
+    try:
+        person = CreateUser().load({"email": email, "display_name": name, "role": Role.ADMINISTRATOR.value})
+    except ValidationError as error:
+        _refuse("; ".join(f"{field}: {' '.join(said)}" for field, said in error.messages_dict.items()))
+    wiring = _open(settings)
+    password = wiring.authenticator.create_administrator(
+        wiring.factory, person["email"], person["display_name"], settings.time_zone
+    )
+    if password is None:
+        _refuse(f"{person['email']} belongs to somebody already; an administrator can edit them.")
+    click.echo(f"{person['email']}  {password}")
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+def outbox(context: click.Context) -> None:
+    """Mails that wait or were given up: without a command, list them."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_outbox)
+
+
+@outbox.command("list")
+@with_settings
+def list_outbox(settings: Settings) -> None:
+    """What is waiting to be sent, and what was given up and why."""
     with _open(settings).factory.begin(write=False) as uow:
         for state in (OutboxState.DEAD, OutboxState.DUE):
             for message in outbox_messages(uow.session, state, PageRequest(None, MOST_LINES)).items:
-                said = f"{message.state:5} {message.kind:6} tries {message.attempts}  {message.key}"
-                click.echo(f"{said}  {message.last_error or ''}".rstrip())
+                said = f"{message.id}  {message.state:5} {message.kind:6} tries {message.attempts}"
+                click.echo(f"{said}  {message.key}  {message.last_error or ''}".rstrip())
+
+
+@outbox.command("retry")
+@with_settings
+@click.argument("ids", nargs=-1, type=click.UUID, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="All that was given up.")
+def retry_outbox(settings: Settings, ids: tuple[UUID, ...], everything: bool) -> None:
+    """Send again, at once and with all attempts, what was given up: after the mail server is mended."""
+    if bool(ids) == everything:
+        _refuse("Name the messages as `doorstep outbox` lists them, or say --all.")
+    with _open(settings).factory.begin() as uow:
+        if everything:
+            dead = outbox_messages(uow.session, OutboxState.DEAD, PageRequest(None, MOST_LINES)).items
+            ids = tuple(message.id for message in dead)
+        for message_id in ids:
+            try_again(uow, message_id)
+    click.echo(f"outbox: {len(ids)} to be sent again")
 
 
 @main.command()

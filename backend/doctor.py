@@ -85,8 +85,8 @@ def _sqlite(settings: Settings) -> Iterator[Finding]:
 def _data(settings: Settings) -> Iterator[Finding]:
     folder = settings.data_dir
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    writable = os.access(existing, os.W_OK)
-    yield Finding("data folder", writable, str(folder), "" if writable else "Make it writable for this user.")
+    usable = existing.is_dir() and os.access(existing, os.W_OK)
+    yield Finding("data folder", usable, str(folder), "" if usable else "Take a folder to write to.")
     free = shutil.disk_usage(existing).free
     enough = free >= LEAST_FREE_BYTES
     yield Finding(

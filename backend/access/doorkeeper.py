@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +13,7 @@ from backend.access.actor import Actor
 from backend.access.device_keys import check_key
 from backend.access.models import AuditEntry, Device, EnrolmentCode, User
 from backend.access.passwords import Passwords
-from backend.access.permissions import HANDING_IN, PERMISSIONS
+from backend.access.permissions import HANDING_IN, PERMISSIONS, SYSTEM
 from backend.access.queries import Holder
 from backend.access.secret import derive
 from backend.access.sessions import Sessions, Tokens
@@ -23,6 +24,7 @@ from backend.web.wiring import Admission
 from schemas.access import Role
 from schemas.errors import DomainError, JsonValue, Unauthenticated
 
+_RANDOM_BYTES = 15
 _WRONG_CREDENTIALS = "The address or the password is not right, or the user is disabled."
 _WRONG_TOKEN = "Refresh the session with POST /sessions/refresh, or sign in again."  # noqa: S105  # no secret
 _WRONG_CODE = "The code is not right, was used, or is older than ten minutes: ask for a new one."
@@ -180,6 +182,30 @@ class Doorkeeper:
         password_hash = self._hash_acceptable(user, password)
         with factory.begin() as uow:
             actions.set_user_password(uow, actor, user_id, password_hash=password_hash)
+
+    def create_administrator(
+        self, factory: UnitOfWorkFactory, email: str, display_name: str, time_zone: str
+    ) -> str | None:
+        """Make an administrator, whom a new firm has to begin with; the password, to be shown this once.
+
+        None when somebody has this address already.
+        """
+        password = secrets.token_urlsafe(_RANDOM_BYTES)
+        password_hash = self.passwords.hash(password)
+        with factory.begin() as uow:
+            if queries.credentials_of(uow.session, email.lower()) is not None:
+                return None
+            actions.create_user(
+                uow,
+                SYSTEM,
+                None,
+                email=email,
+                display_name=display_name,
+                role=Role.ADMINISTRATOR,
+                time_zone=time_zone,
+                password_hash=password_hash,
+            )
+        return password
 
     def _hash_acceptable(self, user: User, password: str) -> str:
         checked = rules.acceptable_password(password, email=user.email, display_name=user.display_name)
