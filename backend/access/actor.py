@@ -15,7 +15,8 @@ class Actor:
 
     `visit_id` is the one visit a customer's link opens. `time_zone` is the IANA zone of the user.
     `revoked_at` is set only where a route asked for it: since then the device is revoked or its user
-    disabled, and all it may do is hand in what its user had done.
+    disabled, and all it may do is hand in what its user had done. `reads_since`: of which visits on a
+    technician still reads (`backend.access.reach`); None: of all.
     """
 
     user_id: UUID
@@ -26,6 +27,7 @@ class Actor:
     session_id: UUID | None = None
     time_zone: str = "UTC"
     revoked_at: datetime | None = None
+    reads_since: datetime | None = None
 
     @property
     def revoked(self) -> bool:

@@ -15,6 +15,7 @@ from backend.access.models import AuditEntry, Device, EnrolmentCode, User
 from backend.access.passwords import Passwords
 from backend.access.permissions import HANDING_IN, PERMISSIONS, SYSTEM
 from backend.access.queries import Holder
+from backend.access.reach import HISTORY
 from backend.access.secret import derive
 from backend.access.sessions import Sessions, Tokens
 from backend.access.tokens import hash_of, plain_code
@@ -86,6 +87,7 @@ class Doorkeeper:
             session_id=holder.session_id,
             time_zone=holder.time_zone,
             revoked_at=holder.out_since,
+            reads_since=look.now - HISTORY if holder.role is Role.TECHNICIAN else None,
         )
         return Admission(actor, first_use=holder.first_use)
 

@@ -104,6 +104,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "visit:start": frozenset({T, D, M, A}),
     "visit_note:add": frozenset({T, D, M, A}),
     "visit_note:read": frozenset({T, D, M, A}),
+    "visit_place:read": frozenset({D, M, A}),
     "work_order:cancel": frozenset({D, M, A}),
     "work_order:edit": frozenset({D, M, A}),
     "work_order:open": frozenset({D, M, A}),
@@ -119,7 +120,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "shift:remove": frozenset({D, M, A}),
     "technician:create": frozenset({A}),
     "technician:edit": frozenset({D, M, A}),
-    "technician:read": frozenset({T, D, F, M, A}),
+    "technician:read": frozenset({T, D, M, A}),
     "technician_suggestion:read": frozenset({D, M, A}),
     "visit:assign": frozenset({D, M, A}),
     "visit:dispatch": frozenset({D, M, A}),
@@ -128,7 +129,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "visit:unassign": frozenset({D, M, A}),
     # attachments
     "media:complete": frozenset({T, D, M, A}),
-    "media:read": frozenset({T, D, F, M, A}),
+    "media:read": frozenset({T, D, M, A}),
     "media:register": frozenset({T, D, M, A}),
     "media:upload": frozenset({T, D, M, A}),
     # reports

@@ -1,16 +1,20 @@
 """How far a technician's assignments reach: what visibility in the rooms above visits rests on."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, Uuid, column, exists, false, select, table
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, String, Uuid, and_, column, exists, false, select, table
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
+from backend.db.types import Instant
 from schemas.access import Role
 
 S = TypeVar("S", bound=Select[Any])
+SQLColumn: TypeAlias = "ColumnElement[Any] | InstrumentedAttribute[Any]"
 
 # Rooms above `visits` may not import it, so its tables stand here by name, with the columns that are read.
 # A test compares them with the real ones.
@@ -20,6 +24,7 @@ VISITS = table(
     column("work_order_id", Uuid()),
     column("technician_id", Uuid()),
     column("status", String()),
+    column("scheduled_end", Instant()),
 )
 WORK_ORDERS = table(
     "work_orders",
@@ -40,27 +45,44 @@ OFFICE = frozenset({Role.DISPATCHER, Role.FINANCE, Role.MANAGER, Role.ADMINISTRA
 """Roles that see every row of what they may read."""
 
 
-def narrowed(statement: S, actor: Actor, of_technician: Callable[[UUID], ColumnElement[bool]]) -> S:
+HISTORY = timedelta(days=3 + 90)
+"""How long a visit that is over stays within its technician's reach, and its customer's data with it: the
+three days that phones hold, and a margin for a question about work done or a complaint about it."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a technician reaches: to his visits that are planned to end at `since` or later (None: all)."""
+
+    technician_id: UUID
+    since: datetime | None = None
+
+    def covers(self, technician_id: SQLColumn, ends: SQLColumn) -> ColumnElement[bool]:
+        """Whether a visit with these columns is within reach."""
+        his = technician_id == self.technician_id
+        return his if self.since is None else and_(his, ends >= self.since)
+
+
+def narrowed(statement: S, actor: Actor, of_technician: Callable[[Reach], ColumnElement[bool]]) -> S:
     """The rows `actor` may see: the office all, a technician those of the condition, anybody else none."""
     if actor.role in OFFICE:
         return statement
     if actor.technician_id is None:
         return statement.where(false())
-    return statement.where(of_technician(actor.technician_id))
+    return statement.where(of_technician(Reach(actor.technician_id, actor.reads_since)))
 
 
-def assigned_visits(technician_id: UUID) -> Select[UUID]:
+def assigned_visits(reach: Reach) -> Select[UUID]:
     """The ids of the visits that the technician has now."""
-    return select(VISITS.c.id).where(VISITS.c.technician_id == technician_id)
+    return select(VISITS.c.id).where(reach.covers(VISITS.c.technician_id, VISITS.c.scheduled_end))
 
 
-def assigned_work_orders(technician_id: UUID, name: str) -> Select[UUID]:
+def assigned_work_orders(reach: Reach, name: str) -> Select[UUID]:
     """Column `name` of the work orders that the technician has a visit of."""
     joined = VISITS.join(WORK_ORDERS, WORK_ORDERS.c.id == VISITS.c.work_order_id)
     wanted = WORK_ORDERS.c[name]
-    return (
-        select(wanted).select_from(joined).where(VISITS.c.technician_id == technician_id, wanted.is_not(None))
-    )
+    his = reach.covers(VISITS.c.technician_id, VISITS.c.scheduled_end)
+    return select(wanted).select_from(joined).where(his, wanted.is_not(None))
 
 
 def visit_exists(session: Session, visit_id: UUID) -> bool:

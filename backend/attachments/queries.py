@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
-from backend.access.reach import assigned_visits, narrowed
+from backend.access.reach import Reach, assigned_visits, narrowed
 from backend.attachments.models import Media
 from backend.attachments.rules import MediaNotFound
 from backend.db.lookup import locked, one_row
@@ -15,8 +15,8 @@ from backend.db.paging import Page, PageRequest, fetch_page
 from schemas.attachments import MediaState
 
 
-def _media_of(technician_id: UUID) -> ColumnElement[bool]:
-    return or_(Media.visit_id.in_(assigned_visits(technician_id)), Media.registered_by == technician_id)
+def _media_of(reach: Reach) -> ColumnElement[bool]:
+    return or_(Media.visit_id.in_(assigned_visits(reach)), Media.registered_by == reach.technician_id)
 
 
 def media_visible_to(actor: Actor) -> Select[Media]:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
-from backend.access.reach import assigned_work_orders, narrowed
+from backend.access.reach import Reach, assigned_work_orders, narrowed
 from backend.customers.models import Asset, Customer, Entitlement, Site
 from backend.customers.rules import (
     AssetNotFound,
@@ -22,26 +22,26 @@ from backend.db.lookup import one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 
 
-def _site_of(technician_id: UUID) -> ColumnElement[bool]:
-    return Site.id.in_(assigned_work_orders(technician_id, "site_id"))
+def _site_of(reach: Reach) -> ColumnElement[bool]:
+    return Site.id.in_(assigned_work_orders(reach, "site_id"))
 
 
-def _customer_of(technician_id: UUID) -> ColumnElement[bool]:
+def _customer_of(reach: Reach) -> ColumnElement[bool]:
     return or_(
-        Customer.id.in_(assigned_work_orders(technician_id, "customer_id")),
-        Customer.id.in_(select(Site.customer_id).where(_site_of(technician_id))),
+        Customer.id.in_(assigned_work_orders(reach, "customer_id")),
+        Customer.id.in_(select(Site.customer_id).where(_site_of(reach))),
     )
 
 
-def _asset_of(technician_id: UUID) -> ColumnElement[bool]:
+def _asset_of(reach: Reach) -> ColumnElement[bool]:
     return or_(
-        Asset.site_id.in_(assigned_work_orders(technician_id, "site_id")),
-        Asset.id.in_(assigned_work_orders(technician_id, "asset_id")),
+        Asset.site_id.in_(assigned_work_orders(reach, "site_id")),
+        Asset.id.in_(assigned_work_orders(reach, "asset_id")),
     )
 
 
-def _entitlement_of(technician_id: UUID) -> ColumnElement[bool]:
-    return Entitlement.asset_id.in_(select(Asset.id).where(_asset_of(technician_id)))
+def _entitlement_of(reach: Reach) -> ColumnElement[bool]:
+    return Entitlement.asset_id.in_(select(Asset.id).where(_asset_of(reach)))
 
 
 def customers_visible_to(actor: Actor) -> Select[Customer]:

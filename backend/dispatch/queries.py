@@ -28,7 +28,7 @@ _FURTHEST_EAST, _FURTHEST_WEST = timedelta(hours=14), timedelta(hours=12)
 
 def technicians_visible_to(actor: Actor) -> Select[Technician]:
     """The office sees all technicians, a technician himself."""
-    return narrowed(select(Technician), actor, lambda technician_id: Technician.id == technician_id)
+    return narrowed(select(Technician), actor, lambda reach: Technician.id == reach.technician_id)
 
 
 def technician_for(session: Session, actor: Actor, technician_id: UUID) -> Technician:
@@ -49,7 +49,7 @@ def locked_technician(session: Session, technician_id: UUID) -> Technician:
 
 def shift_for(session: Session, actor: Actor, shift_id: UUID) -> Shift:
     """That shift; raises ShiftNotFound when there is none that `actor` may see."""
-    mine = narrowed(select(Shift), actor, lambda technician_id: Shift.technician_id == technician_id)
+    mine = narrowed(select(Shift), actor, lambda reach: Shift.technician_id == reach.technician_id)
     return one_row(session, mine.where(Shift.id == shift_id), ShiftNotFound)
 
 

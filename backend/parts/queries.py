@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
-from backend.access.reach import assigned_visits, narrowed
+from backend.access.reach import Reach, assigned_visits, narrowed
 from backend.db.folding import fold
 from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
@@ -36,13 +36,13 @@ class KitWithLines:
     lines: list[KitLine]
 
 
-def _checklist_item_of(technician_id: UUID) -> ColumnElement[bool]:
-    return ChecklistItem.visit_id.in_(assigned_visits(technician_id))
+def _checklist_item_of(reach: Reach) -> ColumnElement[bool]:
+    return ChecklistItem.visit_id.in_(assigned_visits(reach))
 
 
-def _part_usage_of(technician_id: UUID) -> ColumnElement[bool]:
+def _part_usage_of(reach: Reach) -> ColumnElement[bool]:
     # What he recorded stays his to see when the visit went to somebody else.
-    return or_(PartUsage.visit_id.in_(assigned_visits(technician_id)), PartUsage.used_by == technician_id)
+    return or_(PartUsage.visit_id.in_(assigned_visits(reach)), PartUsage.used_by == reach.technician_id)
 
 
 def checklist_items_visible_to(actor: Actor) -> Select[ChecklistItem]:
@@ -57,13 +57,13 @@ def part_usages_visible_to(actor: Actor) -> Select[PartUsage]:
 
 def van_stock_visible_to(actor: Actor) -> Select[VanStock]:
     """The office sees all vans, a technician his own."""
-    return narrowed(select(VanStock), actor, lambda technician_id: VanStock.technician_id == technician_id)
+    return narrowed(select(VanStock), actor, lambda reach: VanStock.technician_id == reach.technician_id)
 
 
 def stock_movements_visible_to(actor: Actor) -> Select[StockMovement]:
     """The office sees all movements, a technician those of his van."""
     return narrowed(
-        select(StockMovement), actor, lambda technician_id: StockMovement.technician_id == technician_id
+        select(StockMovement), actor, lambda reach: StockMovement.technician_id == reach.technician_id
     )
 
 

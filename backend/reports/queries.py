@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
-from backend.access.reach import assigned_visits, narrowed
+from backend.access.reach import Reach, assigned_visits, narrowed
 from backend.attachments.queries import media_of_visit, media_states
 from backend.db.base import Record
 from backend.db.paging import Page, PageRequest, fetch_page
@@ -49,7 +49,7 @@ OfVisit = TypeVar("OfVisit", ConductStep, ServiceReport, RemovedPart, FeedbackCa
 
 def of_visits_visible_to(actor: Actor, model: type[OfVisit]) -> Select[OfVisit]:
     """Rows of `model`: the office sees all, a technician those of the visits he has now."""
-    return narrowed(select(model), actor, lambda technician: model.visit_id.in_(assigned_visits(technician)))
+    return narrowed(select(model), actor, lambda reach: model.visit_id.in_(assigned_visits(reach)))
 
 
 def charges_visible_to(actor: Actor) -> Select[ReportCharge]:
@@ -57,8 +57,8 @@ def charges_visible_to(actor: Actor) -> Select[ReportCharge]:
     return narrowed(select(ReportCharge), actor, _charge_of)
 
 
-def _charge_of(technician_id: UUID) -> ColumnElement[bool]:
-    reports = select(ServiceReport.id).where(ServiceReport.visit_id.in_(assigned_visits(technician_id)))
+def _charge_of(reach: Reach) -> ColumnElement[bool]:
+    reports = select(ServiceReport.id).where(ServiceReport.visit_id.in_(assigned_visits(reach)))
     return ReportCharge.report_id.in_(reports)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, select, text
 from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
-from backend.access.reach import assigned_work_orders, narrowed
+from backend.access.reach import Reach, assigned_work_orders, narrowed
 from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork
@@ -23,8 +23,8 @@ _DRAW = text(
 )
 
 
-def _request_of(technician_id: UUID) -> ColumnElement[bool]:
-    return ServiceRequest.id.in_(assigned_work_orders(technician_id, "request_id"))
+def _request_of(reach: Reach) -> ColumnElement[bool]:
+    return ServiceRequest.id.in_(assigned_work_orders(reach, "request_id"))
 
 
 def service_requests_visible_to(actor: Actor) -> Select[ServiceRequest]:

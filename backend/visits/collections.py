@@ -74,9 +74,7 @@ COLLECTIONS = (
         VisitEvent,
         VisitEventBody,
         TECHNICIAN,
-        kinds=dict.fromkeys(
-            ("name", "to_status", "occurred_at", "latitude", "longitude", "reason"), Kind.FACT
-        ),
+        kinds=dict.fromkeys(("name", "to_status", "occurred_at", "reason"), Kind.FACT),
         edges=(Edge(VisitEvent.visit_id, "visits", "owner"),),
         # A store that pushes rows moves a visit by making its event: the event's name is the step.
         rows=RowRules(

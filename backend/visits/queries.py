@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
-from backend.access.reach import assigned_work_orders, ever_had_visit, narrowed
+from backend.access.reach import Reach, assigned_work_orders, ever_had_visit, narrowed
 from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.visits.models import (
@@ -57,7 +57,7 @@ class NoBadge:
 def work_orders_visible_to(actor: Actor) -> Select[WorkOrder]:
     """The office sees all work orders, a technician those he has a visit of."""
     return narrowed(
-        select(WorkOrder), actor, lambda technician: WorkOrder.id.in_(assigned_work_orders(technician, "id"))
+        select(WorkOrder), actor, lambda reach: WorkOrder.id.in_(assigned_work_orders(reach, "id"))
     )
 
 
@@ -68,8 +68,8 @@ def visits_visible_to(actor: Actor) -> Select[Visit]:
     return narrowed(select(Visit), actor, _visit_of)
 
 
-def _visit_of(technician_id: UUID) -> ColumnElement[bool]:
-    return Visit.technician_id == technician_id
+def _visit_of(reach: Reach) -> ColumnElement[bool]:
+    return reach.covers(Visit.technician_id, Visit.scheduled_end)
 
 
 # --- one record --------------------------------------------------------------------------------
@@ -210,6 +210,13 @@ def list_events(session: Session, actor: Actor, page: PageRequest, visit_id: UUI
     visit = visit_for(session, actor, visit_id)
     statement = select(VisitEvent).where(VisitEvent.visit_id == visit.id)
     return fetch_page(session, statement, page, key=VisitEvent.created_at)
+
+
+def places_of(session: Session, actor: Actor, visit_id: UUID) -> Sequence[VisitEvent]:
+    """The reports of steps that said where they were made, in order; raises VisitNotFound."""
+    visit = visit_for(session, actor, visit_id)
+    statement = select(VisitEvent).where(VisitEvent.visit_id == visit.id, VisitEvent.latitude.is_not(None))
+    return session.scalars(statement.order_by(VisitEvent.created_at, VisitEvent.id)).all()
 
 
 def list_notes(session: Session, actor: Actor, page: PageRequest, visit_id: UUID) -> Page[VisitNote]:

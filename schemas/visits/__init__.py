@@ -38,6 +38,7 @@ from schemas.visits.visits import (
     VisitAssignmentBody,
     VisitBody,
     VisitEventBody,
+    VisitPlace,
     VisitQuery,
 )
 from schemas.visits.words import Confirmation, OfferState, PaymentBadgeState, VisitStatus, WorkOrderStatus
@@ -89,6 +90,7 @@ __all__ = [
     "VisitBody",
     "VisitEventBody",
     "VisitNoteBody",
+    "VisitPlace",
     "VisitQuery",
     "VisitStatus",
     "WindowOfferBody",

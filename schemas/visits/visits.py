@@ -89,7 +89,7 @@ class CancelVisit(Shape):
 
 class VisitEventBody(RecordShape):
     """What happened to a visit: `occurred_at` by the clock of whoever says so, `recorded_at` by the
-    server's."""
+    server's. Where somebody was then is `VisitPlace`, and the office's business."""
 
     visit_id = Id()
     name = Line(max=40)
@@ -100,12 +100,21 @@ class VisitEventBody(RecordShape):
     technician_id = Id(allow_none=True)
     occurred_at = Instant()
     recorded_at = Instant(attribute="created_at")
-    latitude = Latitude(allow_none=True)
-    longitude = Longitude(allow_none=True)
     reason = Text(max=2000, allow_none=True)
     window_version = Count()
     window_start = Instant(allow_none=True)
     window_end = Instant(allow_none=True)
+
+
+class VisitPlace(Shape):
+    """Where somebody was who reported a step of a visit."""
+
+    visit_event_id = Id(attribute="id")
+    name = Line(max=40)
+    technician_id = Id(allow_none=True)
+    occurred_at = Instant()
+    latitude = Latitude()
+    longitude = Longitude()
 
 
 class VisitAssignmentBody(Shape):

@@ -41,8 +41,8 @@ VisitBody: id revision accepted_at arrival_window_end arrival_window_start arriv
     work_order_id
 AllowedTransition: allowed name reason
 WindowOfferBody: id revision ends_at starts_at state visit_id
-VisitEventBody: id revision actor_id actor_role from_status latitude longitude name occurred_at reason
-    recorded_at technician_id to_status visit_id window_end window_start window_version
+VisitEventBody: id revision actor_id actor_role from_status name occurred_at reason recorded_at
+    technician_id to_status visit_id window_end window_start window_version
 VisitAssignmentBody: assigned_from assigned_until technician_id
 VisitNoteBody: id revision author_id occurred_at text visit_id
 WorkOrderBody: id revision asset_id customer_id due earliest_start number priority request_id site_id status

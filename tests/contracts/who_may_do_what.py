@@ -10,6 +10,25 @@ key   let in with the right credentials in the body, else 401
 401   not without a sign-in that is in force
 403   not in this role
 
+Rows that differ from their neighbours, and why:
+
+finance reads what bills are made of (reports, charges, parts, customers, sites, requests) and who is called,
+    and nothing of how people live or work: no photos of homes, no notes, conduct, feedback cards or removed
+    parts, no technicians' homes, skills, shifts or whereabouts, no board.
+conduct, consent, card and the customer's answer (.../answer, waive, write, freeze, sign, refuse, mark-absent,
+    record, settle, fill) are statements of somebody who stood there: only the technician's. The office has
+    one way out, .../close, which says that it was the office.
+field steps, files, ticks, usages and charges are facts that the office may enter for a technician who cannot.
+callbacks are taken by people who call customers; an administrator keeps accounts and settings and has no
+    customers, but sees that calls are made. Finance may call: it is furthest from the work.
+customers and entitlements (a relationship, a contract) are ended by a manager; sites and assets that are
+    gone are corrected by whoever hears of it. Parts, kits, skills, work types and rules of conduct that are
+    ended or decided for the whole firm are a manager's, too.
+POST /stock-movements is self for a technician, and no mutation: loading a van, counting it and bringing
+    things back happen in the store, on line. What is used on the way moves the stock by itself, also off
+    line.
+GET /visits/.../places: where somebody was is not for the technician who has the visit next.
+
 This is meant to be read and changed by hand, with a reason. It knows nothing of `backend.access.permissions`.
 """
 
@@ -135,6 +154,7 @@ POST   /visits/<visit_id>/pick-window                           403   yes   403 
 POST   /visits/<visit_id>/cancel                                403   yes   403   yes   yes   401   401
 POST   /visits/<visit_id>/issue-confirmation-link               403   yes   403   yes   yes   401   401
 GET    /visits/<visit_id>/events                                own   yes   yes   yes   yes   401   401
+GET    /visits/<visit_id>/places                                403   yes   403   yes   yes   401   401
 GET    /visits/<visit_id>/assignments                           own   yes   yes   yes   yes   401   401
 GET    /visits/<visit_id>/notes                                 own   yes   403   yes   yes   401   401
 POST   /visit-notes                                             own   yes   403   yes   yes   401   401
@@ -146,11 +166,11 @@ POST   /work-orders/<work_order_id>/cancel                      403   yes   403 
 GET    /work-orders/<work_order_id>/payment-badge               own   yes   yes   yes   yes   401   401
 
 # dispatch
-GET    /technicians                                             own   yes   yes   yes   yes   401   401
+GET    /technicians                                             own   yes   403   yes   yes   401   401
 POST   /technicians                                             403   403   403   403   yes   401   401
-GET    /technicians/<technician_id>                             own   yes   yes   yes   yes   401   401
+GET    /technicians/<technician_id>                             own   yes   403   yes   yes   401   401
 PATCH  /technicians/<technician_id>                             403   yes   403   yes   yes   401   401
-GET    /technicians/<technician_id>/skills                      own   yes   yes   yes   yes   401   401
+GET    /technicians/<technician_id>/skills                      own   yes   403   yes   yes   401   401
 GET    /technicians/<technician_id>/shifts                      own   yes   403   yes   yes   401   401
 POST   /shifts                                                  403   yes   403   yes   yes   401   401
 GET    /shifts/<shift_id>                                       own   yes   403   yes   yes   401   401
@@ -164,13 +184,13 @@ POST   /visits/<visit_id>/dispatch                              403   yes   403 
 GET    /dispatch/board                                          403   yes   403   yes   yes   401   401
 
 # attachments
-GET    /media                                                   own   yes   yes   yes   yes   401   401
+GET    /media                                                   own   yes   403   yes   yes   401   401
 POST   /media                                                   own   yes   403   yes   yes   401   401
-GET    /media/<media_id>                                        own   yes   yes   yes   yes   401   401
+GET    /media/<media_id>                                        own   yes   403   yes   yes   401   401
 POST   /media/<media_id>/upload                                 own   yes   403   yes   yes   401   own
 PUT    /media/objects/<key>                                     self  self  self  self  self  self  self
 POST   /media/<media_id>/complete                               own   yes   403   yes   yes   401   own
-GET    /media/<media_id>/content                                own   yes   yes   yes   yes   401   401
+GET    /media/<media_id>/content                                own   yes   403   yes   yes   401   401
 
 # reports
 GET    /conduct-rules                                           yes   yes   403   yes   yes   401   401

@@ -152,6 +152,17 @@ def list_visit_events(uow: UnitOfWork, actor: Actor, page: PageRequest, visit_id
 
 
 @room.get(
+    "/visits/<uuid:visit_id>/places",
+    answer=shapes.VisitPlace,
+    many=True,
+    permission="visit_place:read",
+)
+def list_visit_places(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> Sequence[VisitEvent]:
+    """Where its steps were reported from: for the office, not for whoever has the visit next."""
+    return queries.places_of(uow.session, actor, visit_id)
+
+
+@room.get(
     "/visits/<uuid:visit_id>/assignments",
     answer=shapes.VisitAssignmentBody,
     many=True,

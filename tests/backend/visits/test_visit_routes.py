@@ -101,6 +101,19 @@ def test_a_technician_reports_his_day(api: Api) -> None:
     assert (undone["status"], undone["arrived_at"]) == ("cannot_complete", "2026-03-02T09:04:00.000000Z")
 
 
+def test_where_a_step_was_reported_is_shown_to_the_office_and_to_no_technician(api: Api) -> None:
+    visit_id, technician_id = a_dispatched_visit(api)
+    tove, place = api.of(technician_id), {"latitude": 52.5286, "longitude": 13.4105}
+    tove.post(f"/visits/{visit_id}/arrive", place)
+    (shown,) = api.as_(Role.DISPATCHER).get(f"/visits/{visit_id}/places").json
+    assert (shown["name"], shown["latitude"], shown["longitude"]) == ("arrive", 52.5286, 13.4105)
+    events = tove.get(f"/visits/{visit_id}/events").text
+    assert "arrive" in events
+    assert "52.5286" not in events
+    assert tove.get(f"/visits/{visit_id}/places").status_code == 403
+    assert api.as_(Role.FINANCE).get(f"/visits/{visit_id}/places").status_code == 403
+
+
 def test_a_technician_sees_his_own_visits_and_no_trace_of_others(api: Api) -> None:
     mine, technician_id = a_dispatched_visit(api)
     others, _ = a_dispatched_visit(api)
