@@ -7,10 +7,11 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Instant, QueryShape
+from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Id, Instant, QueryShape
 
 LONGEST_MIGRATION = 20_000
 MOST_DOCUMENTS = 10_000
+LONGEST_STREAM = 25
 _NOTHING = frozenset({"", "null", "undefined", "0"})
 
 
@@ -73,9 +74,11 @@ class RxdbPullQuery(QueryShape):
 class RxdbPushQuery(QueryShape):
     """The epoch that the documents were read in, as the last pull said it, and the device's clock."""
 
-    epoch = fields.UUID(load_default=None)
+    epoch = Id(load_default=None)
     device_now = Instant(load_default=None)
 
 
 class RxdbStreamQuery(QueryShape):
-    """Nothing: a stream only says that it is time to pull."""
+    """For how many seconds the stream stays open at most."""
+
+    seconds = Count(load_default=LONGEST_STREAM, max=LONGEST_STREAM)

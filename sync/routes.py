@@ -9,11 +9,12 @@ from typing import Any
 from flask import Request, Response
 
 from schemas.errors import JsonValue
-from sync import watermelon
+from sync import rxdb, watermelon
 from sync.engine import SyncEngine
 from sync.exchange import exchange
 from sync.host import Caller
 from sync.reconcile import reconcile
+from sync.wake import WaitingRoom
 
 _WORTH_PACKING = 1024
 _FAST = 1
@@ -47,6 +48,39 @@ def answer_watermelon_push(
     """`POST /sync/watermelon`, with the fields of a WatermelonPushQuery."""
     changes, number = watermelon.read_push(document, query["last_pulled_at"])
     return respond(watermelon.Push(engine, caller, number, query["device_now"]).run(changes), request)
+
+
+def answer_rxdb_pull(
+    engine: SyncEngine, caller: Caller, collection: str, query: Mapping[str, Any], request: Request
+) -> Response:
+    """`GET /sync/rxdb/<collection>/pull`, with the fields of an RxdbPullQuery."""
+    replica = rxdb.replica_of(engine, caller, collection)
+    return respond(rxdb.pull(replica, query["cursor"], query["batch_size"]), request)
+
+
+def answer_rxdb_push(
+    engine: SyncEngine,
+    caller: Caller,
+    collection: str,
+    query: Mapping[str, Any],
+    document: JsonValue,
+    request: Request,
+) -> Response:
+    """`POST /sync/rxdb/<collection>/push`, with the fields of an RxdbPushQuery."""
+    replica = rxdb.replica_of(engine, caller, collection)
+    return respond(rxdb.Push(replica, query["epoch"], query["device_now"]).run(document), request)
+
+
+def answer_rxdb_stream(
+    engine: SyncEngine, caller: Caller, collection: str, room: WaitingRoom, query: Mapping[str, Any]
+) -> Response:
+    """`GET /sync/rxdb/<collection>/stream`: a revoked device is told nothing."""
+    replica = rxdb.replica_of(engine, caller, collection)
+    seconds = 0 if caller.revoked_at is not None else query["seconds"]
+    response = Response(rxdb.stream(replica, room, seconds), status=200, content_type="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
 
 
 def respond(body: bytes, request: Request) -> Response:

@@ -130,8 +130,8 @@ class RowReader:
     def _edits(self, collection: Collection, row: PushedRow, stands: Row) -> Iterator[Draft]:
         names = row.values.keys() & fields_of(collection.shape).keys() - _STAMPED
         # Of a row that is here already, and not as new as its store thinks, only what devices say counts.
-        names &= self._sayable(collection) if row.changed is None else row.changed
-        left = {name for name in names if not _same(row.values[name], stands.get(name))}
+        names &= self.sayable(collection) if row.changed is None else row.changed
+        left = {name for name in names if not same_value(row.values[name], stands.get(name))}
         for type_ in collection.rows.edits:
             shape = _shape_of(self.mutations, type_)
             if not (touched := left & shape.keys()):
@@ -143,7 +143,8 @@ class RowReader:
         if left:
             yield _kept(row, EDIT, {name: row.values[name] for name in sorted(left)})
 
-    def _sayable(self, collection: Collection) -> set[str]:
+    def sayable(self, collection: Collection) -> set[str]:
+        """The fields in which a device says anything at all; the others are stamped by the server."""
         return {name for type_ in collection.rows.types() for name in _shape_of(self.mutations, type_)}
 
 
@@ -199,7 +200,8 @@ def _kept(row: PushedRow, verb: str, said: Row) -> Draft:
     return Draft(f"{row.collection}.{verb}", row.id, said, base=row.base, epoch=row.epoch, once=once)
 
 
-def _same(sent: JsonValue, stands: JsonValue) -> bool:
+def same_value(sent: JsonValue, stands: JsonValue) -> bool:
+    """Whether a store's value is the one that stands, whatever it writes for nothing."""
     return sent == stands or (stands is None and sent in _NOTHING)
 
 

@@ -76,3 +76,56 @@ class Melon:
 def edited(record: Body, **changes: Any) -> Body:
     """A record as WatermelonDB pushes it after an edit."""
     return {**record, **changes, "_status": "updated", "_changed": ",".join(changes)}
+
+
+@dataclass
+class Docs:
+    """RxDB's protocol for one collection: documents by id, without those that are gone."""
+
+    client: Client
+    collection: str
+    cursor: str = ""
+    documents: dict[str, Body] = field(default_factory=dict)
+
+    def pull(self, batch_size: int = 100) -> list[Body]:
+        """Pages until one is not full; all documents that came."""
+        came: list[Body] = []
+        while True:
+            answer = self.ask(batch_size)
+            came += answer["documents"]
+            if not answer["documents"]:
+                break  # RxDB forgets the checkpoint of an empty page
+            self.cursor = answer["checkpoint"]["cursor"]
+            if len(answer["documents"]) < batch_size:
+                break
+        for document in came:
+            if document["_deleted"]:
+                self.documents.pop(document["id"], None)
+            else:
+                self.documents[document["id"]] = document
+        return came
+
+    def ask(self, batch_size: int = 100) -> Body:
+        """One page, not taken in."""
+        query = {"cursor": self.cursor, "batch_size": batch_size}
+        answer = self.client.get(f"/sync/rxdb/{self.collection}/pull", **query)
+        assert answer.status_code == 200, answer.text
+        body: Body = answer.json
+        return body
+
+    def push(self, *rows: object) -> list[Body]:
+        """The documents that stand where these do not."""
+        answer = self.client.send("POST", f"/sync/rxdb/{self.collection}/push", json=list(rows))
+        assert answer.status_code == 200, answer.text
+        standing: list[Body] = answer.json
+        return standing
+
+    def one(self) -> Body:
+        """The only document it holds."""
+        (document,) = self.documents.values()
+        return document
+
+
+def row_of(assumed: Body | None, new: Body) -> Body:
+    """A row as RxDB pushes it."""
+    return {"newDocumentState": new, **({"assumedMasterState": assumed} if assumed else {})}

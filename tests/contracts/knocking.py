@@ -61,6 +61,7 @@ QUERIES = {
     "GET /assets/<asset_id>/coverage": "on=2026-03-02",
     "GET /dispatch/board": "day=2026-03-02",
     "GET /sync/wake": "seconds=0",
+    "GET /sync/rxdb/<collection>/stream": "seconds=0",
 }
 
 

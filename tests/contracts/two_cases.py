@@ -190,6 +190,7 @@ def _a_case(uow: UnitOfWork, common: Names) -> dict[str, str]:
             **_found_at_the_visit(uow, work, UUID(common["part_id"])),
         ),
         "token": token,
+        "collection": "visits",
     }
 
 

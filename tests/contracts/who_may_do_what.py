@@ -245,6 +245,9 @@ POST   /sync/exchange                                           yes   403   403 
 POST   /sync/reconcile                                          yes   403   403   403   403   401   yes
 GET    /sync/watermelon                                         yes   403   403   403   403   401   yes
 POST   /sync/watermelon                                         yes   403   403   403   403   401   yes
+GET    /sync/rxdb/<collection>/pull                             yes   403   403   403   403   401   yes
+POST   /sync/rxdb/<collection>/push                             yes   403   403   403   403   401   yes
+GET    /sync/rxdb/<collection>/stream                           yes   403   403   403   403   401   yes
 GET    /sync/wake                                               yes   403   403   403   403   401   401
 
 # pages
