@@ -148,12 +148,13 @@ class Push:
         if not isinstance(document, list):
             raise PushUnreadable("Send the rows that RxDB hands to the push handler: a list.")
         engine, caller = self.replica.engine, self.replica.caller
-        rows = [self._row(item) for item in document]
+        in_force = epoch_of(engine, caller)
+        # Whoever does not say when it read is taken to have read lately.
+        rows = [self._row(item, self.epoch or in_force) for item in document]
         said = {
             (row.collection, row.id): {"": _fingerprint(item)}
             for row, item in zip(rows, document, strict=True)
         }
-        in_force = epoch_of(engine, caller)
         with engine.host.begin(write=False) as uow:
             refuse_gone(caller, uow.now, REVOKED_DEVICES_HEARD.total_seconds())
             known = pushed_before(uow, caller.device_id, rows)
@@ -172,7 +173,7 @@ class Push:
             standing = [self._standing(uow, row, item) for row, item in zip(rows, document, strict=True)]
         return b"[" + ",".join(text for text in standing if text is not None).encode() + b"]"
 
-    def _row(self, item: JsonValue) -> PushedRow:
+    def _row(self, item: JsonValue, epoch: UUID) -> PushedRow:
         """The row; one that cannot be read comes before people as it is."""
         name = self.replica.collection.name
         new = item.get("newDocumentState") if isinstance(item, Mapping) else None
@@ -191,7 +192,7 @@ class Push:
             changed,
             deleted=new.get("_deleted") is True,
             base=base if known and isinstance(base, int) else None,
-            epoch=self.epoch,
+            epoch=epoch,
         )
 
     def _standing(self, uow: UnitOfWork, row: PushedRow, item: JsonValue) -> str | None:
@@ -229,8 +230,8 @@ def stream(replica: Replica, room: WaitingRoom, seconds: float) -> Iterator[byte
         if seat is None:
             yield _COME_AGAIN
             return
-        yield b"retry: 1000\n\n"
         known, ends = _newest(replica), time.monotonic() + seconds
+        yield b"retry: 1000\n\n"
         while not seat.given_up and (left := ends - time.monotonic()) > 0:
             seat.bell.wait(min(left, LOOKS_EVERY_WHEN_RUNG if room.is_rung else LOOKS_EVERY))
             seat.bell.clear()

@@ -115,9 +115,10 @@ class Docs:
 
     def push(self, *rows: object) -> list[Body]:
         """The documents that stand where these do not."""
-        answer = self.client.send("POST", f"/sync/rxdb/{self.collection}/push", json=list(rows))
+        data = json.dumps(rows)
+        answer = self.client.send("POST", f"/sync/rxdb/{self.collection}/push", data=data)
         assert answer.status_code == 200, answer.text
-        standing: list[Body] = answer.json
+        standing: list[Body] = json.loads(answer.text)
         return standing
 
     def one(self) -> Body:
