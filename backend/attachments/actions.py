@@ -17,8 +17,8 @@ from backend.attachments.rules import (
 )
 from backend.db.creation import created_before
 from backend.db.unit_of_work import UnitOfWork
+from backend.visits.field_facts import take_fact
 from backend.visits.queries import visit_by_id
-from backend.visits.standing import take_fact
 from backend.visits.steps import touch_by_work
 from media.objects import DeclaredObject
 from schemas.attachments import MediaKind, MediaState

@@ -4,7 +4,7 @@ from backend.access.permissions import SYSTEM
 from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch.actions.placing import judge
 from backend.dispatch.rules import TechnicianUnfit
-from backend.visits.placing import place, plan_for
+from backend.visits.hands import place, plan_for
 from backend.visits.queries import visit_to_change
 from backend.visits.rules import Transition, VisitRescheduled, VisitWindowTaken
 

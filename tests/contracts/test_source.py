@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from tests.contracts.sources import PACKAGES, modules
+from tests.contracts.sources import PACKAGES, ROOT, modules
 
 EVERYTHING = (*PACKAGES, "tests")
 SAYING_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "core", "misc"}
+ROOMS = {
+    *("access", "customers", "parts", "requests", "visits", "dispatch"),
+    *("attachments", "reports", "aftercare", "inbox", "pages"),
+}
+FURNITURE = {"__init__", "rules", "models", "queries", "actions", "routes", "handlers", "collections"}
 # Where a smell becomes a fault; the habit is 300 and 40.
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 70
@@ -53,6 +58,20 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
         if SAYING_NOTHING & {module.path.stem, *module.path.parent.parts[-3:]}
     ]
     assert empty == []
+
+
+def test_what_is_no_furniture_of_every_room_is_explained_on_the_page_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    strange = [
+        f"{module.path.parent.name}/{module.path.name}"
+        for module in modules("backend")
+        if module.path.parent.name in ROOMS
+        and module.path.parent.parent.name == "backend"
+        and module.path.stem not in FURNITURE
+        and f"`{module.path.parent.name}/{module.path.name}`" not in page
+        and f"`{module.path.name}`" not in page
+    ]
+    assert strange == []
 
 
 def test_files_and_functions_stay_at_a_size_one_can_read() -> None:

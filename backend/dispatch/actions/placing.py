@@ -9,7 +9,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch import queries
 from backend.dispatch.rules import TechnicianUnfit, VisitHeldByAnother, VisitUnassigned
 from backend.visits.actions import Visit
-from backend.visits.placing import check_step, place, plan_for, send_out
+from backend.visits.hands import check_step, place, plan_for, send_out
 from backend.visits.queries import locked_work_order, visit_to_change
 from backend.visits.rules import Transition, VisitWindowTaken
 

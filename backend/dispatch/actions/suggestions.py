@@ -9,7 +9,7 @@ from backend.access.permissions import requires
 from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch import queries
 from backend.dispatch.rules import Candidate
-from backend.visits.placing import plan_for
+from backend.visits.hands import plan_for
 from backend.visits.queries import visit_for
 
 MOST_UNFIT = 50

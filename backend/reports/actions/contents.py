@@ -23,7 +23,7 @@ from backend.reports.rules import (
     check_editable,
 )
 from backend.reports.standing import editable_report, report_in_the_field
-from backend.visits.standing import take_fact
+from backend.visits.field_facts import take_fact
 from schemas.reports import Disposition
 
 

@@ -10,6 +10,7 @@ from backend.access.permissions import requires, requires_for_each
 from backend.db.creation import created_before
 from backend.db.unit_of_work import UnitOfWork
 from backend.visits import queries
+from backend.visits.field_facts import take_fact
 from backend.visits.models import Visit, VisitEvent, VisitNote
 from backend.visits.rules import (
     FINISHES,
@@ -22,7 +23,6 @@ from backend.visits.rules import (
     VisitFinishing,
     comes_late,
 )
-from backend.visits.standing import take_fact
 from backend.visits.steps import (
     Report,
     ReportFields,
