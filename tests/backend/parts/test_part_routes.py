@@ -95,3 +95,14 @@ def test_a_usage_at_an_unknown_visit_is_not_found(api: Api) -> None:
     assert api.as_(Role.DISPATCHER).post("/part-usages", usage).status_code == 404
     line = {"visit_id": str(uuid4()), "part_id": usage["part_id"], "quantity": 1}
     assert api.as_(Role.DISPATCHER).post("/checklist-items", line).status_code == 404
+
+
+def test_a_dispatcher_adds_a_part_for_one_visit(api: Api) -> None:
+    with api.factory.begin() as uow:
+        visit_id, part_id = str(an_assigned_visit(uow).visit.id), str(given.a_part(uow).id)
+    line = {"visit_id": visit_id, "part_id": part_id, "quantity": 2, "required": False}
+    added = api.as_(Role.DISPATCHER).post("/checklist-items", line)
+    assert added.status_code == 201, added.text
+    (shown,) = api.as_(Role.MANAGER).get("/checklist-items", visit_id=visit_id).json["items"]
+    assert (shown["id"], shown["quantity"], shown["packed"]) == (added.json["id"], 2, False)
+    assert api.as_(Role.DISPATCHER).post("/checklist-items", line).status_code == 409
