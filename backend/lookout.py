@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import threading
 from typing import Any
 
@@ -42,6 +44,27 @@ def start_lookout(app: Flask) -> tuple[Lookout, Listener | None]:
     listener = Listener(wiring.engine, room)
     listener.start()
     return lookout, listener
+
+
+def empty_at_the_end(room: WaitingRoom) -> socket.socket:
+    """Send everybody home when this process is told to end; to be called from its main thread.
+
+    The server waits for answers under way, and whoever waits for news would hold it up for as long. Its own
+    signal handlers are set after ours could be: so we listen at the wakeup descriptor, which hears them all.
+    Returns its socket, which must stay open as long as the process lives.
+    """
+    hears, speaks = socket.socketpair()
+    speaks.setblocking(False)
+    signal.set_wakeup_fd(speaks.fileno(), warn_on_full_buffer=False)
+
+    def listen() -> None:
+        heard: set[int] = set()
+        while not heard & {signal.SIGTERM, signal.SIGINT}:
+            heard.update(hears.recv(64))
+        room.close()
+
+    threading.Thread(target=listen, name="end", daemon=True).start()
+    return speaks
 
 
 class Lookout:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from backend.app import create_app, start_outbox
 from backend.housekeeping import Housekeeper
-from backend.lookout import start_lookout
+from backend.lookout import empty_at_the_end, start_lookout
 from backend.settings import read_settings
+from backend.sync_host import waiting_room_of
 from backend.web.wiring import EXTENSION
 
 application = create_app(read_settings())
@@ -13,3 +14,4 @@ outbox = start_outbox(application)
 housekeeper = Housekeeper(application.extensions[EXTENSION])
 housekeeper.start()
 lookout = start_lookout(application)
+ending = empty_at_the_end(waiting_room_of(application))

@@ -68,6 +68,14 @@ class WaitingRoom:
                 before.bell.set()
         return seat
 
+    def close(self) -> None:
+        """Nobody waits any more: the process is about to end, and would have to wait for them."""
+        with self._lock:
+            self.places = 0
+            for seat in self._seats.values():
+                seat.given_up = True
+                seat.bell.set()
+
     def ring(self, audience: str | None = None) -> None:
         """There may be news for this audience; for everybody with None."""
         everybody = audience in (None, EVERYBODY.key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -115,6 +117,25 @@ def test_a_listener_whose_connection_is_ended_listens_again(
     until(lambda: not room.is_rung)
     until(lambda: room.is_rung)
     assert rung(app, phone, lambda: cancel(api, work)) < SOON
+
+
+ENDING = """
+import os, signal, sys, threading
+from uuid import uuid4
+from backend.lookout import empty_at_the_end
+from sync.wake import WaitingRoom
+
+room = WaitingRoom(1)
+ending = empty_at_the_end(room)
+signal.signal(signal.SIGTERM, lambda *_: None)  # as the server does, later than we could
+with room.seat(uuid4(), []) as seat:
+    os.kill(os.getpid(), signal.SIGTERM)
+    sys.exit(0 if seat.bell.wait(10) and seat.given_up and room.places == 0 else 1)
+"""
+
+
+def test_a_process_that_is_told_to_end_sends_home_who_waits() -> None:
+    assert subprocess.run([sys.executable, "-c", ENDING], check=False, timeout=30).returncode == 0
 
 
 def test_waiting_is_bounded_in_number_and_time_and_for_phones_only(

@@ -246,6 +246,19 @@ def test_a_tap_on_one_visit_does_not_read_the_whole_day(
     assert phone.record("visits", visit, "visit")["status"] == "accepted"
 
 
+def test_a_phone_revoked_long_ago_is_shut_but_keeps_what_is_not_in(
+    phone: Phone, work: given.Work, api: Api, clock: SettableClock
+) -> None:
+    phone.note(str(work.visit_id), "Never sent.")
+    api.as_("administrator").post(f"/devices/{phone.account.device_id}/revoke")
+    clock.advance(days=31)
+    with pytest.raises(PhoneError, match="Nothing is taken"):
+        phone.sync()
+    assert (phone.account.locked, phone.outbox().unsent) == (True, 1)
+    with pytest.raises(PhoneError, match="locked"):
+        phone.visits()
+
+
 def test_a_phone_that_lost_altered_and_made_up_records_is_healed_by_its_inventory(
     pick_up: PickUp, phone: Phone, api: Api, work: given.Work
 ) -> None:

@@ -122,6 +122,18 @@ def test_a_device_that_asks_again_takes_its_own_place(room: WaitingRoom) -> None
     assert room._seats == {}
 
 
+def test_everybody_is_sent_home_when_the_room_closes(toy: Toy, room: WaitingRoom) -> None:
+    device = device_of(toy, uuid4())
+    device.sync()
+    room.is_rung = True
+    thread, found = in_a_thread(lambda: ask(toy, device, room, seconds=20))
+    until(lambda: len(room._seats) == 1)
+    room.close()
+    thread.join(SOON)
+    assert found == [Waited(news=False)]
+    assert ask(toy, device, room, seconds=20).was_full
+
+
 def test_a_room_without_places_lets_nobody_wait() -> None:
     with WaitingRoom(0).seat(uuid4(), []) as seat:
         assert seat is None
