@@ -12,7 +12,7 @@ from sync.checks import check
 from sync.decisions import Decider, Decision, apply_kept, decide, is_repeat, kind_to_accept, take_entry
 from sync.facts import EntryDecided, NothingToAccept
 from sync.inbox import kept_in
-from sync.models import JOURNALS
+from sync.models import MUTATIONS
 from tests.sync import days
 from tests.sync.device import Device, device_of
 from tests.sync.test_journal import a_device_with_a_job, codes, inbox, job_of, lines_of, outcomes
@@ -79,8 +79,7 @@ def test_what_waits_is_not_tried_for_what_does_not_concern_it(toy: Toy) -> None:
     days.a_job(toy, device.caller.user_id)
     device_of(toy, uuid4()).sync()
     with toy.host.begin(write=False) as uow:
-        due = uow.session.connection().execute(select(JOURNALS.c.retry_at)).scalars().all()
-    assert all(moment is None or moment > toy.clock.now for moment in due)
+        assert uow.session.connection().execute(select(MUTATIONS.c.attempts)).scalars().all() == [1]
 
 
 def test_the_work_of_somebody_who_is_gone_waits_for_a_decision(toy: Toy) -> None:
