@@ -16,6 +16,7 @@ from tests.api import Api
 from tests.contracts.knocking import ROUTES, knock
 from tests.contracts.two_cases import people_of_two_cases
 from tests.contracts.what_a_technician_sees import WHAT_A_TECHNICIAN_SEES
+from tests.contracts.what_only_the_office_sees import OFFICE, WHAT_ONLY_THE_OFFICE_SEES
 from tests.contracts.who_may_do_what import WHO_MAY_DO_WHAT
 from tests.settings import cheap_settings
 
@@ -26,8 +27,8 @@ OF_MONEY = re.compile("payment|refund|ledger|invoice|payout|billing", re.IGNOREC
 
 
 def shape_of(name: str) -> type[Schema] | None:
-    """What a route answers with."""
-    return ROUTES[name].answer or ROUTES[name].page_of
+    """What a route answers with; an exchange is an envelope, and what lies in it is in FEED."""
+    return None if ROUTES[name].raw_body else ROUTES[name].answer or ROUTES[name].page_of
 
 
 def open_routes() -> list[str]:
@@ -61,6 +62,18 @@ def test_every_field_that_technicians_may_be_sent_is_written_down_and_no_other()
     shapes = {shape for name in open_routes() if (shape := shape_of(name)) is not None} | {*FEED.values()}
     sent = {shape.__name__: frozenset(declared(shape())) for shape in shapes}
     assert sent == WHAT_A_TECHNICIAN_SEES
+
+
+def test_what_only_the_office_is_sent_is_written_down_and_for_whom() -> None:
+    sent: dict[str, tuple[str, frozenset[str]]] = {}
+    for name in ROUTES:
+        shape = shape_of(name)
+        if shape is not None and shape.__name__ not in WHAT_A_TECHNICIAN_SEES:
+            let_in = {role for role in OFFICE if WHO_MAY_DO_WHAT[name][role] != "403"}
+            before, _ = sent.get(shape.__name__, ("", frozenset()))
+            whom = "".join(letter for role, letter in OFFICE.items() if role in let_in or letter in before)
+            sent[shape.__name__] = (whom, frozenset(declared(shape())))
+    assert sent == WHAT_ONLY_THE_OFFICE_SEES
 
 
 def test_amounts_stand_only_where_the_customer_is_told_a_price() -> None:
