@@ -81,10 +81,11 @@ def test_an_external_key_is_taken_once(api: Api) -> None:
 def test_a_serial_number_is_taken_once_per_model(api: Api) -> None:
     dispatcher = api.as_(Role.DISPATCHER)
     site = dispatcher.post("/sites", {**SITE, "customer_id": _customer(api)["id"]}).json
-    body = {"site_id": site["id"], "model": "ecoTEC", "serial_number": "1"}
+    body = {"site_id": site["id"], "model": "ecoTEC", "serial_number": "\u00c9-1"}
     assert dispatcher.post("/assets", body).status_code == 201
-    again = dispatcher.post("/assets", body)
-    assert (again.status_code, again.json["type"]) == (409, "urn:doorstep:problem:serial-number-taken")
+    for twin in (body, {**body, "serial_number": "E\u0301-1"}):
+        again = dispatcher.post("/assets", twin)
+        assert (again.status_code, again.json["type"]) == (409, "urn:doorstep:problem:serial-number-taken")
     assert dispatcher.post("/assets", {**body, "model": "atmoTEC"}).status_code == 201
 
 

@@ -1,10 +1,12 @@
 """The API of technicians, shifts, assignment and the board, as a client sees it."""
 
+import math
 from uuid import UUID
 
 import pytest
 
 from schemas.access import Role
+from schemas.dispatch import MOST_CORNERS
 from tests.api import Api
 from tests.given import dispatch, visits
 
@@ -15,11 +17,23 @@ MITTE = [
     {"latitude": 52.55, "longitude": 13.45},
 ]
 CROSSING = [*MITTE, {"latitude": 52.51, "longitude": 13.30}, {"latitude": 52.50, "longitude": 13.46}]
+
+
+def ring(corners: int) -> list[dict[str, float]]:
+    """An area with so many corners that is sound in every other way."""
+    turns = (2 * math.pi * corner / corners for corner in range(corners))
+    return [
+        {"latitude": 52.5 + 0.1 * math.sin(turn), "longitude": 13.4 + 0.1 * math.cos(turn)} for turn in turns
+    ]
+
+
 WRONG: tuple[dict[str, object], ...] = (
     {"home_latitude": 91},
     {"home_latitude": None},
     {"territory": MITTE[:2]},
     {"territory": CROSSING},
+    {"territory": ring(MOST_CORNERS + 1)},
+    {"territory": ring(10_000)},
     {"territory": [{"latitude": 52, "longitude": 181}] * 3},
     {"time_zone": "Mars/Olympus"},
     {"active": True},
@@ -109,6 +123,17 @@ def test_a_technician_of_whom_something_is_wrong_is_not_made(api: Api) -> None:
         )
         assert (wrong, answer.status_code) == (wrong, 422)
     assert administrator.get("/technicians").json["items"] == []
+
+
+def test_an_area_may_have_five_hundred_corners(api: Api) -> None:
+    tove = {
+        "email": "tove@example.org",
+        "display_name": "Tove Dahl",
+        **BERLIN,
+        "territory": ring(MOST_CORNERS),
+    }
+    made = api.as_(Role.ADMINISTRATOR).post("/technicians", tove)
+    assert (made.status_code, len(made.json["territory"])) == (201, MOST_CORNERS)
 
 
 def test_an_edit_of_a_technician_says_which_revision_it_saw(api: Api) -> None:

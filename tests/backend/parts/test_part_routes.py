@@ -1,5 +1,6 @@
 """The doors of the room parts: catalogue, kits, ticks, usages, and input that nobody should send."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,20 @@ def test_a_stock_number_is_taken_once(api: Api) -> None:
     _part(api)
     again = api.as_(Role.DISPATCHER).post("/parts", PART)
     assert (again.status_code, again.json["type"]) == (409, "urn:doorstep:problem:sku-taken")
+
+
+def test_twins_that_look_the_same_are_the_same_and_a_megabyte_of_emoji_is_too_long(api: Api) -> None:
+    composed, decomposed = "\u00c9-40", "E\u0301-40"
+    assert _part(api, sku=composed)["sku"] == composed
+    twin = api.as_(Role.DISPATCHER).post("/parts", {**PART, "sku": decomposed})
+    assert (twin.status_code, twin.json["type"]) == (409, "urn:doorstep:problem:sku-taken")
+    long = api.as_(Role.DISPATCHER).send(
+        "POST",
+        "/parts",
+        data=json.dumps({**PART, "name": "\U0001f600" * 250_000}, ensure_ascii=False).encode(),
+        content_type="application/json",
+    )
+    assert (long.status_code, [e["pointer"] for e in long.json["errors"]]) == (422, ["/name"])
 
 
 def test_a_kit_is_shown_with_its_lines_and_edited_as_a_whole(api: Api) -> None:
