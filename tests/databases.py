@@ -87,7 +87,7 @@ class Databases:
         """The cluster of this run, with its template database made."""
         cluster = cluster_in(self.home, durable=durable)
         made = self.home / f"{Path(cluster.folder).name}.template"
-        _once(made, lambda: _make_postgresql_template(cluster))
+        _once(made, lambda: make_postgresql_template(cluster))
         return cluster
 
     def _sqlite_template(self) -> Path:
@@ -128,7 +128,7 @@ def _once(made: Path, make: Callable[[], object]) -> None:
         raise RuntimeError(f"the template database could not be made: {reason}")
 
 
-def _make_postgresql_template(cluster: Cluster) -> None:
+def make_postgresql_template(cluster: Cluster) -> None:
     with cluster.connect() as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
     url = cluster.create_database(TEMPLATE)

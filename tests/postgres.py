@@ -250,7 +250,7 @@ def supervise(home: Path, folder: Path, settings: Mapping[str, str], *, durable:
     folder.mkdir(mode=0o700)
     process: subprocess.Popen[bytes] | None = None
     try:
-        process, port = _start(binaries, folder, settings, durable=durable)
+        process, port = start_new(binaries, folder, settings, durable=durable)
         described = json.dumps(asdict(Cluster(str(folder), port, process.pid)))
         (folder / "cluster.json.new").write_text(described)
         (folder / "cluster.json.new").rename(folder / "cluster.json")
@@ -266,9 +266,10 @@ def supervise(home: Path, folder: Path, settings: Mapping[str, str], *, durable:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _start(
-    binaries: Path, folder: Path, settings: Mapping[str, str], *, durable: bool
+def start_new(
+    binaries: Path, folder: Path, settings: Mapping[str, str], *, durable: bool, log: IO[bytes] | None = None
 ) -> tuple[subprocess.Popen[bytes], int]:
+    """Make the data of a new cluster and start it; the process and its port."""
     unprivileged = _as_server_user(folder)
     subprocess.run(
         [
@@ -289,12 +290,26 @@ def _start(
     )
     for attempt in range(5):
         port = _free_port()
-        options = _options(folder, port, settings, durable=durable)
-        process = subprocess.Popen([*unprivileged, str(binaries / "postgres"), *options], cwd=folder)
-        if _answers(process, folder, port):
+        if process := start_again(binaries, folder, port, settings, durable=durable, log=log):
             return process, port
         print(f"attempt {attempt + 1}: no answer on port {port}", file=sys.stderr)
     raise RuntimeError("no port could be had")
+
+
+def start_again(
+    binaries: Path,
+    folder: Path,
+    port: int,
+    settings: Mapping[str, str],
+    *,
+    durable: bool,
+    log: IO[bytes] | None = None,
+) -> subprocess.Popen[bytes] | None:
+    """Start PostgreSQL on data that are there; None when it does not come to answer."""
+    options = _options(folder, port, settings, durable=durable)
+    words = [*_as_server_user(folder), str(binaries / "postgres"), *options]
+    process = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log)
+    return process if _answers(process, folder, port) else None
 
 
 def _as_server_user(folder: Path) -> list[str]:

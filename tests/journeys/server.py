@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.journeys.warm import Forked, Warm
+
 START_SECONDS = 60
 
 
@@ -39,14 +41,18 @@ def doorstep(
 
 @dataclass
 class ServerProcess:
-    """The server on one database and one data directory; `environment` holds further DOORSTEP_ variables."""
+    """The server on one database and one data directory; `environment` holds further DOORSTEP_ variables.
+
+    With `warm` it is forked from a process that has imported the application already: for many starts.
+    """
 
     database: str
     data: Path
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     workers: int = 1
-    _process: subprocess.Popen[bytes] | None = None
+    warm: Warm | None = None
+    _process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def url(self) -> str:
@@ -68,23 +74,19 @@ class ServerProcess:
     def start(self) -> ServerProcess:
         """Start it and wait until it answers; raises RuntimeError with the end of its log."""
         self.data.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "backend.cli",
-                    "serve",
-                    "--port",
-                    str(self.port),
-                    "--workers",
-                    str(self.workers),
-                ],
-                env={**os.environ, **self.variables},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        arguments = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
+        environment = {**os.environ, **self.variables}
+        if self.warm is not None:
+            self._process = self.warm.spawn(arguments, environment, self.log)
+        else:
+            with self.log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "backend.cli", *arguments],
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -101,6 +103,20 @@ class ServerProcess:
         """`kill -9` of the server and all its workers at once."""
         self._signal_group(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """SIGSTOP: the server is there, and does nothing."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def workers_alive(self) -> list[int]:
+        """The process ids of its workers."""
+        assert self._process is not None
+        found = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [int(pid) for pid in found.split()]
+
     def stop(self) -> None:
         """Ask it to end, and make sure."""
         self._signal_group(signal.SIGTERM)
@@ -109,6 +125,10 @@ class ServerProcess:
     def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """A `doorstep` command on this server's database and data."""
         return doorstep(*arguments, environment=self.variables, timeout=timeout)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
 
     def _signal_group(self, number: signal.Signals) -> None:
         if self._process is None:

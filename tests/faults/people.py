@@ -1,0 +1,102 @@
+"""Faults around people: two who edit one thing, wrong clocks, lost sign-ins, phones taken away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mobile_client_stub import journal
+from tests.faults.case import case
+from tests.faults.proxy import LOST_REPLY, NONE
+from tests.faults.world import World, attempt, shifted, write_notes
+from tests.journeys.office import Office
+
+
+def _office(world: World) -> Office:
+    person = next(one for one in world.firm.office if one.role == "dispatcher")
+    return Office(world.server.url, person.email, person.password)
+
+
+@case(
+    "F9",
+    "Phone and office edit one field",
+    seen="the office's value stands; the phone's is in the field inbox",
+)
+def two_editors(world: World) -> None:
+    """A phone that was without a network for eight hours unticks what the office ticked meanwhile."""
+    phone = world.phone(clock=shifted(timedelta(hours=-8)))
+    item = sorted(phone.view("checklist_items"))[0]
+    phone.tick(item, packed=False)
+    mutation = journal.everything(phone.store.connection)[-1].mutation_id
+    office = _office(world)
+    for packed in (False, True):
+        office.post(f"/checklist-items/{item}/tick", packed=packed)
+    assert attempt(phone) is None
+    (told,) = (entry for entry in phone.inbox() if entry["mutation_id"] == mutation)
+    assert "packed" in str(told["fields"])
+    assert phone.view("checklist_items")[item]["packed"] is True
+    office.close()
+
+
+@case(
+    "F19",
+    "Clocks of phones ten years off",
+    seen="the time of arrival is taken, and said so; nothing is refused",
+)
+def wrong_phones(world: World) -> None:
+    """Two phones work ten years ago and in ten years."""
+    for years in (-10, 10):
+        phone = world.phone(clock=shifted(timedelta(days=365.25 * years)))
+        write_notes(phone, 4)
+        assert attempt(phone) is None
+
+
+@case("F19", "The server's clock jumps", seen="nothing; sessions go on", quick_on=("sqlite",))
+def jumping_server(world: World) -> None:
+    """The server is an hour ahead, then an hour behind, then right again, while a phone works on."""
+    phone = world.phone()
+    for seconds in ("3600", "-3600", "0"):
+        write_notes(phone, 4)
+        world.server.stop()
+        world.server.environment["DOORSTEP_CLOCK_OFFSET_SECONDS"] = seconds
+        world.server.start()
+        assert attempt(phone) is None
+        write_notes(phone, 2)
+
+
+@case("F26", "The answer to a refresh lost", seen="nothing: the same token brings the same successor")
+def lost_refresh(world: World) -> None:
+    """The access token is over, and the answer with the new one gets lost twice."""
+    phone = world.phone()
+    write_notes(phone, 3)
+    before = phone.account.refresh_token
+    with phone.store.transaction() as connection:
+        connection.execute("UPDATE account SET access_token = ?", ("A" * 43,))
+    world.proxy.suffer(NONE, LOST_REPLY, LOST_REPLY)
+    assert attempt(phone) is None
+    assert world.proxy.struck["lost reply"] >= 2
+    assert phone.account.refresh_token != before
+
+
+@case(
+    "F27",
+    "A phone revoked while it was without a network",
+    seen="the phone is wiped; its work waits in the field inbox",
+)
+def revoked_phone(world: World) -> None:
+    """The office revokes a phone that holds eight hours of work; then the phone comes back."""
+    phone = world.phone(clock=shifted(timedelta(hours=-8)))
+    write_notes(phone, 6)
+    office = _office(world)
+    office.post(f"/devices/{phone.account.device_id}/revoke")
+    mine = [one.message() for one in journal.everything(phone.store.connection)]
+    world.phones.remove(phone)
+    assert phone.sync().wiped
+    phone.close()
+    waiting = {entry["mutation_id"] for entry in office.every("/sync/inbox", settled="false")}
+    assert {message["mutation_id"] for message in mine} <= waiting
+    office.close()
+    for message in mine:
+        world.note_sent(message, "held")
+
+
+CASES = (two_editors, wrong_phones, lost_refresh, revoked_phone, jumping_server)

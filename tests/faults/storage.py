@@ -1,0 +1,308 @@
+"""Faults of what is stored: disks, locks, connections, backups, and files that somebody removed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import make_url
+
+from tests.faults.case import case
+from tests.faults.world import World, attempt, wait_until, write_notes
+from tests.postgres import Cluster, cluster_in
+
+BALLAST = "ballast"
+POSTGRESQL, SQLITE = ("postgresql",), ("sqlite",)
+
+
+@case(
+    "F13",
+    "Disk full",
+    seen="503 with Retry-After; nothing is acknowledged until there is room",
+    engines=SQLITE,
+    world="small disk",
+)
+def full_disk(world: World) -> None:
+    """The volume of the database fills up while a phone pushes; then room is made."""
+    phone, trouble = world.phone(), None
+    make_room = _fill(world)
+    try:
+        for number in range(100):
+            write_notes(phone, 20, f"full {number}")
+            if trouble := attempt(phone):
+                break
+        assert trouble, "the disk never filled"
+        assert phone.outbox().unsent
+    finally:
+        make_room()
+
+
+def _fill(world: World) -> Callable[[], None]:
+    """Leave no room; returns how to make it again."""
+    if world.disk is not None:
+        ballast = world.disk / BALLAST
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while file.write(b"\0" * 65536):
+                pass
+        return ballast.unlink
+    largest = Path(str(make_url(world.url).database)).stat().st_size
+    pids = world.server.workers_alive()
+    before = [resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids]
+    for pid, (_, hard) in zip(pids, before, strict=True):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, hard))
+
+    def make_room() -> None:
+        for pid, limits in zip(pids, before, strict=True):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+    return make_room
+
+
+@case(
+    "F14",
+    "`fsync` fails",
+    seen="503; nothing is acknowledged that is not on the disk",
+    engines=SQLITE,
+    quick_on=(),
+)
+def failing_fsync(world: World) -> None:
+    """strace makes every fsync and fdatasync of the workers fail with EIO while a phone pushes."""
+    phone = world.phone()
+    write_notes(phone, 12)
+    pids = [argument for pid in world.server.workers_alive() for argument in ("-p", str(pid))]
+    words = [
+        "strace",
+        "-f",
+        "-q",
+        *pids,
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        "inject=fsync,fdatasync:error=EIO",
+    ]
+    with subprocess.Popen([*words, "-o", "/dev/null"], stderr=subprocess.DEVNULL) as tracing:
+        try:
+            time.sleep(1)
+            assert attempt(phone), "it was acknowledged all the same"
+            assert phone.outbox().unsent == 12
+        finally:
+            tracing.terminate()
+
+
+@case(
+    "F15",
+    "A database that would lose what it acknowledged",
+    seen="the server refuses to start, and says why",
+    engines=POSTGRESQL,
+)
+def unsafe_settings(world: World) -> None:
+    """PostgreSQL with fsync off, as after somebody's tuning."""
+    cluster = cluster_in(world.home, durable=False)
+    data = world.folder / "unsafe"
+    environment = {
+        **os.environ,
+        "DOORSTEP_DATABASE": cluster.url("postgres"),
+        "DOORSTEP_DATA": str(data),
+        "DOORSTEP_ALLOW_UNSAFE_DATABASE": "0",
+    }
+    warm = world.server.warm
+    assert warm is not None
+    code, said = warm.run(["serve"], environment, data.with_suffix(".log"))
+    assert code == 2, said
+    assert "fsync=off" in said
+
+
+@case("F16", "Deadlock", seen="nothing: the server repeats the transaction", engines=POSTGRESQL)
+def deadlock(world: World) -> None:
+    """A rival locks the second of two records, waits for a push to hold the first, and asks for it."""
+    phone = world.phone()
+    items = sorted(phone.view("checklist_items"))[:2]
+    before = _deadlocks(world)
+    for item in items:
+        phone.tick(item, verified=True)
+    with _rival(world) as rival:
+        # The one whose patience ends first is the victim: it has to be the server.
+        rival.execute("SET deadlock_timeout = '30s'")
+        rival.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [items[1]])
+        pushing = threading.Thread(target=attempt, args=(phone,))
+        pushing.start()
+        wait_until(lambda: _is_waiting(world))
+        rival.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [items[0]])
+        rival.rollback()
+        pushing.join(30)
+    wait_until(lambda: _deadlocks(world) > before)
+
+
+@case(
+    "F17",
+    "Connections terminated",
+    seen="503 with Retry-After at most; the pool heals by itself",
+    engines=POSTGRESQL,
+)
+def terminated_connections(world: World) -> None:
+    """An administrator ends every connection of the server, again and again, while a phone pushes."""
+    phone = world.phone()
+    write_notes(phone, 30)
+    pushing = threading.Thread(target=attempt, args=(phone,))
+    ended = 0
+    pushing.start()
+    with _rival(world, autocommit=True) as rival:
+        until = time.monotonic() + world.rounds(2, 20)
+        while time.monotonic() < until:
+            ended += rival.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).rowcount
+            time.sleep(world.dice.uniform(0, 0.05))
+    pushing.join(60)
+    assert ended
+
+
+@case("F17", "Connections exhausted", seen="503 with Retry-After", engines=POSTGRESQL, quick_on=())
+def exhausted_connections(world: World) -> None:
+    """Others take every connection that PostgreSQL has, and the server's own are ended."""
+    phone = world.phone()
+    write_notes(phone, 12)
+    with contextlib.ExitStack() as others:
+        first = others.enter_context(_rival(world, autocommit=True))
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                others.enter_context(_rival(world, autocommit=True))
+        first.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND query NOT LIKE '' AND application_name = ''"
+            " AND backend_start < (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())"
+        )
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                others.enter_context(_rival(world, autocommit=True))
+        assert attempt(phone)
+
+
+@case("F28", "Yesterday's backup restored", seen="phones start over and send again what the backup lacks")
+def restored_backup(world: World) -> None:
+    """A backup is taken, work goes on, and the server comes back with the backup."""
+    phone, other = world.phone(), world.phone(1)
+    write_notes(phone, 5, "before the backup")
+    attempt(phone)
+    restore = _back_up(world)
+    write_notes(phone, 8, "after the backup")
+    write_notes(other, 3, "after the backup")
+    assert attempt(phone) is None
+    assert attempt(other) is None
+    write_notes(phone, 2, "not sent yet")
+    restore()
+
+
+def _back_up(world: World) -> Callable[[], None]:
+    """Copy the database while the server rests; returns what puts the copy in its place."""
+    _rest(world)
+    url = make_url(world.url)
+    name = str(url.database)
+    if world.engine_name == "sqlite":
+        copy = Path(f"{name}.backup")
+        shutil.copyfile(name, copy)
+
+        def put_back() -> None:
+            for leftover in ("-wal", "-shm"):
+                Path(name + leftover).unlink(missing_ok=True)
+            shutil.copyfile(copy, name)
+    else:
+        assert isinstance(world.cluster, Cluster)
+        cluster, backup = world.cluster, f"backup_{uuid4().hex}"
+        cluster.create_database(backup, template=name)
+
+        def put_back() -> None:
+            cluster.drop_database(name)
+            cluster.create_database(name, template=backup)
+            cluster.drop_database(backup)
+
+    world.server.start()
+
+    def restore() -> None:
+        _rest(world)
+        put_back()
+        world.server.start()
+
+    return restore
+
+
+def _rest(world: World) -> None:
+    """Stop the server and let go of the database, everything in its main file."""
+    world.server.stop()
+    if world.engine_name == "sqlite":
+        _checkpoint(world)
+    world.wiring.engine.dispose()
+
+
+def _checkpoint(world: World) -> None:
+    connection = world.wiring.engine.raw_connection()
+    try:
+        connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
+@case(
+    "F31",
+    "The `-wal` file removed after a crash",
+    seen="phones start over and send again what it held",
+    engines=SQLITE,
+)
+def removed_log(world: World) -> None:
+    """The server is killed, and somebody tidies away the files beside the database."""
+    phone = world.phone()
+    write_notes(phone, 3, "in the main file")
+    attempt(phone)
+    _checkpoint(world)
+    world.wiring.engine.dispose()
+    write_notes(phone, 8, "in the log")
+    assert attempt(phone) is None
+    world.server.kill()
+    name = str(make_url(world.url).database)
+    assert Path(f"{name}-wal").stat().st_size
+    for leftover in ("-wal", "-shm"):
+        Path(name + leftover).unlink()
+    world.server.start()
+
+
+def _rival(world: World, *, autocommit: bool = False) -> psycopg.Connection:
+    url = make_url(world.url)
+    return psycopg.connect(
+        host=url.host, port=url.port, user=url.username, dbname=url.database, autocommit=autocommit
+    )
+
+
+def _deadlocks(world: World) -> int:
+    with _rival(world, autocommit=True) as rival:
+        row = rival.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _is_waiting(world: World) -> bool:
+    with _rival(world, autocommit=True) as rival:
+        row = rival.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+    return bool(row and row[0])
+
+
+CASES = (
+    unsafe_settings,
+    deadlock,
+    terminated_connections,
+    exhausted_connections,
+    failing_fsync,
+    restored_backup,
+    removed_log,
+    full_disk,
+)

@@ -1,0 +1,70 @@
+"""Where the cases take place: one server for all the lighter ones, a world of their own for the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.databases import Databases
+from tests.faults.case import Case
+from tests.faults.own_cluster import own_cluster
+from tests.faults.world import World, world_on
+from tests.journeys.warm import Warm
+from tests.postgres import cluster_in
+
+SMALL_DISK = "32m"
+WORKERS = {"sqlite": 1, "postgresql": 2}
+
+
+@contextlib.contextmanager
+def shared_world(
+    databases: Databases, engine: str, folder: Path, *, warm: Warm, thorough: bool = False
+) -> Iterator[World]:
+    """A server that survives all the cases that take place on it."""
+    with (
+        databases.fresh_url(engine, durable=True) as url,
+        world_on(url, folder, thorough=thorough, warm=warm, workers=WORKERS[engine]) as world,
+    ):
+        world.home = databases.home
+        if engine == "postgresql":
+            world.cluster = cluster_in(databases.home, durable=True)
+        yield world
+
+
+@contextlib.contextmanager
+def own_world(
+    case: Case, databases: Databases, engine: str, folder: Path, *, warm: Warm, thorough: bool = False
+) -> Iterator[World]:
+    """The world that a case asks for by name."""
+    if case.world == "own cluster":
+        with own_cluster() as own:
+            url = own.cluster.url("doorstep")
+            with world_on(url, folder, thorough=thorough, warm=warm, workers=WORKERS[engine]) as world:
+                world.cluster = own
+                yield world
+        return
+    assert case.world == "small disk", case.world
+    with small_disk(folder / "disk") as disk:
+        url = f"sqlite:///{disk / 'doorstep.sqlite'}"
+        with world_on(url, folder, thorough=thorough, warm=warm, is_new=True) as world:
+            world.disk = disk if os.path.ismount(disk) else None
+            yield world
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A small tmpfs for whoever may mount one; for others a folder (the case limits file sizes there)."""
+    folder.mkdir(parents=True)
+    options = ["-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
+    mounted = (
+        os.geteuid() == 0
+        and subprocess.run(["mount", *options], capture_output=True, check=False).returncode == 0
+    )
+    try:
+        yield folder
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
