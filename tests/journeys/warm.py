@@ -105,6 +105,7 @@ def _fork(arguments: list[str], environment: dict[str, str], log: str) -> int:
         return pid
     code = 1
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -120,8 +121,7 @@ def _fork(arguments: list[str], environment: dict[str, str], log: str) -> int:
     return 0
 
 
-def _serve_requests() -> None:
-    running: set[int] = set()
+def _serve_requests(running: set[int]) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         answer: int | None = None
@@ -134,10 +134,19 @@ def _serve_requests() -> None:
             answer = _fork(request["arguments"], request["environment"], request["log"])
             running.add(answer)
         print(json.dumps(answer), flush=True)
-    for pid in running:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+
+
+def _main() -> None:
+    """Serve requests until whoever asks is gone; nothing that was forked lives longer."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    running: set[int] = set()
+    try:
+        _serve_requests(running)
+    finally:
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    _serve_requests()
+    _main()
