@@ -167,7 +167,7 @@ def rolling_deploy(world: World) -> None:
 @case(
     "F18",
     "Migration killed half way",
-    seen="the server does not start until it has run to its end",
+    seen="nothing half made is left: it runs to its end the next time",
     quick_on=("postgresql",),
 )
 def killed_migration(world: World) -> None:
