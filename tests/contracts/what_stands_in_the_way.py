@@ -30,6 +30,7 @@ POST /sync/inbox/<entry_id>/follow-up                 entry-without-visit       
 POST /sync/exchange                                   device-gone                  sync/test_journal.py::test_a_revoked_device_hands_its_work_in_and_is_told_to_wipe
 POST /sync/reconcile                                  device-gone                  sync/test_journal.py::test_a_revoked_device_hands_its_work_in_and_is_told_to_wipe
 POST /sync/watermelon                                 unreadable-body              clients/test_watermelon_wire.py::test_a_new_row_is_a_fact_once_however_often_it_comes
+POST /sync/rxdb/<collection>/push                     unreadable-body              clients/test_rxdb_wire.py::test_a_new_document_is_a_fact_once
 """  # noqa: E501  # a table
 
 
