@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from backend.access.actor import Actor
 from backend.access.permissions import PERMISSIONS
+from backend.access.reach import TECHNICIAN
 from backend.app import Wiring
-from backend.sync_routes import AUDIENCE
 from backend.visits.actions import add_visit_note
 from backend.visits.models import VisitNote
 from schemas.access import Role
@@ -28,7 +28,7 @@ def refresh(firm: Firm) -> Figures:
     """Change one note of a technician's feed, expand, and time the refresh with its second look."""
     (phone,) = firm.phones(1, visits=VISITS)
     firm.pull([phone])
-    audience = Audience(AUDIENCE, UUID(phone.technician_id))
+    audience = Audience(TECHNICIAN, UUID(phone.technician_id))
     missing = RECORDS - size_of(firm.wiring, audience)
     notes = write_notes(firm.wiring, UUID(phone.technician_id), UUID(phone.visit_id), missing)
     firm.pull([phone])
