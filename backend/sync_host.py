@@ -17,7 +17,8 @@ from backend.access.permissions import PERMISSIONS
 from backend.access.queries import user, zone_and_revocation
 from backend.access.reach import TECHNICIAN
 from backend.db.faults import is_connection_trouble, is_transient
-from backend.db.unit_of_work import Look, UnitOfWork, UnitOfWorkFactory
+from backend.db.look import Look
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.web.problems import domain_error_of, status_of
 from schemas.access import Role
 from schemas.errors import DomainError

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
@@ -171,9 +172,15 @@ class CollectionSet:
 
     def shape_of(self, kind: str) -> str:
         """One word for the shapes of the bodies in such a feed; when it changes, all are rewritten."""
-        return ",".join(
-            f"{c.name}:{c.shape_version}" for c in sorted(self.of_audience(kind), key=lambda c: c.name)
-        )
+        return self._shapes.get(kind, "")
+
+    @cached_property
+    def _shapes(self) -> dict[str, str]:
+        ordered = sorted(self, key=lambda c: c.name)
+        return {
+            kind: ",".join(f"{c.name}:{c.shape_version}" for c in ordered if c.audience == kind)
+            for kind in self.audience_kinds()
+        }
 
     def _path(self, owner: Collection, edge: Edge) -> Path:
         if edge.to not in self:

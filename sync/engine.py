@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.apply import Applier
@@ -16,7 +15,7 @@ from sync.epoch import begin_first, begin_new, current_epoch, identity_expressio
 from sync.expand import anything_to_expand, expand
 from sync.facts import ServerBusy
 from sync.held import journals_due, owner_of_journal, retry_held, wake_held
-from sync.host import Audience, Host, UnitOfWork
+from sync.host import Audience, Host, Look, UnitOfWork
 from sync.mutations import MutationTable, MutationType
 from sync.push import repeated
 from sync.refresh import Refresh
@@ -45,9 +44,9 @@ class SyncEngine:
         self.signer = CursorSigner(host.cursor_secret)
         self._identity: ColumnElement[str | None] | None = None
 
-    def status(self, connection: Connection, journal: UUID, audiences: Iterable[Audience]) -> Status | None:
+    def status(self, look: Look, journal: UUID, audiences: Iterable[Audience]) -> Status | None:
         """How things stand for one device; None on a database that has no epoch yet."""
-        return read_status(connection, self._identity_of(), journal, tuple(audiences))
+        return read_status(look, self._identity_of(), journal, tuple(audiences))
 
     def ensure_epoch(self) -> None:
         """Give a new database its first epoch."""

@@ -10,7 +10,7 @@ from typing import cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, update
+from sqlalchemy import update
 
 from schemas.base import write_instant
 from schemas.errors import JsonValue
@@ -19,7 +19,7 @@ from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
 from sync.facts import DeviceGone
 from sync.feed import NEVER_SENT, hexadecimal, read_page
-from sync.host import Audience, Caller, UnitOfWork
+from sync.host import Audience, Caller, Look, UnitOfWork
 from sync.journal import begin_journal, doubt
 from sync.models import JOURNALS
 from sync.push import Push, Pushed
@@ -103,7 +103,7 @@ class Exchange:
     def run(self) -> bytes:
         """The answer, as the JSON text that travels."""
         with self.engine.host.look() as look:
-            status = self._status(look.connection)
+            status = self._status(look)
         if status is None:
             self.engine.ensure_epoch()
             return self.run()
@@ -251,11 +251,11 @@ class Exchange:
     def _cursor(self) -> Cursor | None:
         return None if self.request.cursor is None else self.engine.signer.read(self.request.cursor)
 
-    def _status(self, connection: Connection) -> Status | None:
-        return self.engine.status(connection, self.request.journal, self.caller.audiences)
+    def _status(self, look: Look) -> Status | None:
+        return self.engine.status(look, self.request.journal, self.caller.audiences)
 
     def _known_status(self, uow: UnitOfWork) -> Status:
-        status = self._status(uow.session.connection())
+        status = self._status(uow.look)
         assert status is not None, "an epoch never goes away"
         return status
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from schemas.errors import DomainError
@@ -58,6 +59,20 @@ class Caller:
         return next((a.member for a in self.audiences if a.member is not None), self.user_id)
 
 
+class Look(Protocol):
+    """For single statements that read, each a snapshot by itself."""
+
+    @property
+    def all(self) -> Callable[[Select[*tuple[Any, ...]], Mapping[str, Any]], Sequence[Sequence[Any]]]:
+        """`all(statement, parameters)`: the rows of one statement, as the driver gives them."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """Aware UTC, the same for all of them."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction of the host."""
 
@@ -71,6 +86,11 @@ class UnitOfWork(Protocol):
         """Aware UTC, fixed when the transaction began."""
         ...
 
+    @property
+    def look(self) -> Look:
+        """For statements of this transaction that need no session."""
+        ...
+
     def mint_id(self) -> UUID:
         """A new UUIDv7."""
         ...
@@ -81,20 +101,6 @@ class UnitOfWork(Protocol):
 
     def savepoint(self) -> AbstractContextManager[None]:
         """A nested transaction, rolled back when the block raises."""
-        ...
-
-
-class Look(Protocol):
-    """A connection for single statements that read, each a snapshot by itself."""
-
-    @property
-    def connection(self) -> Connection:
-        """Where to execute them."""
-        ...
-
-    @property
-    def now(self) -> datetime:
-        """Aware UTC, the same for all of them."""
         ...
 
 

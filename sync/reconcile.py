@@ -45,7 +45,7 @@ def reconcile(engine: SyncEngine, caller: Caller, document: JsonValue) -> bytes:
 
 
 def _compared(engine: SyncEngine, uow: UnitOfWork, caller: Caller, held: dict[Key, int]) -> bytes:
-    status = engine.status(uow.session.connection(), _NO_JOURNAL, caller.audiences)
+    status = engine.status(uow.look, _NO_JOURNAL, caller.audiences)
     assert status is not None, "the epoch was made sure of"
     texts: list[str] = []
     extra = dict(held)

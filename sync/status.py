@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, select
+from sqlalchemy import Select, bindparam, exists, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.collections import EVERYONE, CollectionSet
-from sync.host import Audience
+from sync.host import Audience, Look
 from sync.models import CHANGES, FEEDS, FLOORS, JOURNALS, MARKS, STATE
 from sync.window import local_day
 
@@ -77,25 +77,29 @@ class Status:
 
 
 def read_status(
-    connection: Connection, identity: ColumnElement[str | None], journal: UUID, audiences: Sequence[Audience]
+    look: Look, identity: ColumnElement[str | None], journal: UUID, audiences: Sequence[Audience]
 ) -> Status | None:
     """The status, None for a database that has no epoch yet."""
-    keys = [audience.key for audience in audiences]
-    rows = connection.execute(_statement(identity), {"journal": journal, "audiences": keys}).all()
+    keys = {_name(place): audience.key for place, audience in enumerate(audiences)}
+    rows = look.all(_statement(identity, len(keys)), {"journal": journal, **keys})
     if not rows:
         return None
-    first = rows[0]
-    known = JournalStatus(*first[6:12]) if first.user_id is not None else None
-    feeds = {row.audience: FeedStatus(*row[12:20]) for row in rows if row.audience is not None}
-    return Status(first.epoch, first.server_identity, first.identity, first.pending, known, feeds)
+    epoch, known_identity, says, pending, _, *of_journal = rows[0][:11]
+    known = JournalStatus(*of_journal) if of_journal[0] is not None else None
+    feeds = {row[4]: FeedStatus(*row[11:]) for row in rows if row[4] is not None}
+    return Status(epoch, known_identity, says, pending, known, feeds)
+
+
+def _name(place: int) -> str:
+    return f"audience_{place}"
 
 
 @cache
-def _statement(identity: ColumnElement[str | None]) -> Select[Any]:
+def _statement(identity: ColumnElement[str | None], audiences: int) -> Select[Any]:
     marked = exists().where(MARKS.c.audience == FEEDS.c.audience)
     floor = select(func.coalesce(func.max(FLOORS.c.position), 0)).where(FLOORS.c.audience == FEEDS.c.audience)
     joined = STATE.outerjoin(JOURNALS, JOURNALS.c.journal == bindparam("journal")).outerjoin(
-        FEEDS, FEEDS.c.audience.in_(bindparam("audiences", expanding=True))
+        FEEDS, or_(*(FEEDS.c.audience == bindparam(_name(place)) for place in range(audiences)))
     )
     journal, feed = JOURNALS.c, FEEDS.c
     return select(
@@ -104,7 +108,6 @@ def _statement(identity: ColumnElement[str | None]) -> Select[Any]:
         identity.label("identity"),
         exists(select(CHANGES.c.id)).label("pending"),
         feed.audience,
-        STATE.c.id,
         journal.user_id,
         journal.expected_number,
         journal.acknowledged,

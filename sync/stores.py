@@ -45,7 +45,7 @@ def bring_up_to_date(engine: SyncEngine, caller: Caller) -> None:
     journal = journal_of(caller.device_id)
     for _ in range(ROUNDS):
         with engine.host.begin(write=False) as uow:
-            status = engine.status(uow.session.connection(), journal, caller.audiences)
+            status = engine.status(uow.look, journal, caller.audiences)
             now = uow.now
         if status is None:
             engine.ensure_epoch()
@@ -66,7 +66,7 @@ def bring_up_to_date(engine: SyncEngine, caller: Caller) -> None:
 
 def known_status(engine: SyncEngine, uow: UnitOfWork, caller: Caller) -> Status:
     """How things stand for the caller in this snapshot."""
-    status = engine.status(uow.session.connection(), journal_of(caller.device_id), caller.audiences)
+    status = engine.status(uow.look, journal_of(caller.device_id), caller.audiences)
     assert status is not None, "the epoch was made sure of"
     return status
 
@@ -74,7 +74,7 @@ def known_status(engine: SyncEngine, uow: UnitOfWork, caller: Caller) -> Status:
 def epoch_of(engine: SyncEngine, caller: Caller) -> UUID:
     """The epoch in force; a new database gets its first."""
     with engine.host.begin(write=False) as uow:
-        status = engine.status(uow.session.connection(), journal_of(caller.device_id), caller.audiences)
+        status = engine.status(uow.look, journal_of(caller.device_id), caller.audiences)
     if status is not None:
         return status.epoch
     engine.ensure_epoch()

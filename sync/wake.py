@@ -139,7 +139,7 @@ def _look(engine: SyncEngine, caller: Caller) -> tuple[Status | None, bool]:
 
 def _status(engine: SyncEngine, caller: Caller) -> tuple[Status | None, datetime]:
     with engine.host.look() as look:
-        return engine.status(look.connection, _NO_JOURNAL, caller.audiences), look.now
+        return engine.status(look, _NO_JOURNAL, caller.audiences), look.now
 
 
 def _must_begin_anew(engine: SyncEngine, caller: Caller, cursor: Cursor) -> bool:

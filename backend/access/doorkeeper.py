@@ -19,7 +19,8 @@ from backend.access.reach import HISTORY
 from backend.access.secret import derive
 from backend.access.sessions import Sessions, Tokens
 from backend.access.tokens import hash_of, plain_code
-from backend.db.unit_of_work import Look, UnitOfWork, UnitOfWorkFactory
+from backend.db.look import Look
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.settings import Settings
 from backend.web.wiring import Admission
 from schemas.access import Role
@@ -75,7 +76,7 @@ class Doorkeeper:
 
     def authenticate(self, look: Look, token: str, *, allow_revoked: bool = False) -> Admission:
         """Who holds an access token; raises Unauthenticated. See `backend.web.wiring.Authenticator`."""
-        holder = queries.holder_of(look.connection, hash_of(token), look.now)
+        holder = queries.holder_of(look, hash_of(token))
         if holder is None or not _may_enter(holder, allow_revoked):
             raise Unauthenticated(_WRONG_TOKEN)
         revoked = holder.out_since is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
@@ -22,6 +22,7 @@ from backend.access.models import (
     User,
 )
 from backend.access.rules import DeviceNotFound, UserNotFound, sees_every_device
+from backend.db.look import Look
 from backend.db.paging import Page, PageRequest, fetch_page
 from schemas.access import Role
 
@@ -180,10 +181,13 @@ _HOLDER = (
 )
 
 
-def holder_of(connection: Connection, token_hash: str, now: datetime) -> Holder | None:
+def holder_of(look: Look, token_hash: str) -> Holder | None:
     """Who holds an access token that has not expired, in one statement: every request asks."""
-    row = connection.execute(_HOLDER, {"token_hash": token_hash, "now": now}).one_or_none()
-    return None if row is None else Holder(*row)
+    rows = look.all(_HOLDER, {"token_hash": token_hash, "now": look.now})
+    if not rows:
+        return None
+    user_id, role, *rest = rows[0]
+    return Holder(user_id, Role(role), *rest)
 
 
 def zone_and_revocation(session: Session, device_id: UUID) -> tuple[str, datetime | None]:

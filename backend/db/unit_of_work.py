@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Engine, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
 from backend.db.base import Base, Record
 from backend.db.engine import looking, reading, writing
+from backend.db.look import Look, through
+from backend.db.look import looking as look_through
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from schemas.errors import JsonValue
 
@@ -34,17 +36,6 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A connection for single statements that read.
-
-    Each is a snapshot by itself and costs one round trip, where a unit of work costs three and a session.
-    """
-
-    connection: Connection
-    now: datetime
-
-
 class UnitOfWork:
     """One transaction. `UnitOfWorkFactory.begin` begins and ends it; nobody else commits."""
 
@@ -63,7 +54,7 @@ class UnitOfWork:
     @property
     def look(self) -> Look:
         """For statements of this transaction that need no session."""
-        return Look(self.session.connection(), self.now)
+        return Look(through(self.session.connection()), self.now)
 
     def mint_id(self) -> UUID:
         """A new UUIDv7."""
@@ -151,8 +142,8 @@ class UnitOfWorkFactory:
     @contextmanager
     def look(self) -> Iterator[Look]:
         """For single statements that read; the database refuses every write."""
-        with self._look_engine.connect() as connection:
-            yield Look(connection, self.clock())
+        with look_through(self._look_engine, self.clock()) as look:
+            yield look
 
     @contextmanager
     def begin(self, *, write: bool = True) -> Iterator[UnitOfWork]:

@@ -6,7 +6,7 @@ import re
 
 from flask import Request, g
 
-from backend.db.unit_of_work import Look
+from backend.db.look import Look
 from backend.web.wiring import Admission, current_wiring
 from schemas.errors import Unauthenticated
 

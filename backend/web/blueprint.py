@@ -14,8 +14,9 @@ from flask import Response, g, request
 from marshmallow import ValidationError
 
 from backend.access.actor import ANONYMOUS, Actor
+from backend.db.look import Look
 from backend.db.paging import Page, PageRequest
-from backend.db.unit_of_work import Look, UnitOfWork
+from backend.db.unit_of_work import UnitOfWork
 from backend.web import idempotency, preconditions, reading
 from backend.web.authentication import authenticate, bearer_token
 from backend.web.limits import count_request

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from flask import Flask, Response, g, request
 
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+)
+_HSTS = ("Strict-Transport-Security", "max-age=31536000")
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -15,20 +24,15 @@ _DOCS_POLICY = _PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsaf
 
 def install_headers(app: Flask, *, https: bool) -> None:
     """Add the headers to every answer of `app`; HSTS only when its public address is https."""
+    always = _ALWAYS + ((_HSTS,) if https else ())
 
     @app.after_request
     def add_headers(response: Response) -> Response:
         headers = response.headers
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("X-Frame-Options", "DENY")
-        headers.setdefault("Referrer-Policy", "no-referrer")
-        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        headers.setdefault("Content-Security-Policy", _policy(response))
-        if "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"
-        if https:
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        given = {name.lower() for name in headers.keys()}  # noqa: SIM118  # iterating gives pairs
+        headers.extend([(name, value) for name, value in always if name.lower() not in given])
+        if "content-security-policy" not in given:
+            headers.add("Content-Security-Policy", _policy(response))
         if request_id := g.get("request_id"):
             headers["X-Request-Id"] = str(request_id)
         return response

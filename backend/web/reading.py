@@ -6,6 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -61,6 +62,8 @@ class RepeatedParameter(DomainError):
 
 def read_query(request: Request, shape: type[QueryShape]) -> dict[str, Any]:
     """The fields of the query string; raises marshmallow's ValidationError or one of the errors above."""
+    if not request.query_string:
+        return _load_texts(MultiDict(), shape)
     try:
         unquote_to_bytes(request.query_string).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -79,8 +82,13 @@ def _load_texts(given: MultiDict[str, str], shape: type[QueryShape]) -> dict[str
         if len(values) > 1:
             raise RepeatedParameter(f"Give {name[:64]!r} once.")
         texts[name] = values[0]
-    fields: dict[str, Any] = shape().load(texts)
+    fields: dict[str, Any] = _shape(shape).load(texts)
     return fields
+
+
+@cache
+def _shape(shape: type[QueryShape]) -> QueryShape:
+    return shape()
 
 
 def read_fields(request: Request, raw: bytes, shape: type[Shape]) -> dict[str, object]:

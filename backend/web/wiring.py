@@ -10,7 +10,8 @@ from typing import Protocol, cast
 from flask import current_app
 
 from backend.access.actor import Actor
-from backend.db.unit_of_work import Look, UnitOfWork, UnitOfWorkFactory
+from backend.db.look import Look
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.settings import Settings
 from schemas.errors import JsonValue
 

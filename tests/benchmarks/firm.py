@@ -88,7 +88,7 @@ def fill(wiring: Wiring, records: int) -> None:
 
 def a_part(part_id: UUID, number: int) -> Part:
     """A part whose body in the feed has about 650 bytes."""
-    name = f"Part {number} " + "with a name as long as those of wholesale catalogues " * 7
+    name = f"Part {number} " + "with a name as long as those of wholesale catalogues " * 9
     return Part(
         id=part_id,
         sku=f"BENCH-{number:06}",

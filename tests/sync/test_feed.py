@@ -93,7 +93,7 @@ def test_a_clock_that_goes_back_takes_no_day_away(toy: Toy, technician: UUID) ->
     assert device.names("jobs") == {str(last_day), str(today)}
     toy.clock.pass_days(-2)
     with toy.host.begin(write=False) as uow:
-        status = toy.sync.status(uow.session.connection(), device.journal, device.caller.audiences)
+        status = toy.sync.status(uow.look, device.journal, device.caller.audiences)
         assert status is not None
         audience = device.caller.audiences[0]
         assert not status.must_refresh(audience, toy.sync.collections, "Europe/Berlin", uow.now)

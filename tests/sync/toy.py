@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from backend.db.faults import is_connection_trouble, is_transient
-from backend.db.unit_of_work import Look, UnitOfWork, UnitOfWorkFactory
+from backend.db.look import Look
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from schemas.base import Count, Id, Instant, RecordShape, Shape
 from schemas.base import Text as TextField
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
