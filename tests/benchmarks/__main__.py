@@ -29,7 +29,7 @@ OTHERS = 50
 """Records that a phone has besides: the first pull is of so many records together, on one page."""
 WORKERS = 2
 THREADS = 8
-PHONES = 32
+PHONES = 24
 """As many as it takes to stay below the limit of requests per phone, which is left on."""
 
 SETTINGS = {"autovacuum": "on", "shared_buffers": "1GB", "max_wal_size": "4GB"}
@@ -68,7 +68,7 @@ def on_postgresql(bench: Bench) -> None:
         bench.say("Kinto: installed where missing, and filled with the same documents")
         kinto = stack.enter_context(running_kinto(bench.cluster, bench.folder / "kinto", WORKERS, THREADS))
         kinto.make([CATALOGUE, *(f"writer-{n}" for n in range(exchanges.PUSHING))])
-        kinto.fill(CATALOGUE, exchanges.documents_of(firm.wiring.engine))
+        kinto.fill(bench.cluster, CATALOGUE, exchanges.documents_of(firm.wiring.engine))
         for measure in (exchanges.no_change, exchanges.push):
             bench.say(f"PostgreSQL: {measure.__name__}, turn by turn with Kinto")
             bench.note("PostgreSQL", measure(firm, phones, kinto))
