@@ -65,6 +65,12 @@ class Office:
         revision = self.get(path)["revision"]
         return self._call("PATCH", path, json=changes, headers={"If-Match": f'"{revision}"'})
 
+    def decide(self, entry_id: object, verb: str, **fields: object) -> Any:
+        """Decide on an entry of the field inbox as it is now."""
+        path = f"/sync/inbox/{entry_id}"
+        revision = self.get(path)["revision"]
+        return self._call("POST", f"{path}/{verb}", json=fields, headers={"If-Match": f'"{revision}"'})
+
     def _call(self, method: str, path: str, **options: Any) -> Any:
         response = self._send(method, path, options)
         if response.status_code == 401:

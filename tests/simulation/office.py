@@ -185,7 +185,7 @@ class Office:
             entries = uow.session.scalars(waiting.order_by(FieldInboxEntry.id).limit(200)).all()
         if not entries:
             return "nothing waits"
-        self._client.post(f"/sync/inbox/{self._dice.choice(entries)}/settle")
+        self._client.decide(self._dice.choice(entries), "settle")
         return "done"
 
     # Choices
