@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -44,6 +44,7 @@ class Checkpoint:
     unsent: bool | None = None
     pushed: str | None = None
     replaces: bool = False
+    made_at: datetime | None = field(default=None, compare=False)
 
     def edits_are_older(self, unsent: bool | None) -> bool:
         """Whether edits not sent yet were made before this checkpoint was given out.
@@ -77,6 +78,7 @@ def _checkpoint(row: Row[Any]) -> Checkpoint:
         row.unsent,
         row.pushed,
         row.replaces,
+        row.made_at,
     )
 
 

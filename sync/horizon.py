@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, delete, func, select
 
+from sync.checkpoints import forget_stores
 from sync.engine import SyncEngine
 from sync.host import UnitOfWork
 from sync.models import ENTRIES, FEED_ROWS, FEEDS, FLOORS, MARKS, MUTATIONS
@@ -27,6 +28,7 @@ def forget_what_is_past(engine: SyncEngine) -> None:
             forget_removals(uow, audience, uow.now - REMOVALS_KEPT)
     with engine.host.begin() as uow:
         forget_outcomes(uow, uow.now - OUTCOMES_KEPT)
+        forget_stores(uow, uow.now - OUTCOMES_KEPT)
 
 
 def forget_removals(uow: UnitOfWork, audience: str, before: datetime) -> None:

