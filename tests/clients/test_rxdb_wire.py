@@ -18,6 +18,12 @@ from tests.given import dispatch, reports
 
 
 @pytest.fixture
+def engine_name() -> str:
+    """WatermelonDB's wire is tried on PostgreSQL, and the sessions run on both."""
+    return "sqlite"
+
+
+@pytest.fixture
 def work(api: Api) -> reports.Work:
     with api.factory.begin() as uow:
         return reports.a_visit_under_way(uow)
