@@ -9,7 +9,7 @@ from typing import Literal
 
 import httpx
 
-from conformance import endings, exchanging, files, getting_in, pulling, pushing
+from conformance import endings, exchanging, files, getting_in, pulling, pushing, waking
 from conformance.bench import Bench, Login
 from conformance.rule import Broken, Rule, Skipped
 from conformance.wire import Wire
@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     *exchanging.RULES,
     *pushing.RULES,
     *pulling.RULES,
+    *waking.RULES,
     *files.RULES,
     *endings.RULES,
 )

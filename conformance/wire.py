@@ -94,6 +94,12 @@ class Wire:
             headers["Authorization"] = f"Bearer {token}"
         return _answer_of(self.client.post(path, content=content, headers=headers))
 
+    def get(self, path: str, query: Mapping[str, str], *, token: str) -> Answer:
+        """GET with a query."""
+        return _answer_of(
+            self.client.get(path, params=dict(query), headers={"Authorization": f"Bearer {token}"})
+        )
+
     def put(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
         """PUT bytes where, and with the headers, the server said."""
         return _answer_of(self.client.put(url, content=content, headers=dict(headers)))
@@ -138,6 +144,10 @@ class Device:
     def post(self, path: str, document: object, **options: Any) -> Answer:
         """A signed-in request."""
         return self.wire.post(path, document, token=self.access_token, **options)
+
+    def get(self, path: str, **query: str) -> Answer:
+        """A signed-in GET."""
+        return self.wire.get(path, query, token=self.access_token)
 
     def journal(self) -> Journal:
         """A new journal of this phone, with nothing in it and no cursor."""

@@ -267,6 +267,19 @@ def sends_everything_to_reconcile(_: Middle, asked: Asked) -> None:
         asked.body["held"] = []
 
 
+# Waiting
+
+
+def never_has_news(_: Middle, asked: Asked, answer: Answered) -> None:
+    if asked.path == "/sync/wake":
+        answer.body["news"] = False
+
+
+def always_has_news(_: Middle, asked: Asked, answer: Answered) -> None:
+    if asked.path == "/sync/wake":
+        answer.body["news"] = True
+
+
 # Files
 
 
@@ -362,6 +375,8 @@ FAULTY_SERVERS: dict[str, Faulty] = {
     "a-cursor-of-another-phone-starts-over": _fault("directives []", answered=believes_any_cursor),
     "reconcile-sends-the-differences": _fault("put", asked=sends_everything_to_reconcile),
     "reconcile-of-the-equal-is-empty": _fault("changes", asked=sends_everything_to_reconcile),
+    "news-wakes-the-waiting": _fault("news False", answered=never_has_news),
+    "a-quiet-wait-comes-to-its-end": _fault("news True", answered=always_has_news),
     "a-file-gets-its-receipt": _fault("complete: 200 expected", answered=gives_no_receipt),
     "other-bytes-get-no-receipt": _fault("204 for bytes", asked=takes_any_bytes),
     "an-upload-address-cannot-be-made-up": _fault("204", asked=takes_any_bytes),

@@ -23,8 +23,8 @@ def warm() -> Iterator[Warm]:
         yield warm
 
 
-def doorstep(*arguments: str, environment: dict[str, str] | None = None) -> Result:
-    return CliRunner().invoke(main, arguments, env=environment)
+def doorstep(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
 
 
 def test_our_server_keeps_every_rule(
@@ -34,7 +34,7 @@ def test_our_server_keeps_every_rule(
         server = ServerProcess(url, tmp_path, {"DOORSTEP_ALLOW_UNSAFE_DATABASE": "1"}, warm=warm)
         firm = tmp_path / "firm.json"
         few = ("--technicians", "2", "--visits-per-technician", "2", "--json")
-        firm.write_text(doorstep("seed", *few, environment=server.variables).stdout)
+        firm.write_text(server.run("seed", *few).stdout)
         with server:
             ran = doorstep("conformance", server.url, "--firm", str(firm), "--json")
     report = json.loads(ran.stdout)
