@@ -16,8 +16,6 @@ from tests.simulation.server import Server, ServerDied
 
 MOST_LATE = 5
 """Requests that are under way and believed lost."""
-MOST_TRANSACTIONS = 9
-"""An exchange has about as many: one of them is the last thing the server does."""
 
 
 class InvariantBroken(AssertionError):
@@ -95,23 +93,18 @@ class _Line(httpx.BaseTransport):
         if event == "late":
             network.late = [*network.late, request][-MOST_LATE:]
             raise httpx.ReadTimeout("no answer came (fault on demand)", request=request)
-        if event == "server dies":
-            return self._with_a_dying_server(request)
         if event == "busy":
             problem = {"type": "urn:doorstep:problem:server-busy", "detail": "Send the same again."}
             headers = {"Retry-After": "1", "Content-Type": "application/problem+json"}
             return httpx.Response(503, headers=headers, content=json.dumps(problem))
         if event == "meanwhile":
             network.meanwhile()
-        return network.deliver(request)
-
-    def _with_a_dying_server(self, request: httpx.Request) -> httpx.Response:
-        network = self.network
-        transactions = network.dice.randint(1, MOST_TRANSACTIONS)
-        network.server.die_in(transactions, committed=network.dice.random() < 0.5)
+        if event == "server dies":
+            network.server.die_soon(network.dice)
         try:
             return network.deliver(request)
         except ServerDied:
             raise httpx.ReadError("the connection broke (the server died)", request=request) from None
         finally:
-            network.server.live()
+            if event == "server dies":
+                network.server.live()

@@ -29,6 +29,10 @@ RELEASES = 3
 """How many releases of the server there are; each adds to the last, and all of them understand old phones."""
 
 
+WRITES = (1, 1, 1, 2, 3, 4)
+"""Which writing transaction is the last; the first of an exchange is mostly the push."""
+
+
 class ServerDied(BaseException):
     """kill -9, as far as a process can do it to itself: no handler of ours sees it as an error."""
 
@@ -107,9 +111,9 @@ class Server:
 
     # Death
 
-    def die_in(self, transactions: int, *, committed: bool) -> None:
-        """Die at the n-th transaction from now, just before or just after its commit."""
-        self._dies_in, self._dies_committed = transactions, committed
+    def die_soon(self, dice: random.Random) -> None:
+        """Die at one of the next writing transactions, just before or just after its commit."""
+        self._dies_in, self._dies_committed = dice.choice(WRITES), dice.random() < 0.5
 
     def live(self) -> None:
         """Whatever was planned: not now."""
@@ -118,7 +122,7 @@ class Server:
     def _mortal(self, begin: Callable[..., object]) -> Callable[..., object]:
         @contextmanager
         def begin_or_die(*, write: bool = True) -> Iterator[UnitOfWork]:
-            dies = self._dies_now()
+            dies = write and self._dies_now()
             with begin(write=write) as uow:  # type: ignore[attr-defined]
                 yield uow
                 if dies and not self._dies_committed:

@@ -8,22 +8,27 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import tests.simulation.world
 from backend import cli
 from tests.databases import SQLITE_ONLY, Databases
+from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.run import simulate
+
+WITHIN = 2_000
+"""Steps in which every mutant must be found."""
 
 
 def test_one_seed_tells_one_story_and_nothing_is_lost_in_it(databases: Databases, tmp_path: Path) -> None:
     told = []
     for time in ("first", "second"):
         (tmp_path / time).mkdir()
-        told.append(simulate(tmp_path / time, 1, 150, partial(databases.fresh_url, "sqlite")))
+        told.append(simulate(tmp_path / time, 1, 100, partial(databases.fresh_url, "sqlite")))
     assert [one.broken for one in told] == [None, None]
     assert told[0].trace == told[1].trace
-    assert told[0].counts["typed"] > 50
+    assert told[0].counts["typed"] > 25
 
 
-@pytest.mark.parametrize(("engine", "seed", "steps"), [("sqlite", 2, 300), ("postgresql", 3, 150)])
+@pytest.mark.parametrize(("engine", "seed", "steps"), [("sqlite", 2, 200), ("postgresql", 3, 90)])
 def test_no_fault_loses_or_doubles_anything(
     databases: Databases, tmp_path: Path, engine: str, seed: int, steps: int
 ) -> None:
@@ -32,6 +37,17 @@ def test_no_fault_loses_or_doubles_anything(
     told = simulate(tmp_path, seed, steps, partial(databases.fresh_url, engine))
     assert told.broken is None, "\n".join((*told.before, told.last_line()))
     assert told.steps == steps
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_every_mutant_is_found(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Mutant
+) -> None:
+    mutant(monkeypatch)
+    monkeypatch.setattr(tests.simulation.world, "STEPS_BETWEEN_LOOKS", 60)
+    told = simulate(tmp_path, 1, WITHIN, partial(databases.fresh_url, "sqlite"))
+    assert told.broken is not None
+    assert not told.broken.startswith("Traceback"), told.broken
 
 
 def test_without_its_sources_the_command_says_where_the_simulator_is(

@@ -18,7 +18,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.network import InvariantBroken, Network
 from tests.simulation.office import found_firm
 from tests.simulation.oracle import Fingerprint, Oracle, additions_shown, check_additions, stored_ids
-from tests.simulation.server import RELEASES, Server
+from tests.simulation.server import RELEASES, Server, ServerDied
 
 TECHNICIANS = 3
 MOST_DEVICES = 6
@@ -26,6 +26,8 @@ BADNESS = 0.25
 STEPS_BETWEEN_LOOKS = 200
 HEALING_SECONDS = 60
 DAYS = timedelta(days=1)
+_AFTER_THE_REPLY = 2
+"""The second moment of an exchange: the server has answered, and the phone has kept nothing of it yet."""
 CLOCKS = (
     timedelta(0),
     timedelta(0),
@@ -55,6 +57,7 @@ class World:
         self.network = Network(self.server, self.time, self._more_dice(), self.trace, self._meanwhile)
         self.devices: list[Device] = []
         self._backup: dict[UUID, Fingerprint] | None = None
+        self._restored = False
         self._nesting = 0
         self._named = 0
         for number in range(TECHNICIANS + 1):
@@ -99,6 +102,8 @@ class World:
         try:
             kind, act = self.dice.choices(_MEANWHILE, _MEANWHILE_WEIGHTS)[0]
             self._take(kind, act)
+        except ServerDied:
+            self.trace.add(f"{self.step_number} the office hears nothing: the server died")
         finally:
             self._nesting -= 1
 
@@ -117,7 +122,8 @@ class World:
                     f"{waiting[0].name} is not done after {HEALING_SECONDS} s: {waiting[0].last_trouble}"
                 )
             self.time.advance(seconds=2)
-        self.oracle.look(self.devices)
+        self.oracle.look(self.devices, restored=self._restored)
+        self._restored = False
         self.looks += 1
         self._retire_spare_phones()
 
@@ -176,6 +182,16 @@ class World:
             device.fate.die_in(self.dice.randint(1, 12))
         return f"{device.name} {'empty' if self._sync(device) else 'busy'} {device.last_trouble}"
 
+    def _death(self) -> str:
+        """The server dies while a phone is talking to it."""
+        device = self._free_device()
+        if device is None or device.needs_code:
+            return "nobody"
+        self.server.die_soon(self.dice)
+        said = self._sync(device)
+        self.server.live()
+        return f"{device.name} {'empty' if said else 'busy'}"
+
     def _office(self) -> str:
         return self.office.do_something()
 
@@ -222,6 +238,7 @@ class World:
         if self._backup is None:
             return "no backup"
         self.server.restore()
+        self._restored = True
         self.oracle.sealed.clear()
         self.oracle.sealed.update(self._backup)
         with self.server.wiring.factory.begin(write=False) as uow:
@@ -244,6 +261,8 @@ class World:
         device = self._free_device()
         if device is None or device.needs_code:
             return "nobody"
+        device.fate.die_in(_AFTER_THE_REPLY)
+        self._sync(device)
         with self.server.wiring.factory.begin(write=False) as uow:
             stored = stored_ids(uow.session)
         unheard = [one for one in journal.unacknowledged(device.connection) if one.mutation_id in stored]
@@ -286,6 +305,7 @@ class World:
 _STEPS: tuple[tuple[str, Callable[[World], str], float], ...] = (
     ("type", World._type, 45),
     ("exchange", World._exchange, 22),
+    ("death", World._death, 3),
     ("office", World._office, 15),
     ("time", World._time_passes, 10),
     ("late", World._late, 2),
@@ -297,7 +317,7 @@ _STEPS: tuple[tuple[str, Callable[[World], str], float], ...] = (
     ("restore", World._restore, 0.3),
     ("deploy", World._deploy, 0.2),
     ("app", World._update_app, 0.3),
-    ("alter", World._alter, 1.0),
+    ("alter", World._alter, 0.7),
 )
 _KINDS = [(kind, act) for kind, act, _ in _STEPS]
 _WEIGHTS = [weight for _, _, weight in _STEPS]

@@ -1,0 +1,127 @@
+"""Broken servers and a broken phone, each by one well-known mistake: the simulator must find every one."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import mobile_client_stub.exchange
+import sync.push
+from mobile_client_stub import journal, records
+from mobile_client_stub.words import new_id
+from sync.exchange import Exchange
+from sync.host import Host
+from sync.journal import Chunk, Stored
+from sync.mutations import Outcome
+from sync.push import repeated
+from sync.sent import Sent
+from sync.status import Status
+from tests.simulation.server import ServerDied
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+
+
+def acknowledge_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """The answer is on its way while its transaction may still fail."""
+
+    def hasty(host: Host, work: Callable[..., Any]) -> Any:
+        result: list[Any] = []
+
+        def noting(*arguments: Any) -> Any:
+            result.append(work(*arguments))
+            return result[-1]
+
+        try:
+            return repeated(host, noting)
+        except ServerDied:
+            if not result:
+                raise
+            return result[-1]
+
+    patch.setattr(sync.push, "repeated", hasty)
+
+
+def no_idempotency_key(patch: pytest.MonkeyPatch) -> None:
+    """What comes twice is done twice."""
+
+    def again(self: Chunk, sent: Sent, _: Stored) -> None:
+        another = self.uow.mint_id()
+        self._store(replace(sent, mutation_id=another), another, self._verdict(sent))
+        self.answers[-1] = replace(self.answers[-1], mutation_id=sent.mutation_id)
+
+    patch.setattr(Chunk, "_repeat", again)
+
+
+def outcome_rolled_back_with_its_refusal(patch: pytest.MonkeyPatch) -> None:
+    """A refusal undoes everything that its mutation left, its own outcome included."""
+    store = Chunk._store
+
+    def storing_successes(self: Chunk, sent: Sent, mutation_id: Any, verdict: Any) -> None:
+        store(self, sent, mutation_id, verdict)
+        if verdict.outcome in (Outcome.REFUSED, Outcome.OVERRIDDEN):
+            self._new_mutations.pop()
+            self._inbox = [entry for entry in self._inbox if entry.mutation_id != mutation_id]
+
+    patch.setattr(Chunk, "_store", storing_successes)
+
+
+def removal_before_push(patch: pytest.MonkeyPatch) -> None:
+    """A phone that pulls first, and for which a removed record takes along what was typed about it."""
+    request, apply_staged = mobile_client_stub.exchange._request, records.apply_staged
+    turn = itertools.count()
+
+    def pulling_first(*arguments: Any) -> Any:
+        asked = request(*arguments)
+        return (
+            {**asked, "mutations": [], "limit": mobile_client_stub.exchange.PAGE} if next(turn) % 2 else asked
+        )
+
+    def forgetting(connection: sqlite3.Connection) -> int:
+        connection.execute("DROP TRIGGER IF EXISTS an_unanswered_mutation_is_never_deleted")
+        about = "record = :gone OR instr(fields, :gone)"
+        gone = [row[0] for row in connection.execute("SELECT id FROM staged WHERE op = 'remove'")]
+        forget = f"DELETE FROM mutations WHERE outcome IS NULL AND ({about})"
+        if sum(connection.execute(forget, {"gone": record}).rowcount for record in gone):
+            journal.start_new_journal(connection, new_id)  # the numbers that are left have a gap
+        return apply_staged(connection)
+
+    patch.setattr(mobile_client_stub.exchange, "_request", pulling_first)
+    patch.setattr(records, "apply_staged", forgetting)
+
+
+def content_check_skipped(patch: pytest.MonkeyPatch) -> None:
+    """A known id is answered as before, whatever it says now."""
+
+    def trusting(self: Chunk, sent: Sent, stored: Stored) -> None:
+        self._enter(sent.number, stored.mutation_id)
+        self.answers.append(stored.answer(sent.number))
+
+    patch.setattr(Chunk, "_repeat", trusting)
+
+
+def restored_server_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    """Phones that know more than the server are taken for phones that know less."""
+
+    def going_on(self: Exchange, status: Status) -> bytes:
+        self._push(status, status.epoch)
+        if self.request.limit == 0:
+            return self._answer_without_pull(status.epoch, self.request.cursor)
+        return self._bring_up_to_date()
+
+    patch.setattr(Exchange, "_answer_restored", going_on)
+    patch.setattr(Exchange, "_is_beyond_head", lambda *_: False)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    acknowledge_before_commit,
+    no_idempotency_key,
+    outcome_rolled_back_with_its_refusal,
+    removal_before_push,
+    content_check_skipped,
+    restored_server_not_noticed,
+)
