@@ -38,8 +38,8 @@ from backend.requests.importing import run_import
 from backend.seed import seed_firm
 from backend.settings import Settings, SettingsError, read_settings
 from backend.web.documents import document_of
-from conformance.bench import Login
-from conformance.kit import Report, connect, people_of, run_rules
+from mobile_client_stub.conformance.bench import Login
+from mobile_client_stub.conformance.kit import Report, connect, people_of, run_rules
 from schemas.access import CreateUser, Role
 from schemas.errors import DomainError
 from sync.collections import CollectionSet

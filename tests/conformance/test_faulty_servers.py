@@ -16,8 +16,8 @@ from backend.access.permissions import SYSTEM
 from backend.app import Wiring, create_app
 from backend.seed import seed_firm
 from backend.web.wiring import EXTENSION
-from conformance.bench import Login
-from conformance.kit import RULES, Finding, run_rules
+from mobile_client_stub.conformance.bench import Login
+from mobile_client_stub.conformance.kit import RULES, Finding, run_rules
 from tests.conformance.faulty_servers import FAULTY_SERVERS, adds_members_nobody_knows
 from tests.conformance.middle import Application, Middle
 from tests.databases import Databases

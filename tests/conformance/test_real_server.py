@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backend.cli import main
-from conformance.kit import RULES
+from mobile_client_stub.conformance.kit import RULES
 from tests.databases import Databases
 from tests.journeys.server import ServerProcess
 from tests.journeys.warm import Warm

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("backend", "sync", "schemas", "media", "mobile_client_stub", "conformance")
+PACKAGES = ("backend", "sync", "schemas", "media", "mobile_client_stub")
 UNTRACKED = {".git", ".venv", "var", "__pycache__", "build"}
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-from conformance.wire import Answer, Body, Device, Journal, new_id
+from mobile_client_stub.conformance.wire import Answer, Body, Device, Journal, new_id
 from tests.faults.case import case
 from tests.faults.proxy import (
     BLACK_HOLE,

@@ -22,8 +22,8 @@ from backend.checks import Sent, check_everything
 from backend.db.engine import make_engine
 from backend.db.upgrade import upgrade
 from backend.seed import Firm, seed_firm
-from conformance.wire import Device, Wire
 from mobile_client_stub import journal
+from mobile_client_stub.conformance.wire import Device, Wire
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.words import Body, Clock, PhoneError, utc_now
 from tests.faults.own_cluster import OwnCluster

@@ -11,7 +11,7 @@ import pytest
 from jsonschema_rs import validator_for
 
 from backend.mutations import COLLECTIONS, MUTATIONS
-from conformance.kit import RULES
+from mobile_client_stub.conformance.kit import RULES
 from schemas import sync as messages
 from sync.collections import CollectionSet
 from sync.mutations import MutationTable

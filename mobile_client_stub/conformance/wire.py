@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from conformance.rule import Broken
+from mobile_client_stub.conformance.rule import Broken
 
 Body = dict[str, Any]
 

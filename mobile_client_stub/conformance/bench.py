@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from conformance.rule import Broken, Skipped
-from conformance.wire import Body, Device, Journal, Wire, new_id
+from mobile_client_stub.conformance.rule import Broken, Skipped
+from mobile_client_stub.conformance.wire import Body, Device, Journal, Wire, new_id
 
 NOTHING_TO_WORK_ON = "the phone's scope holds no {0}: enrol a technician who has a dispatched visit"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from conformance.bench import Bench
-from conformance.rule import Skipped, expect, rule
-from conformance.wire import Answer, Journal
+from mobile_client_stub.conformance.bench import Bench
+from mobile_client_stub.conformance.rule import Skipped, expect, rule
+from mobile_client_stub.conformance.wire import Answer, Journal
 
 A_MOMENT = 1
 SLACK = 5.0

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from conformance.bench import Bench
-from conformance.rule import expect, rule
-from conformance.wire import Answer, Device
+from mobile_client_stub.conformance.bench import Bench
+from mobile_client_stub.conformance.rule import expect, rule
+from mobile_client_stub.conformance.wire import Answer, Device
 
 ENROLLED = (
     "device_id",

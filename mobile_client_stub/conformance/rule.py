@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
+    from mobile_client_stub.conformance.bench import Bench
 
 Check = Callable[["Bench"], str]
 

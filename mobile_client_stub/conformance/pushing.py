@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.bench import Bench
-from conformance.exchanging import words_of
-from conformance.rule import expect, rule
-from conformance.wire import Body, Journal, new_id
+from mobile_client_stub.conformance.bench import Bench
+from mobile_client_stub.conformance.exchanging import words_of
+from mobile_client_stub.conformance.rule import expect, rule
+from mobile_client_stub.conformance.wire import Body, Journal, new_id
 
 OUTCOMES = {"applied", "merged", "overridden", "held", "refused"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from conformance.bench import Bench
-from conformance.getting_in import refused
-from conformance.rule import expect, rule
-from conformance.wire import PROTOCOL, Answer, Body, understood
+from mobile_client_stub.conformance.bench import Bench
+from mobile_client_stub.conformance.getting_in import refused
+from mobile_client_stub.conformance.rule import expect, rule
+from mobile_client_stub.conformance.wire import PROTOCOL, Answer, Body, understood
 
 MEMBERS = {
     "server_now": str,

@@ -9,10 +9,10 @@ from typing import Literal
 
 import httpx
 
-from conformance import endings, exchanging, files, getting_in, pulling, pushing, waking
-from conformance.bench import Bench, Login
-from conformance.rule import Broken, Rule, Skipped
-from conformance.wire import Wire
+from mobile_client_stub.conformance import endings, exchanging, files, getting_in, pulling, pushing, waking
+from mobile_client_stub.conformance.bench import Bench, Login
+from mobile_client_stub.conformance.rule import Broken, Rule, Skipped
+from mobile_client_stub.conformance.wire import Wire
 
 RULES: tuple[Rule, ...] = (
     *getting_in.RULES,

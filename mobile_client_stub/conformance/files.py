@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from conformance.bench import Bench
-from conformance.exchanging import words_of
-from conformance.getting_in import refused
-from conformance.rule import expect, rule
-from conformance.wire import Body, new_id
+from mobile_client_stub.conformance.bench import Bench
+from mobile_client_stub.conformance.exchanging import words_of
+from mobile_client_stub.conformance.getting_in import refused
+from mobile_client_stub.conformance.rule import expect, rule
+from mobile_client_stub.conformance.wire import Body, new_id
 
 
 @rule

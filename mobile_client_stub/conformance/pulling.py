@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 
-from conformance.bench import Bench
-from conformance.exchanging import words_of
-from conformance.rule import expect, rule
-from conformance.wire import PROTOCOL, Answer, Body, Journal, Pull, applied, new_id, summed, total_of
+from mobile_client_stub.conformance.bench import Bench
+from mobile_client_stub.conformance.exchanging import words_of
+from mobile_client_stub.conformance.rule import expect, rule
+from mobile_client_stub.conformance.wire import (
+    PROTOCOL,
+    Answer,
+    Body,
+    Journal,
+    Pull,
+    applied,
+    new_id,
+    summed,
+    total_of,
+)
 
 SMALL_PAGE = 3
 HASH = re.compile(r"[0-9a-f]{16}")
