@@ -20,7 +20,9 @@ AT_ONCE = 100
 _BUSY = (429, 503)
 _STEPS = ("visit.accept", "visit.depart", "visit.arrive", "visit.start")
 
-NEIGHBOURS, PER_SECOND, NOISY_FACTOR, SECONDS = 16, 2.0, 7, 20.0
+NEIGHBOURS, NOISY_FACTOR, SECONDS = 16, 7, 20.0
+SHARE = 0.25
+"""How much of what the server can do the phones ask for when none is noisy."""
 
 
 def storm(firm: Firm, phones: list[Phone]) -> Figures:
@@ -97,23 +99,40 @@ def drain(phone: Phone, queue: list[Body]) -> Script:
 
 
 def noisy_neighbour(firm: Firm, phones: list[Phone]) -> Figures:
-    """Phones that push a note and pull, twice a second each; then the same while one does so 14 times."""
-    quiet = others_p99(firm, phones, 1)
-    noisy = others_p99(firm, phones, NOISY_FACTOR)
+    """Phones that push a note and pull, a quarter of what the server can do; then one seven times as much."""
+    per_second = SHARE * most_exchanges(firm, phones) / len(phones)
+    quiet = others_p99(firm, phones, per_second, 1)
+    noisy = others_p99(firm, phones, per_second, NOISY_FACTOR)
     return {
+        "exchanges/s of a quiet phone": per_second,
         "p99 of the others, quiet, ms": 1000 * quiet,
         "p99 of the others, noisy, ms": 1000 * noisy,
         "p99 of the others, noisy ÷ quiet": noisy / quiet,
     }
 
 
-def others_p99(firm: Firm, phones: list[Phone], factor: int) -> float:
+def most_exchanges(firm: Firm, phones: list[Phone]) -> float:
+    """How many such exchanges the server answers per second when four phones never rest."""
+    answered: list[float] = []
+    ends = time.perf_counter() + SECONDS / 4
+
+    def script(phone: Phone) -> Script:
+        while time.perf_counter() < ends:
+            reply = yield phone.exchange(phone.notes(1), limit=1000)
+            phone.cursor = tail_of(read(reply))["cursor"]
+            answered.append(time.perf_counter())
+
+    converse(firm.server.port, [script(phone) for phone in phones[:4]])
+    return len(answered) / (SECONDS / 4)
+
+
+def others_p99(firm: Firm, phones: list[Phone], per_second: float, factor: int) -> float:
     """The p99 of all phones but the first, which asks `factor` times as often."""
     latencies: list[float] = []
     began = time.perf_counter()
 
     def script(place: int, phone: Phone) -> Script:
-        pause = 1 / (PER_SECOND * (1 if place else factor))
+        pause = 1 / (per_second * (1 if place else factor))
         due = began + pause * place / len(phones)
         while due < began + SECONDS:
             yield max(0.0, due - time.perf_counter())
@@ -124,7 +143,6 @@ def others_p99(firm: Firm, phones: list[Phone], factor: int) -> float:
                 # From when it was due: a phone that had to wait for its own last answer waited, too.
                 latencies.append(time.perf_counter() - due)
             due += pause
-        return
 
     converse(firm.server.port, [script(place, phone) for place, phone in enumerate(phones)])
     return quantile(latencies, 99)
