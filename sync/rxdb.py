@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, Text, bindparam, func, or_, select
+from sqlalchemy import BigInteger, Text, bindparam, func, select
 
 from schemas.base import JSON_SAFE_INTEGER
 from schemas.errors import JsonValue, RecordNotFound
@@ -27,7 +27,6 @@ from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
 from sync.exchange import REVOKED_DEVICES_HEARD
 from sync.facts import PushUnreadable
-from sync.feed import NEVER_SENT
 from sync.host import Audience, Caller, UnitOfWork
 from sync.models import FEED_ROWS, FLOORS
 from sync.rows import PushedRow, same_value
@@ -101,7 +100,7 @@ def _place(replica: Replica, uow: UnitOfWork, status: Status, token: str) -> Pla
     if place is None or place.position > (feed.head if feed else 0):
         return None
     floor: int = uow.session.connection().execute(_FLOOR, _names(replica)).scalar() or 0
-    return None if 0 < place.position < floor and place.started < floor else place
+    return None if 0 < place.position < floor else place
 
 
 def _read(
@@ -110,19 +109,12 @@ def _read(
     feed = status.feeds.get(replica.audience.key)
     if feed is None:
         return [], place
-    fresh = place.position == 0
-    parameters = {
-        **_names(replica),
-        "after": place.position,
-        "started": NEVER_SENT if fresh else place.started,
-        "head": feed.head,
-        "limit": batch_size,
-    }
+    # Also those that are gone, and from the beginning: RxDB forgets the checkpoint of an empty page, so a
+    # store without one may hold what it made itself.
+    parameters = {**_names(replica), "after": place.position, "head": feed.head, "limit": batch_size}
     rows = uow.session.connection().execute(_PAGE, parameters).all()
     last = rows[-1].position if len(rows) == batch_size else feed.head
-    started = feed.head if fresh else place.started
-    texts = [document_text(row.body, deleted=row.removed_at is not None) for row in rows]
-    return texts, Place(last, started if last < started else 0)
+    return [document_text(row.body, deleted=row.removed_at is not None) for row in rows], Place(last)
 
 
 def document_text(body: str, *, deleted: bool) -> str:
@@ -270,7 +262,6 @@ _PAGE = (
         *_OF_REPLICA,
         FEED_ROWS.c.position > bindparam("after", type_=BigInteger),
         FEED_ROWS.c.position <= bindparam("head", type_=BigInteger),
-        or_(FEED_ROWS.c.removed_at.is_(None), FEED_ROWS.c.position > bindparam("started", type_=BigInteger)),
     )
     .order_by(FEED_ROWS.c.position)
     .limit(bindparam("limit", type_=BigInteger))

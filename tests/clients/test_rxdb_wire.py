@@ -170,6 +170,17 @@ def test_what_leaves_the_scope_is_a_whole_document_that_is_gone(
     assert (entry.outcome, entry.type) == ("merged", "visit_note.add")
 
 
+def test_a_store_whose_pages_were_all_empty_hears_of_its_own_work_that_left(
+    api: Api, docs: Callable[[str], Docs], work: reports.Work
+) -> None:
+    notes, note = docs("visit_notes"), a_note(work)
+    assert notes.push(row_of(None, note)) == []
+    with api.factory.begin() as uow:
+        move_visit(uow, SYSTEM, work.visit_id, technician_id=dispatch.a_technician(uow).id)
+    assert notes.cursor == ""
+    assert [(d["id"], d["_deleted"]) for d in notes.pull()] == [(note["id"], True)]
+
+
 ODD_ROWS = (
     None,
     7,
