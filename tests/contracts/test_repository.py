@@ -10,6 +10,10 @@ import pytest
 from tests.contracts.sources import ROOT, repository_files
 
 LARGEST_FILE = 1_000_000
+TOP_LEVEL = {
+    *("backend", "sync", "schemas", "media", "mobile_client_stub", "tests", "pyproject.toml"),
+    *("README.md", "LICENSE", "Makefile", "docs"),
+}
 LOCKS = sorted((ROOT / ".locks").glob("*.txt"))
 
 # Written with brackets so that they do not find themselves.
@@ -63,6 +67,11 @@ def test_the_patterns_find_what_they_are_for() -> None:
     assert PRIVATE_ADDRESSES.search("http://10.1" + ".2.3/")
     assert SECRETS.search("postgresql://admin:" + "hunter22@db.firm.net/x")
     assert not SECRETS.search("postgresql://doorstep:${PASSWORD}@db.firm.net/x")
+
+
+def test_the_top_level_holds_the_rooms_of_the_house_and_nothing_else() -> None:
+    found = {path.relative_to(ROOT).parts[0] for path in repository_files()}
+    assert {name for name in found if not name.startswith(".")} == TOP_LEVEL
 
 
 def test_no_file_is_large() -> None:
