@@ -101,8 +101,15 @@ class Wire:
         )
 
     def put(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
-        """PUT bytes where, and with the headers, the server said."""
-        return _answer_of(self.client.put(url, content=content, headers=dict(headers)))
+        """PUT bytes where, and with the headers, the server said.
+
+        Asked once more when the connection ended without an answer: a server that refused the bytes before
+        may have closed it behind that answer, and bytes may be sent as often as one likes.
+        """
+        try:
+            return _answer_of(self.client.put(url, content=content, headers=dict(headers)))
+        except httpx.RemoteProtocolError:
+            return _answer_of(self.client.put(url, content=content, headers=dict(headers)))
 
 
 def _answer_of(response: httpx.Response) -> Answer:
