@@ -25,7 +25,7 @@ log = structlog.get_logger("doorstep.lookout")
 
 IDLE_SECONDS = 5.0
 """Between two looks when nothing was written here: another process may have, and what is held comes due."""
-SETTLE_SECONDS = 0.05
+SETTLE_SECONDS = 0.2
 """After a write: the exchange that made it expands by itself, and then there is nothing left to do."""
 LONGEST_PAUSE = 60.0
 HEARTBEAT_SECONDS = 2.0
