@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
-
 from backend.access.actor import Actor
-from backend.access.reach import CANCELLED, VISITS, ever_had_visit
+from backend.access.reach import CANCELLED, ever_had_visit, holding_of
 from backend.db.unit_of_work import UnitOfWork
 from schemas.errors import RecordNotFound
 from sync.inbox import note_for_inbox
@@ -29,8 +27,7 @@ def take_fact_about(uow: UnitOfWork, actor: Actor, visit_id: UUID) -> UUID | Non
     What was done on a visit that was cancelled or given away is taken all the same, and a person looks at it
     in the field inbox: the technician was there. Raises VisitNotFound for a visit that was never his.
     """
-    wanted = select(VISITS.c.technician_id, VISITS.c.status).where(VISITS.c.id == visit_id)
-    visit = uow.session.execute(wanted).one_or_none()
+    visit = holding_of(uow.session, visit_id)
     if visit is None:
         raise VisitNotFound("Check the id of the visit.")
     technician_id: UUID | None = visit.technician_id

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, Uuid, and_, column, exists, false, select, table
+from sqlalchemy import ColumnElement, Row, Select, String, Uuid, and_, column, exists, false, select, table
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
@@ -83,6 +83,12 @@ def assigned_work_orders(reach: Reach, name: str) -> Select[UUID]:
     wanted = WORK_ORDERS.c[name]
     his = reach.covers(VISITS.c.technician_id, VISITS.c.scheduled_end)
     return select(wanted).select_from(joined).where(his, wanted.is_not(None))
+
+
+def holding_of(session: Session, visit_id: UUID) -> Row[Any, Any] | None:
+    """Whose the visit is now and how it stands (`technician_id`, `status`); None when there is none."""
+    wanted = select(VISITS.c.technician_id, VISITS.c.status).where(VISITS.c.id == visit_id)
+    return session.execute(wanted).one_or_none()
 
 
 def visit_exists(session: Session, visit_id: UUID) -> bool:

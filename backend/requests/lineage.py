@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from backend.db.integrity import constraint_name
 from backend.db.unit_of_work import UnitOfWork
+from backend.requests import queries
 from backend.requests.models import CaseTouch
 from schemas.requests import Touch
 
@@ -16,12 +16,7 @@ def touch_case(uow: UnitOfWork, case_id: UUID, user_id: UUID, how: Touch) -> Non
 
     `case_id`: as `CaseTouch` has it.
     """
-    once = (
-        CaseTouch.case_id == case_id,
-        CaseTouch.user_id == user_id,
-        CaseTouch.how == how,
-    )
-    if uow.session.scalar(select(CaseTouch.id).where(*once)) is not None:
+    if queries.has_touched(uow.session, case_id, user_id, how):
         return
     try:
         with uow.savepoint():

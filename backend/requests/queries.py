@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, text
+from sqlalchemy import ColumnElement, Select, exists, select, text
 from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
@@ -14,7 +14,7 @@ from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork
 from backend.requests.models import CaseTouch, RequestDecision, ServiceRequest
 from backend.requests.rules import PossibleTransition, ServiceRequestNotFound, Transition, why_blocked
-from schemas.requests import Channel, Outcome, Priority, RequestStatus
+from schemas.requests import Channel, Outcome, Priority, RequestStatus, Touch
 
 # The same text on both engines. The row stays locked until the transaction ends, so numbers have no gaps.
 _DRAW = text(
@@ -103,6 +103,12 @@ def decisions_of(session: Session, actor: Actor, service_request_id: UUID) -> li
     request = service_request_for(session, actor, service_request_id)
     statement = select(RequestDecision).where(RequestDecision.request_id == request.id)
     return list(session.scalars(statement.order_by(RequestDecision.id)))
+
+
+def has_touched(session: Session, case_id: UUID, user_id: UUID, how: Touch) -> bool:
+    """Whether it is noted that the user had this part of the case in hand."""
+    noted = (CaseTouch.case_id == case_id) & (CaseTouch.user_id == user_id) & (CaseTouch.how == how)
+    return bool(session.scalar(select(exists().where(noted))))
 
 
 def touches_of_cases(session: Session, case_ids: Collection[UUID]) -> list[CaseTouch]:
