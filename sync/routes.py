@@ -9,12 +9,14 @@ from typing import Any
 from flask import Request, Response
 
 from schemas.errors import JsonValue
-from sync import rxdb, watermelon
+from sync import rxdb
 from sync.engine import SyncEngine
 from sync.exchange import exchange
 from sync.host import Caller
 from sync.reconcile import reconcile
 from sync.wake import WaitingRoom
+from sync.watermelon.pulling import Asked, Pull
+from sync.watermelon.pushing import Push, read_push
 
 _WORTH_PACKING = 1024
 _FAST = 1
@@ -38,16 +40,16 @@ def answer_watermelon_pull(
     engine: SyncEngine, caller: Caller, query: Mapping[str, Any], request: Request
 ) -> Response:
     """`GET /sync/watermelon`, with the fields of a WatermelonPullQuery."""
-    asked = watermelon.Asked(query["last_pulled_at"], query["migration"] or frozenset(), query["unsent"])
-    return respond(watermelon.Pull(engine, caller, asked).run(), request)
+    asked = Asked(query["last_pulled_at"], query["migration"] or frozenset(), query["unsent"])
+    return respond(Pull(engine, caller, asked).run(), request)
 
 
 def answer_watermelon_push(
     engine: SyncEngine, caller: Caller, query: Mapping[str, Any], document: JsonValue, request: Request
 ) -> Response:
     """`POST /sync/watermelon`, with the fields of a WatermelonPushQuery."""
-    changes, number = watermelon.read_push(document, query["last_pulled_at"])
-    return respond(watermelon.Push(engine, caller, number, query["device_now"]).run(changes), request)
+    changes, number = read_push(document, query["last_pulled_at"])
+    return respond(Push(engine, caller, number, query["device_now"]).run(changes), request)
 
 
 def answer_rxdb_pull(
