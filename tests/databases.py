@@ -52,7 +52,7 @@ class Databases:
         with self.fresh_url(engine_name, durable=durable) as url:
             settings = cheap_settings(url, self.home / "data")
             engine = make_engine(url, allow_unsafe=not durable)
-            _share_compiled_statements(engine)
+            share_compiled_statements(engine)
             try:
                 yield Database(url, engine, wire(engine, settings, clock=clock).factory, clock)
             finally:
@@ -96,7 +96,7 @@ class Databases:
         return template
 
 
-def _share_compiled_statements(engine: Engine) -> None:
+def share_compiled_statements(engine: Engine) -> None:
     """Let all engines of one kind in this process compile a statement once; it took most of the time.
 
     SQLAlchemy keeps compiled statements per engine and per dialect object, and every test has its own engine.

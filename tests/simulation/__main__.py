@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
@@ -11,11 +10,10 @@ import time
 from pathlib import Path
 
 import click
-import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.simulation.run import CannotRun, Databases, Told, simulate
+from tests.simulation.run import CannotRun, Databases, Told, be_quiet, simulate
 
 MEMORY = Path("/dev/shm")
 REFUSED = 2
@@ -25,17 +23,24 @@ REFUSED = 2
 @click.option("--seed", default=1, show_default=True)
 @click.option("--steps", default=20_000, show_default=True, type=click.IntRange(min=1))
 @click.option("--database", metavar="URL", help="An empty PostgreSQL database to copy; SQLite unless given.")
-def main(seed: int, steps: int, database: str | None) -> None:
+@click.option(
+    "--processes",
+    default=len(os.sched_getaffinity(0)),
+    show_default="all processors",
+    type=click.IntRange(min=1),
+    help="How many worlds live at a time; what is told is the same.",
+)
+def main(seed: int, steps: int, database: str | None, processes: int) -> None:
     """Drive a firm with phones through every fault there is, and check that nothing is lost."""
     if database is not None and not database.startswith("postgres"):
         _refuse("Name a PostgreSQL database, or none: on SQLite every world makes its own file.")
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    be_quiet()
     os.environ["DOORSTEP_ALLOW_UNSAFE_DATABASE"] = "1"
     # Nothing has to outlive the machine: where there is memory to write to, no disk is waited for.
     folder = Path(tempfile.mkdtemp(prefix="doorstep-simulation-", dir=MEMORY if MEMORY.is_dir() else None))
     console, began = Console(stderr=True), time.monotonic()
     try:
-        told = _shown(folder, seed, steps, database, console)
+        told = _shown(Databases(folder, database), seed, steps, processes, console)
     except CannotRun as reason:
         shutil.rmtree(folder)
         _refuse(str(reason))
@@ -53,12 +58,19 @@ def main(seed: int, steps: int, database: str | None) -> None:
     sys.exit(0 if told.broken is None else 1)
 
 
-def _shown(folder: Path, seed: int, steps: int, database: str | None, console: Console) -> Told:
-    databases = Databases(folder, database)
+def _shown(databases: Databases, seed: int, steps: int, processes: int, console: Console) -> Told:
+    databases.prepare()
     columns = (TextColumn("simulate"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task("", total=steps)
-        return simulate(folder, seed, steps, databases.fresh_url, lambda: shown.advance(task))
+        return simulate(
+            databases.folder,
+            seed,
+            steps,
+            databases.fresh_url,
+            lambda: shown.advance(task),
+            processes=processes,
+        )
 
 
 def _counted(told: Told) -> str:

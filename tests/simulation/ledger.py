@@ -17,12 +17,19 @@ Message = dict[str, Any]
 class Typed:
     """One mutation as it came to a phone's disk.
 
-    `versions` has more than one if a faulty app altered it. `holders` are the phones that must still have it.
+    `versions` has more than one if a faulty app altered it; `one_is_enough` once a restored server has
+    forgotten some of them. `holders` are the phones that must still have it.
     """
 
     mutation_id: str
     versions: list[Message]
     holders: set[str]
+    one_is_enough: bool = False
+
+    def is_among(self, kept: Collection[Message]) -> bool:
+        """Whether what must be kept of it is."""
+        enough = any if self.one_is_enough else all
+        return enough(version in kept for version in self.versions)
 
 
 @dataclass
@@ -67,14 +74,13 @@ class Ledger:
     def note_restore(self, stored: Collection[str]) -> None:
         """The server is what it was at its backup; it has the mutations `stored`, phones have what they have.
 
-        Nobody has what was handed in since then by phones that were wiped, nor what a mutation said before
-        a faulty app altered it.
+        Nobody has what was handed in since then by phones that were wiped. Of a mutation that a faulty app
+        altered the phone has the last version, and a request on its way may bring an earlier one.
         """
         for typed in self.typed.values():
-            if typed.mutation_id not in stored:
-                del typed.versions[:-1]
-                if not typed.holders:
-                    self.excused.add(typed.mutation_id)
+            typed.one_is_enough = typed.one_is_enough or len(typed.versions) > 1
+            if typed.mutation_id not in stored and not typed.holders:
+                self.excused.add(typed.mutation_id)
 
 
 def _content(row: Any) -> Message:

@@ -16,6 +16,19 @@ from tests.simulation.server import Server, ServerDied
 
 MOST_LATE = 5
 """Requests that are under way and believed lost."""
+EVENTS = (
+    "late",
+    "twice",
+    "server dies",
+    "busy",
+    "database full",
+    "deadlock",
+    "store full",
+    "meanwhile",
+    "meanwhile",
+    "meanwhile",
+)
+"""What happens to a request beyond the faults of the air."""
 
 
 class InvariantBroken(AssertionError):
@@ -67,10 +80,10 @@ class Network:
         self.time.advance(seconds=seconds)
 
     def event(self) -> str:
-        """What happens to this request beyond the faults of the air."""
+        """What happens to this request, of `EVENTS`; mostly nothing."""
         if self.dice.random() >= self.badness / 2:
             return "nothing"
-        return self.dice.choice(("late", "server dies", "busy", "meanwhile", "meanwhile"))
+        return self.dice.choice(EVENTS)
 
 
 @dataclass
@@ -88,7 +101,7 @@ class _Line(httpx.BaseTransport):
         return response
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
-        network = self.network
+        network, server = self.network, self.network.server
         event = network.event()
         if event == "late":
             network.late = [*network.late, request][-MOST_LATE:]
@@ -99,12 +112,24 @@ class _Line(httpx.BaseTransport):
             return httpx.Response(503, headers=headers, content=json.dumps(problem))
         if event == "meanwhile":
             network.meanwhile()
-        if event == "server dies":
-            network.server.die_soon(network.dice)
+        elif event == "server dies":
+            server.die_soon(network.dice)
+        elif event == "store full":
+            server.is_store_full = True
+        elif event != "nothing" and event != "twice":
+            server.fail_soon(event, network.dice)
         try:
-            return network.deliver(request)
+            return self._delivered_twice(request) if event == "twice" else network.deliver(request)
         except ServerDied:
             raise httpx.ReadError("the connection broke (the server died)", request=request) from None
         finally:
-            if event == "server dies":
-                network.server.live()
+            if event not in ("nothing", "meanwhile", "twice"):
+                server.live()
+
+    def _delivered_twice(self, request: httpx.Request) -> httpx.Response:
+        """Something else happens between the two; either reply is the one that arrives."""
+        network = self.network
+        first = network.deliver(request)
+        network.meanwhile()
+        second = network.deliver(request)
+        return network.dice.choice((first, second))

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from sqlalchemy import select
 
+from backend.access.actions import disable_user, enable_user
+from backend.access.models import User
 from backend.access.permissions import SYSTEM
 from backend.customers.models import Customer, Site
 from backend.dispatch.actions import assign_visit, create_shift, dispatch_visit
@@ -69,7 +71,10 @@ class Office:
 
     def enrol(self, device: Device) -> str:
         """Hand out a code, and have it typed into the phone."""
-        code = self._client.post("/devices/enrolment-codes", user_id=device.user)["code"]
+        try:
+            code = self._client.post("/devices/enrolment-codes", user_id=device.user)["code"]
+        except OfficeRefused as refused:
+            return str(refused.status)
 
         def type_it_in(phone: Phone) -> None:
             phone.enrol(URL, code, name=device.name)
@@ -83,6 +88,24 @@ class Office:
         except OfficeRefused as refused:
             return str(refused.status)
         return "done"
+
+    def disable(self, technician: UUID) -> str:
+        """Shut a person out, with all phones; they go on typing."""
+        with self._server.wiring.factory.begin() as uow:
+            disable_user(uow, SYSTEM, technician)
+        return "done"
+
+    def enable(self, technician: UUID) -> str:
+        """Let a person in again, who needs a new code."""
+        with self._server.wiring.factory.begin() as uow:
+            enable_user(uow, SYSTEM, technician)
+        return "done"
+
+    def disabled(self) -> list[UUID]:
+        """Which technicians are shut out."""
+        with self._server.wiring.factory.begin(write=False) as uow:
+            shut_out = select(User.id).where(User.disabled_at.is_not(None)).order_by(User.id)
+            return list(uow.session.scalars(shut_out))
 
     def plan_shifts(self) -> None:
         """Everybody works every day of the coming two weeks."""

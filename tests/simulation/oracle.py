@@ -161,8 +161,7 @@ class Oracle:
             row = stored.get(typed.mutation_id)
             _expect(row is not None, f"mutation {typed.mutation_id} is gone", typed)
             kept = [_without_number(row.content), *shown.get(typed.mutation_id, ())]
-            for version in typed.versions:
-                _expect(version in kept, f"what was typed in {typed.mutation_id} is gone", (version, kept))
+            _expect(typed.is_among(kept), f"what was typed in {typed.mutation_id} is gone", (typed, kept))
             failed = UnexpectedFailure.code in (row.problem or "")
             _expect(not failed, f"a use case failed on {typed.mutation_id}", (row.type, row.problem))
         self._check_effects(session, rows)

@@ -1,18 +1,23 @@
-"""A run of the simulator: worlds one after the other, each on its own database, until the steps are done."""
+"""A run of the simulator: worlds on databases of their own, several at a time, until the steps are done."""
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
 import shutil
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import psycopg
+import structlog
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
@@ -24,9 +29,12 @@ from tests.simulation.world import World
 
 STEPS_OF_A_WORLD = 2_500
 """A world grows with every step; a new one now and then keeps the steps cheap, and begins in its own way."""
+_TELL_EVERY = 0.2
+"""Seconds between two looks at how far the processes are."""
 
 
 FreshUrl: TypeAlias = Callable[[], AbstractContextManager[str]]
+Progress: TypeAlias = Callable[[], None]
 
 
 class CannotRun(Exception):
@@ -35,7 +43,10 @@ class CannotRun(Exception):
 
 @dataclass
 class Told:
-    """What came of a run. `broken` says what did not hold, and `before` what happened last."""
+    """What came of a run, or of one world.
+
+    `broken` says what did not hold, and `before` what happened last.
+    """
 
     seed: int
     steps: int = 0
@@ -46,6 +57,15 @@ class Told:
     broken: str | None = None
     before: list[str] = field(default_factory=list)
 
+    def add(self, world: Told) -> None:
+        """Take in the next world."""
+        self.steps += world.steps
+        self.worlds += 1
+        self.looks += world.looks
+        self.counts.update(world.counts)
+        self.trace = blake2b((self.trace + world.trace).encode(), digest_size=16).hexdigest()
+        self.broken, self.before = world.broken, world.before
+
     def last_line(self) -> str:
         """The sentence that a run ends with."""
         did = f"{self.worlds} worlds, {self.counts['typed']} mutations, {self.looks} looks by the oracle"
@@ -54,37 +74,44 @@ class Told:
         return f"simulate: seed {self.seed}, BROKEN at step {self.steps}: {self.broken}"
 
 
+@dataclass(frozen=True)
 class Databases:
-    """Fresh databases for worlds: SQLite files in `folder`, or copies of one empty PostgreSQL database."""
+    """Fresh databases for worlds: SQLite files in `folder`, or copies of one empty PostgreSQL database.
 
-    def __init__(self, folder: Path, url: str | None) -> None:
-        """`url` is PostgreSQL's; nothing is ever written to it. Raises CannotRun."""
-        self._folder = folder
-        self._url = url
-        self._template = folder / "template.sqlite"
-        if url is None:
+    `url` is PostgreSQL's; nothing is ever written to it.
+    """
+
+    folder: Path
+    url: str | None
+
+    def prepare(self) -> None:
+        """Make sure that there is something to copy. Raises CannotRun."""
+        if self.url is None:
             upgrade(f"sqlite:///{self._template}")
         else:
-            _refuse_unusable(url)
+            _refuse_unusable(self.url)
 
     @contextmanager
     def fresh_url(self) -> Iterator[str]:
         """The address of a database for a with-block."""
-        if self._url is None:
-            file = self._folder / f"{uuid4().hex}.sqlite"
+        if self.url is None:
+            file = self.folder / f"{uuid4().hex}.sqlite"
             shutil.copyfile(self._template, file)
             yield f"sqlite:///{file}"
             return
-        target = make_url(self._url)
-        copy = f"{target.database}_simulation"
-        with administration(self._url) as admin:
-            admin.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+        target = make_url(self.url)
+        copy = f"{target.database}_simulation_{uuid4().hex[:8]}"
+        with administration(self.url) as admin:
             admin.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{target.database}"')
         try:
             yield target.set(database=copy).render_as_string(hide_password=False)
         finally:
-            with administration(self._url) as admin:
+            with administration(self.url) as admin:
                 admin.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+
+    @property
+    def _template(self) -> Path:
+        return self.folder / "template.sqlite"
 
 
 def simulate(
@@ -92,45 +119,99 @@ def simulate(
     seed: int,
     steps: int,
     fresh_url: FreshUrl,
-    progress: Callable[[], None] = lambda: None,
+    progress: Progress = lambda: None,
+    *,
+    processes: int = 1,
 ) -> Told:
-    """Run until the steps are done or something is broken; `fresh_url` makes an empty, upgraded database."""
-    told, trace = Told(seed), Trace()
-    while told.steps < steps and told.broken is None:
-        of_this_world = min(STEPS_OF_A_WORLD, steps - told.steps)
-        home = folder / f"world-{told.worlds}"
-        home.mkdir()
-        with fresh_url() as url:
-            _live(url, home, f"{seed}/{told.worlds}", of_this_world, trace, told, progress)
-        told.worlds += 1
-        if told.broken is None:
-            shutil.rmtree(home)
-    told.trace = trace.digest()
+    """Run until the steps are done or something is broken; `fresh_url` makes an empty, upgraded database.
+
+    Worlds know nothing of each other: how many live at a time changes nothing of what is told.
+    """
+    told = Told(seed)
+    sizes = [min(STEPS_OF_A_WORLD, steps - begun) for begun in range(0, steps, STEPS_OF_A_WORLD)]
+    worlds = list(enumerate(sizes))
+    if processes == 1 or len(worlds) == 1:
+        lived = (live(folder, fresh_url, seed, *world, progress) for world in worlds)
+        return _in_their_order(told, lived)
+    start = multiprocessing.get_context("spawn")
+    done = start.Value("L", 0)
+    with ProcessPoolExecutor(processes, start, initializer=_begin, initargs=(done,)) as pool:
+        futures = [pool.submit(_live_here, folder, fresh_url, seed, *world) for world in worlds]
+        try:
+            return _in_their_order(told, _as_they_end(futures, done, progress))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _in_their_order(told: Told, worlds: Iterable[Told]) -> Told:
+    """All worlds up to the first in which something broke."""
+    for world in worlds:
+        told.add(world)
+        if told.broken is not None:
+            break
     return told
 
 
-def _live(
-    url: str, home: Path, seed: str, steps: int, trace: Trace, told: Told, progress: Callable[[], None]
-) -> None:
+def _as_they_end(futures: list[Future[Told]], done: Any, progress: Progress) -> Iterator[Told]:
+    shown = 0
+    for future in futures:
+        while not wait([future], _TELL_EVERY).done:
+            for _ in range(done.value - shown):
+                progress()
+                shown += 1
+        yield future.result()
+
+
+_steps_done: list[Any] = []
+"""In a process that lives worlds for another one: the counter that all such processes share."""
+
+
+def _begin(steps_done: Any) -> None:
+    be_quiet()
+    _steps_done.append(steps_done)
+
+
+def _live_here(folder: Path, fresh_url: FreshUrl, seed: int, number: int, steps: int) -> Told:
+    def count() -> None:
+        with _steps_done[0].get_lock():
+            _steps_done[0].value += 1
+
+    return live(folder, fresh_url, seed, number, steps, count)
+
+
+def be_quiet() -> None:
+    """Let the server keep its log to itself: what matters of a run is told at its end."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def live(
+    folder: Path, fresh_url: FreshUrl, seed: int, number: int, steps: int, progress: Progress = lambda: None
+) -> Told:
     """One world from its beginning to its end; what breaks in it is told."""
+    told, trace, home = Told(seed), Trace(), folder / f"world-{number}"
+    home.mkdir()
 
     def count() -> None:
         told.steps += 1
         progress()
 
-    world = World(url, home, seed, trace)
-    try:
-        world.run(steps, count)
-    except InvariantBroken as broken:
-        told.broken = str(broken)
-    except Exception:
-        told.broken = traceback.format_exc(limit=-8)
-    finally:
-        told.looks += world.looks
-        told.counts.update(world.counts)
-        world.close()
-    if told.broken is not None:
+    with fresh_url() as url:
+        world = World(url, home, f"{seed}/{number}", trace)
+        try:
+            world.begin()
+            world.run(steps, count)
+        except InvariantBroken as broken:
+            told.broken = str(broken)
+        except Exception:
+            told.broken = traceback.format_exc(limit=-8)
+        finally:
+            told.looks, told.counts, told.trace = world.looks, world.counts, trace.digest()
+            world.close()
+    if told.broken is None:
+        shutil.rmtree(home)
+    else:
         told.before = list(trace.lines)
+    return told
 
 
 def _refuse_unusable(url: str) -> None:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
 import psycopg
+from flask import Flask
 from sqlalchemy import event, make_url
+from sqlalchemy.exc import OperationalError
 
 from backend.app import Wiring, connect, unwired_app, wire
 from backend.db.engine import make_engine
 from backend.db.unit_of_work import UnitOfWork
-from backend.db.upgrade import upgrade
 from backend.mutations import COLLECTIONS, MUTATIONS
+from backend.settings import Settings
 from backend.sync_host import SyncHost
+from backend.web.documents import Api as SmorestApi
+from media.disk import DiskStore
+from media.errors import StorageFull
+from media.objects import DeclaredObject, StoredObject
 from schemas.visits import VisitBody
 from sync.collections import Collection
 from sync.engine import SyncEngine
+from tests.databases import share_compiled_statements
 from tests.settings import cheap_settings
 from tests.simulation.chance import Mint, Time
 
@@ -31,6 +39,10 @@ RELEASES = 3
 
 WRITES = (1, 1, 1, 2, 3, 4)
 """Which writing transaction is the last; the first of an exchange is mostly the push."""
+
+
+FAILURES = {"database full": psycopg.errors.DiskFull, "deadlock": psycopg.errors.DeadlockDetected}
+"""What a database says when a transaction cannot go on: trouble that lasts, and trouble that passes."""
 
 
 class ServerDied(BaseException):
@@ -64,6 +76,18 @@ class WatchedHost(SyncHost):
         self.alarms.append((code, detail))
 
 
+class FickleStore(DiskStore):
+    """An object store that has no room now and then."""
+
+    is_full = False
+
+    def put_stream(self, declared: DeclaredObject, chunks: Iterable[bytes]) -> StoredObject:
+        """As the real one, when there is room."""
+        if self.is_full:
+            raise StorageFull("The file stays on the device; it is sent again later.")
+        return super().put_stream(declared, chunks)
+
+
 class Server:
     """One server process on one database."""
 
@@ -78,13 +102,14 @@ class Server:
         self._mint = Mint(time, dice)
         self._dies_in: int | None = None
         self._dies_committed = False
-        upgrade(url)
+        self._failure: Exception | None = None
         self.engine = make_engine(url, allow_unsafe=True)
+        share_compiled_statements(self.engine)
         if self.engine.dialect.name == "sqlite":
             # Nobody pulls the plug here: what dies is a process, and the file outlives it.
             event.listen(self.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
         self.settings = cheap_settings(url, folder / "server", time_zone="Europe/Berlin")
-        self._app, self._api = unwired_app(self.settings)
+        self._app, self._api = _unwired(replace(self.settings, database_url="", data_dir=Path()))
         self.transport = httpx.WSGITransport(app=self._app)
         self.deploy(0)
 
@@ -106,7 +131,8 @@ class Server:
         schemas = frozenset(range(1, release + 2))
         mutations = [replace(kind, schemas=schemas) for kind in MUTATIONS]
         sync = SyncEngine(host, [_as_of(release, collection) for collection in COLLECTIONS], mutations)
-        self.wiring = replace(wiring, sync=sync)
+        self._store = FickleStore(self.settings.media_folder, wiring.objects.signer)
+        self.wiring = replace(wiring, sync=sync, objects=self._store)
         connect(self._app, self._api, self.wiring)
 
     # Death
@@ -114,25 +140,42 @@ class Server:
     def die_soon(self, dice: random.Random) -> None:
         """Die at one of the next writing transactions, just before or just after its commit."""
         self._dies_in, self._dies_committed = dice.choice(WRITES), dice.random() < 0.5
+        self._failure = None
+
+    def fail_soon(self, failure: str, dice: random.Random) -> None:
+        """One of the next writing transactions fails before its commit, with what a database says then."""
+        self._dies_in = dice.choice(WRITES)
+        self._failure = OperationalError("COMMIT", None, FAILURES[failure]())
 
     def live(self) -> None:
         """Whatever was planned: not now."""
-        self._dies_in = None
+        self._dies_in, self._failure, self.is_store_full = None, None, False
+
+    @property
+    def is_store_full(self) -> bool:
+        """Whether there is no room for files."""
+        return self._store.is_full
+
+    @is_store_full.setter
+    def is_store_full(self, is_full: bool) -> None:
+        self._store.is_full = is_full
 
     def _mortal(self, begin: Callable[..., object]) -> Callable[..., object]:
         @contextmanager
         def begin_or_die(*, write: bool = True) -> Iterator[UnitOfWork]:
-            dies = write and self._dies_now()
+            ends = write and self._ends_now()
             with begin(write=write) as uow:  # type: ignore[attr-defined]
                 yield uow
-                if dies and not self._dies_committed:
+                if ends and self._failure is not None:
+                    raise self._failure
+                if ends and not self._dies_committed:
                     raise ServerDied
-            if dies:
+            if ends:
                 raise ServerDied
 
         return begin_or_die
 
-    def _dies_now(self) -> bool:
+    def _ends_now(self) -> bool:
         if self._dies_in is None:
             return False
         self._dies_in -= 1
@@ -162,6 +205,12 @@ class Server:
     @property
     def _backup_file(self) -> Path:
         return self._folder / "backup.sqlite"
+
+
+@functools.cache
+def _unwired(settings: Settings) -> tuple[Flask, SmorestApi]:
+    # Describing all routes takes a second: once per process, not per world.
+    return unwired_app(settings)
 
 
 def _as_of(release: int, collection: Collection) -> Collection:

@@ -60,6 +60,9 @@ class World:
         self._restored = False
         self._nesting = 0
         self._named = 0
+
+    def begin(self) -> None:
+        """Give everybody a phone, and look for the first time."""
         for number in range(TECHNICIANS + 1):
             self._new_device(str(self.office.technicians[number % TECHNICIANS]))
         self.heal_and_look()
@@ -112,6 +115,8 @@ class World:
     def heal_and_look(self) -> None:
         """Networks are good again: within a minute every queue is empty, and then everything must hold."""
         self.network.badness = 0.0
+        for person in self.office.disabled():
+            self.office.enable(person)
         while self.network.late:
             self.network.deliver_late()
         deadline = self.time.now + timedelta(seconds=HEALING_SECONDS)
@@ -229,6 +234,14 @@ class World:
             return "nobody"
         return f"{device.name} {self.office.revoke(device)}"
 
+    def _disable(self) -> str:
+        technician = self.dice.choice(self.office.technicians)
+        return f"{technician} {self.office.disable(technician)}"
+
+    def _enable(self) -> str:
+        disabled = self.office.disabled()
+        return f"{disabled[0]} {self.office.enable(disabled[0])}" if disabled else "nobody"
+
     def _back_up(self) -> str:
         self.server.back_up()
         self._backup = dict(self.oracle.sealed)
@@ -312,6 +325,8 @@ _STEPS: tuple[tuple[str, Callable[[World], str], float], ...] = (
     ("clock", World._clock_changes, 0.6),
     ("clone", World._clone, 0.4),
     ("revoke", World._revoke, 0.3),
+    ("disable", World._disable, 0.3),
+    ("enable", World._enable, 0.6),
     ("day", World._day_rolls, 0.3),
     ("backup", World._back_up, 0.6),
     ("restore", World._restore, 0.3),
