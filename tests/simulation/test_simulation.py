@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 import tests.simulation.world
-from backend import cli
+from backend.cli import main, protocol
+from backend.cli.entry import REFUSED
 from tests.databases import SQLITE_ONLY, Databases
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.run import simulate
@@ -53,7 +54,7 @@ def test_every_mutant_is_found(
 def test_without_its_sources_the_command_says_where_the_simulator_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "backend" / "cli.py"))
-    result = CliRunner().invoke(cli.main, ["simulate"])
-    assert result.exit_code == cli.REFUSED
+    monkeypatch.setattr(protocol, "CHECKOUT", tmp_path)
+    result = CliRunner().invoke(main, ["simulate"])
+    assert result.exit_code == REFUSED
     assert "clone them" in result.stderr
