@@ -13,7 +13,7 @@ WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve bench lint format install install-test postgresql stores check lock audit sbom clean
+.PHONY: help demo test serve bench lint format install install-test postgresql stores swift check lock audit sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ help: ## this list
 demo: install ## a day in the field, on SQLite, in a new folder under var/
 	@$(BIN)/python -m tests.journeys.the_day
 
-test: install-test postgresql stores lint ## linters, types, contracts and all tests, on SQLite and PostgreSQL
+test: install-test postgresql stores swift lint ## linters, types, contracts and all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --durations=10
 
 serve: install ## the server with the demo's data; prints the addresses and logins to try
@@ -70,6 +70,9 @@ $(VENV)/installed-release: .locks/release.txt $(VENV)/installed-test
 postgresql: install-test
 	@if [ "$$DOORSTEP_TEST_SQLITE_ONLY" != 1 ]; then .ci/postgresql $(BIN)/python; fi
 
+swift: install-test ## OpenStack Swift in an environment of its own: the S3 of the tests
+	@.ci/swift $(BIN)/python
+
 stores: install-test ## Node and the npm packages of the tests with real WatermelonDB and RxDB
 	@.ci/stores $(BIN)/python
 
@@ -78,6 +81,7 @@ lock: ## .locks/ again from pyproject.toml (UPGRADE=--upgrade takes the newest v
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --output-file .locks/run.txt
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --group test --constraint .locks/run.txt --output-file .locks/test.txt
 	@$(COMPILE) $(UPGRADE) --group node --output-file .locks/node.txt
+	@$(COMPILE) $(UPGRADE) --group swift --output-file .locks/swift.txt
 	@$(COMPILE) $(UPGRADE) --group release --constraint .locks/test.txt --output-file .locks/release.txt
 	@$(COMPILE) $(UPGRADE) --group bench --output-file .locks/bench.txt
 

@@ -25,7 +25,7 @@ import backend.sync_routes
 import backend.visits.routes
 from backend.access.doorkeeper import Doorkeeper
 from backend.access.secret import derive, server_secret
-from backend.attachments.storage import UPLOAD_PATH, install_store
+from backend.attachments.storage import install_store, store_of
 from backend.db.engine import make_engine
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.facts import handlers
@@ -38,8 +38,7 @@ from backend.sync_host import SyncHost, install_engine
 from backend.web.documents import Api
 from backend.web.serving import install_web
 from backend.web.wiring import EXTENSION
-from media.disk import DiskStore
-from media.signing import UploadSigner
+from media.objects import ObjectStore
 from sync.engine import SyncEngine
 from sync.hook import install_hook
 
@@ -70,7 +69,7 @@ class Wiring:
     clock: Clock
     factory: UnitOfWorkFactory
     authenticator: Doorkeeper
-    objects: DiskStore
+    objects: ObjectStore
     sync: SyncEngine
 
 
@@ -112,7 +111,7 @@ def wire(
         clock=clock,
         factory=factory,
         authenticator=Doorkeeper(settings, secret),
-        objects=DiskStore(settings.media_folder, UploadSigner(derive(secret, "upload"), UPLOAD_PATH)),
+        objects=store_of(settings, derive(secret, "upload")),
         sync=sync,
     )
 

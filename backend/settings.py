@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,6 +26,7 @@ class Settings:
     from (or, on the first start, made in) the file `secret` of the data directory. `clock_offset_seconds`
     moves the server's clock (decision 5) and is 0 outside demos and tests. `trusted_proxies` is how many
     proxies of ours stand before the server, each adding to `X-Forwarded-For` whom it heard from.
+    `s3_bucket` puts files into a bucket in place of the data directory; `scanner` looks at them for viruses.
     """
 
     database_url: str
@@ -42,7 +43,14 @@ class Settings:
     confirmation_link_days: int = 30
     body_limit_bytes: int = 1 << 20
     sync_body_limit_bytes: int = 16 << 20
-    media_limit_bytes: int = 64 << 20
+    media_limit_bytes: int = 8 << 20
+    s3_bucket: str = ""
+    s3_endpoint: str = ""
+    s3_public_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: str = field(default="", repr=False)
+    scanner: str = ""
     argon2_time_cost: int = 2
     argon2_memory_kib: int = 19_456
     argon2_parallel: int = 2
@@ -95,7 +103,20 @@ def read_settings(
     return settings
 
 
-_TEXTS = ("public_url", "time_zone", "mail_url", "mail_sender", "firm_name")
+_TEXTS = (
+    "public_url",
+    "time_zone",
+    "mail_url",
+    "mail_sender",
+    "firm_name",
+    "s3_bucket",
+    "s3_endpoint",
+    "s3_public_endpoint",
+    "s3_region",
+    "s3_access_key",
+    "s3_secret_key",
+    "scanner",
+)
 _FLAGS = ("throttle", "allow_unsafe_database")
 _NUMBERS = ("clock_offset_seconds",)
 _MANY, _LARGE = 10_000, 1 << 31

@@ -10,33 +10,38 @@ from media.sniffing import SNIFFED_BYTES, sniff
 
 def checked(declared: DeclaredObject, chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Pass the chunks on; raise an `UploadRefused` at the first one too many, or after the last one."""
-    digest = hashlib.sha256()
-    received = 0
     head = b""
-    for chunk in chunks:
-        received += len(chunk)
-        if received > declared.size:
-            raise ContentLengthDiffers(
-                f"More than the declared {declared.size} bytes arrived. Ask for a new upload.",
-                declared=declared.size,
-            )
-        digest.update(chunk)
+    for chunk in whole(declared.size, declared.sha256, chunks):
         if len(head) < SNIFFED_BYTES:
             head += chunk[: SNIFFED_BYTES - len(head)]
         yield chunk
-    if received != declared.size:
+    check_type(declared, head)
+
+
+def whole(size: int, sha256: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same for length and hash alone: of an object, or of a part of one."""
+    digest = hashlib.sha256()
+    received = 0
+    for chunk in chunks:
+        received += len(chunk)
+        if received > size:
+            raise ContentLengthDiffers(
+                f"More than the declared {size} bytes arrived. Ask for a new upload.", declared=size
+            )
+        digest.update(chunk)
+        yield chunk
+    if received != size:
         raise ContentLengthDiffers(
-            f"Only {received} of the declared {declared.size} bytes arrived. Send the file again.",
-            declared=declared.size,
+            f"Only {received} of the declared {size} bytes arrived. Send the file again.",
+            declared=size,
             received=received,
         )
-    if digest.hexdigest() != declared.sha256:
+    if digest.hexdigest() != sha256:
         raise ContentHashDiffers(
             "The bytes that arrived are not those that were declared. Send the file again.",
-            declared=declared.sha256,
+            declared=sha256,
             received=digest.hexdigest(),
         )
-    check_type(declared, head)
 
 
 def check_type(declared: DeclaredObject, head: bytes) -> None:

@@ -4,25 +4,36 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from media.checking import checked
-from media.errors import StorageFull, UploadMissing
-from media.objects import CHUNK, DeclaredObject, PresignedUpload, StoredObject, sha256_of_key
+from media.checking import checked, whole
+from media.errors import ContentHashDiffers, ContentLengthDiffers, StorageFull, UploadMissing
+from media.objects import (
+    CHUNK,
+    DeclaredObject,
+    DeclaredPart,
+    PresignedUpload,
+    StoredObject,
+    key_of,
+    parts_of,
+    sha256_of_key,
+)
 from media.signing import UploadSigner
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNFINISHED = ".part"
 
 
 class DiskStore:
-    """An `ObjectStore` in a folder: `objects/` holds whole objects by SHA-256, `incoming/` the others.
+    """An `ObjectStore` in a folder: `objects/` holds whole objects by SHA-256, `incoming/` what is sent.
 
     A file moves from one to the other by a rename, after its bytes are on the disk; a crash leaves at most
-    a file in `incoming/`, which `sweep` removes.
+    a file in `incoming/`, which `sweep` removes. A part that arrived whole is `incoming/<object's
+    hash>.<number>.<its own hash>`.
     """
 
     def __init__(self, root: Path, signer: UploadSigner) -> None:
@@ -35,17 +46,15 @@ class DiskStore:
 
     def put_stream(self, declared: DeclaredObject, chunks: Iterable[bytes]) -> StoredObject:
         """See `ObjectStore.put_stream`. Bytes already there are received again, to the same effect."""
-        part = self._incoming / f"{declared.sha256[:16]}-{secrets.token_hex(8)}.part"
-        try:
-            _write_durably(part, checked(declared, chunks))
-            self._publish(part, declared.key)
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise StorageFull("The file stays on the device; it is sent again later.") from error
-            raise
-        finally:
-            part.unlink(missing_ok=True)
+        with self._written(checked(declared, chunks)) as file:
+            self._publish(file, declared.key)
         return StoredObject(declared.key, declared.sha256, declared.size)
+
+    def take(self, part: DeclaredPart, chunks: Iterable[bytes]) -> None:
+        """Keep what a device sends aside, whole, until `promote`. Raises as `put_stream` does."""
+        with self._written(whole(part.size, part.sha256, chunks)) as file:
+            file.replace(self._arrived(part))
+            _sync_folder(self._incoming)
 
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
@@ -62,10 +71,9 @@ class DiskStore:
         digest = hashlib.sha256()
         size = 0
         try:
-            with self._path(key).open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-                    size += len(chunk)
+            for chunk in _pieces(self._path(key)):
+                digest.update(chunk)
+                size += len(chunk)
         except FileNotFoundError:
             return None
         if digest.hexdigest() != sha256_of_key(key):
@@ -79,31 +87,106 @@ class DiskStore:
         if path.parent.is_dir():
             _sync_folder(path.parent)
 
+    def keys(self) -> Iterator[str]:
+        """See `ObjectStore.keys`."""
+        for path in self._objects.glob("??/*"):
+            yield key_of(path.name)
+
     def presign_put(self, declared: DeclaredObject, *, now: datetime) -> PresignedUpload:
         """See `ObjectStore.presign_put`; the address is served by this application."""
-        return self.signer.presign(declared, now=now)
+        return self.signer.presign(parts_of(declared, [declared.sha256])[0], now=now)
+
+    def presign_parts(
+        self, parts: Sequence[DeclaredPart], *, now: datetime
+    ) -> Sequence[PresignedUpload | None]:
+        """See `ObjectStore.presign_parts`."""
+        return [
+            None if self._arrived(part).exists() else self.signer.presign(part, now=now) for part in parts
+        ]
+
+    def promote(self, declared: DeclaredObject) -> StoredObject:
+        """See `ObjectStore.promote`."""
+        if stored := self.head(declared.key):
+            return stored
+        arrived = self._parts_here(declared)
+        try:
+            if len(arrived) == 1:
+                for _ in checked(declared, _pieces(arrived[0])):
+                    pass
+                self._publish(arrived[0], declared.key)
+            else:
+                self.put_stream(declared, (chunk for part in arrived for chunk in _pieces(part)))
+        except FileNotFoundError:
+            # Somebody else completed the same bytes in this moment.
+            if stored := self.head(declared.key):
+                return stored
+            raise UploadMissing("Send the file again.") from None
+        except (ContentHashDiffers, ContentLengthDiffers):
+            self._throw_away(declared)
+            raise
+        self._throw_away(declared)
+        return StoredObject(declared.key, declared.sha256, declared.size)
 
     def sweep(self, *, before: datetime) -> int:
-        """Remove what uploads cut short left behind before that instant; returns how many files."""
-        swept = 0
-        for part in self._incoming.iterdir():
+        """See `ObjectStore.sweep`; what a crash cut short goes with it."""
+        swept = set()
+        for file in self._incoming.iterdir():
             with suppress(FileNotFoundError):  # its upload may end while we look
-                if part.stat().st_mtime < before.timestamp():
-                    part.unlink()
-                    swept += 1
-        return swept
+                if file.stat().st_mtime < before.timestamp():
+                    file.unlink()
+                    swept.add(file.name if file.suffix == _UNFINISHED else file.name.partition(".")[0])
+        return len(swept)
 
     def _path(self, key: str) -> Path:
         sha256 = sha256_of_key(key)  # refuses everything that could climb out of the folder
         return self._objects / sha256[:2] / sha256
 
-    def _publish(self, part: Path, key: str) -> None:
+    def _arrived(self, part: DeclaredPart) -> Path:
+        return self._incoming / f"{part.of.sha256}.{part.number}.{part.sha256}"
+
+    def _parts_here(self, declared: DeclaredObject) -> list[Path]:
+        """One file for each part of the object, in order. Raises `UploadMissing`."""
+        wanted = len(declared.part_sizes)
+        found = {int(path.name.split(".")[1]): path for path in self._incoming.glob(f"{declared.sha256}.*.*")}
+        if found.keys() < set(range(1, wanted + 1)):
+            raise UploadMissing(
+                "Send the file first: ask for an upload address and put the bytes there.",
+                arrived=len(found),
+                parts=wanted,
+            )
+        return [found[number] for number in range(1, wanted + 1)]
+
+    def _throw_away(self, declared: DeclaredObject) -> None:
+        for path in self._incoming.glob(f"{declared.sha256}.*.*"):
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _written(self, chunks: Iterable[bytes]) -> Iterator[Path]:
+        """The chunks as a file of their own on the disk; gone afterwards unless it was moved."""
+        file = self._incoming / f"{secrets.token_hex(16)}{_UNFINISHED}"
+        try:
+            _write_durably(file, chunks)
+            yield file
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise StorageFull("The file stays on the device; it is sent again later.") from error
+            raise
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _publish(self, file: Path, key: str) -> None:
         path = self._path(key)
         if not path.parent.is_dir():
             path.parent.mkdir(mode=0o700, exist_ok=True)
             _sync_folder(self._objects)
-        part.replace(path)
+        file.replace(path)
         _sync_folder(path.parent)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
 def _write_durably(path: Path, chunks: Iterable[bytes]) -> None:

@@ -5,11 +5,15 @@ DomainError
 │   ├── UploadTooLarge
 │   ├── ContentLengthDiffers
 │   ├── ContentHashDiffers
-│   └── ContentTypeDiffers
+│   ├── ContentTypeDiffers
+│   └── PartsUndeclared       a file this long goes in parts, and their hashes were not told
+├── PictureTooLarge          more pixels than anybody decodes here
+├── PictureUnreadable        cut, broken, or no picture that can be drawn
 ├── UploadLinkInvalid        the signed address was altered or never was ours
 ├── UploadLinkExpired        … or is older than ten minutes: ask for a new one
 ├── UploadMissing            nothing (whole) has arrived under this hash yet
-└── StorageFull              our own trouble: the device keeps its file and comes back
+├── StorageFull              our own trouble: the device keeps its file and comes back
+└── StorageUnavailable       … the store does not answer, or not as it should
 """
 
 from schemas.errors import DomainError, ErrorKind
@@ -47,6 +51,24 @@ class ContentTypeDiffers(UploadRefused):
     title = "The file is of another type than declared."
 
 
+class PartsUndeclared(UploadRefused):
+    """A file that goes up in parts, asked for without one SHA-256 for each of them."""
+
+    title = "This file is sent in parts."
+
+
+class PictureTooLarge(DomainError):
+    """A picture of so many pixels that decoding it would take all memory: a decompression bomb, perhaps."""
+
+    title = "The picture has too many pixels."
+
+
+class PictureUnreadable(DomainError):
+    """A file that cannot be decoded: cut short, damaged, or no picture at all."""
+
+    title = "The picture cannot be read."
+
+
 class UploadLinkInvalid(DomainError):
     """A signed upload address that was altered, or that this server never signed."""
 
@@ -72,4 +94,11 @@ class StorageFull(DomainError):
     """The store has no room left; nothing of the upload was kept."""
 
     title = "The server has no room for files at the moment."
+    kind = ErrorKind.UNAVAILABLE
+
+
+class StorageUnavailable(DomainError):
+    """The store cannot be reached, does not answer in time, or refuses us; nothing was lost or changed."""
+
+    title = "The server cannot reach its files at the moment."
     kind = ErrorKind.UNAVAILABLE

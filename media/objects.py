@@ -1,17 +1,20 @@
 """What an object is and what every store of objects can do, be it a disk, S3 or whatever comes."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
-from media.errors import UploadRefused, UploadTooLarge
+from media.errors import PartsUndeclared, UploadRefused, UploadTooLarge
 from media.sniffing import CONTENT_TYPES
 
 UPLOAD_LINK_LIFETIME = timedelta(minutes=10)
-LARGEST_OBJECT = 64 * 2**20  # bytes: a 48-megapixel photo fits; longer files wait for uploads in parts
+LARGEST_OBJECT = 64 * 2**20  # bytes: a 48-megapixel photo fits
+PART = (
+    8 * 2**20
+)  # bytes: what is longer goes in parts of this size, the last one shorter (S3: 5 MiB at least)
 CHUNK = 64 * 2**10  # bytes read or written at once
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,6 +52,23 @@ class DeclaredObject:
         """The name of the object in every store."""
         return key_of(self.sha256)
 
+    @property
+    def part_sizes(self) -> Sequence[int]:
+        """How many bytes each part has; one part for what goes in a single PUT."""
+        whole, rest = divmod(self.size, PART)
+        return [PART] * whole + [rest] * bool(rest)
+
+
+@dataclass(frozen=True)
+class DeclaredPart:
+    """One part of a declared object: `number` from 1, bytes `offset` to `offset + size`, and their hash."""
+
+    of: DeclaredObject
+    number: int
+    offset: int
+    size: int
+    sha256: str
+
 
 @dataclass(frozen=True)
 class StoredObject:
@@ -70,10 +90,14 @@ class PresignedUpload:
 
 
 class ObjectStore(Protocol):
-    """A content-addressed store. Every method is safe to repeat; an object is there whole or not at all."""
+    """A content-addressed store. Every method is safe to repeat; an object is there whole or not at all.
+
+    What devices send lies aside until `promote` has read it back: before that it is no object, is listed
+    nowhere, and is swept when nobody completes it. Every method may raise `StorageUnavailable`.
+    """
 
     def put_stream(self, declared: DeclaredObject, chunks: Iterable[bytes]) -> StoredObject:
-        """Store the bytes after checking length, SHA-256 and first bytes against `declared`.
+        """Store bytes of our own after checking length, SHA-256 and first bytes against `declared`.
 
         Raises `UploadRefused` (one of its kinds) or `StorageFull`, and then leaves nothing behind.
         """
@@ -91,9 +115,47 @@ class ObjectStore(Protocol):
         """Remove an object; nothing happens when there is none."""
         ...
 
+    def keys(self) -> Iterator[str]:
+        """The keys of all objects, in no order."""
+        ...
+
     def presign_put(self, declared: DeclaredObject, *, now: datetime) -> PresignedUpload:
         """A PUT bound to key, length, type and SHA-256 for `UPLOAD_LINK_LIFETIME`, harmless to repeat."""
         ...
+
+    def presign_parts(
+        self, parts: Sequence[DeclaredPart], *, now: datetime
+    ) -> Sequence[PresignedUpload | None]:
+        """For each of all parts of one object a PUT bound to it as above; None for a part that is here."""
+        ...
+
+    def promote(self, declared: DeclaredObject) -> StoredObject:
+        """Read back what a device sent, and make it the object when it is what was declared.
+
+        Raises `UploadMissing` while not everything has arrived, and an `UploadRefused` when it is not what
+        was declared; what has the wrong length or hash is then thrown away.
+        """
+        ...
+
+    def sweep(self, *, before: datetime) -> int:
+        """Remove what devices sent before that instant and never completed; returns how many uploads."""
+        ...
+
+
+def parts_of(declared: DeclaredObject, hashes: Sequence[str]) -> Sequence[DeclaredPart]:
+    """The parts of an object with their hashes in order; `PartsUndeclared` unless there is one for each."""
+    sizes = declared.part_sizes
+    if len(hashes) != len(sizes) or not all(_SHA256.fullmatch(sha256) for sha256 in hashes):
+        raise PartsUndeclared(
+            f"Cut the file into {len(sizes)} parts of {PART} bytes, the last one shorter, and send the "
+            "SHA-256 of each, in order, as part_hashes.",
+            part_size=PART,
+            parts=len(sizes),
+        )
+    return [
+        DeclaredPart(declared, number, (number - 1) * PART, size, sha256)
+        for number, (size, sha256) in enumerate(zip(sizes, hashes, strict=True), 1)
+    ]
 
 
 def key_of(sha256: str) -> str:

@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from media.errors import UploadLinkExpired, UploadLinkInvalid, UploadRefused
-from media.objects import UPLOAD_LINK_LIFETIME, DeclaredObject, PresignedUpload, sha256_of_key
+from media.objects import (
+    PART,
+    UPLOAD_LINK_LIFETIME,
+    DeclaredObject,
+    DeclaredPart,
+    PresignedUpload,
+    sha256_of_key,
+)
 
 # The header that S3 checks, so that devices know one contract only.
 CHECKSUM_HEADER = "x-amz-checksum-sha256"
@@ -28,49 +35,60 @@ class UploadSigner:
         if len(self.secret) < SMALLEST_SECRET:
             raise ValueError(f"the upload secret must have at least {SMALLEST_SECRET} bytes")
 
-    def presign(self, declared: DeclaredObject, *, now: datetime) -> PresignedUpload:
-        """A PUT to `path`/`key`, with the headers that must be sent exactly so."""
+    def presign(self, part: DeclaredPart, *, now: datetime) -> PresignedUpload:
+        """A PUT of one part to `path`/`key`, with the headers that must be sent exactly so."""
         expires = int((now + UPLOAD_LINK_LIFETIME).timestamp())
         query = {
-            "size": str(declared.size),
-            "type": declared.content_type,
+            "size": str(part.of.size),
+            "type": part.of.content_type,
+            "part": str(part.number),
+            "hash": part.sha256,
             "expires": str(expires),
-            "signature": self._signature(declared, expires),
+            "signature": self._signature(part, expires),
         }
         return PresignedUpload(
             method="PUT",
-            url=f"{self.path}/{declared.key}?{urlencode(query)}",
-            headers=required_headers(declared),
+            url=f"{self.path}/{part.of.key}?{urlencode(query)}",
+            headers=required_headers(part),
             expires_at=datetime.fromtimestamp(expires, UTC),
         )
 
-    def read(self, key: str, query: Mapping[str, str], *, now: datetime) -> DeclaredObject:
+    def read(self, key: str, query: Mapping[str, str], *, now: datetime) -> DeclaredPart:
         """What a signed address stands for. Raises `UploadLinkInvalid` or `UploadLinkExpired`."""
         try:
             declared = DeclaredObject(sha256_of_key(key), _whole_number(query["size"]), query["type"])
+            number = _whole_number(query["part"])
+            size = declared.part_sizes[number - 1]
+            part = DeclaredPart(declared, number, (number - 1) * PART, size, query["hash"])
             expires = _whole_number(query["expires"])
-        except (KeyError, ValueError, UploadRefused):
+        except (KeyError, IndexError, ValueError, UploadRefused):
             raise _invalid() from None
-        expected = self._signature(declared, expires)
+        expected = self._signature(part, expires)
         if not hmac.compare_digest(expected.encode(), query.get("signature", "").encode()):
             raise _invalid()
         if now.timestamp() > expires:
             raise UploadLinkExpired("Ask for a new upload address; the file is still needed.")
-        return declared
+        return part
 
-    def _signature(self, declared: DeclaredObject, expires: int) -> str:
-        # Newlines cannot occur in any part, so no two different uploads share one text.
-        text = "\n".join(("PUT", declared.key, str(declared.size), declared.content_type, str(expires)))
+    def _signature(self, part: DeclaredPart, expires: int) -> str:
+        # Newlines cannot occur in any signed part, so no two different uploads share one text.
+        told = (part.of.key, part.of.size, part.of.content_type, part.number, part.sha256, expires)
+        text = "\n".join(("PUT", *map(str, told)))
         return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
 
 
-def required_headers(declared: DeclaredObject) -> dict[str, str]:
+def required_headers(part: DeclaredPart) -> dict[str, str]:
     """The headers that belong to an upload: type, length and, base64 as in S3, the SHA-256."""
     return {
-        "Content-Type": declared.content_type,
-        "Content-Length": str(declared.size),
-        CHECKSUM_HEADER: base64.b64encode(bytes.fromhex(declared.sha256)).decode(),
+        "Content-Type": part.of.content_type,
+        "Content-Length": str(part.size),
+        CHECKSUM_HEADER: checksum(part.sha256),
     }
+
+
+def checksum(sha256: str) -> str:
+    """A SHA-256 as S3 writes it: base64 in place of hexadecimal digits."""
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
 
 
 def _whole_number(text: str) -> int:

@@ -2,28 +2,45 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from media.checking import check_type
 from media.disk import DiskStore
-from media.errors import ContentHashDiffers, ContentLengthDiffers, ContentTypeDiffers, UploadMissing
-from media.objects import CHUNK, DeclaredObject, ObjectStore, StoredObject
+from media.errors import ContentHashDiffers, ContentLengthDiffers, ContentTypeDiffers
+from media.objects import CHUNK, PART, DeclaredObject, DeclaredPart, ObjectStore, StoredObject, parts_of
 from media.signing import CHECKSUM_HEADER
 from media.sniffing import SNIFFED_BYTES
 
 
 @dataclass(frozen=True)
+class PartTicket:
+    """How to send one part, bytes `offset` to `offset + size`; when it `arrived`, the rest is None."""
+
+    number: int
+    offset: int
+    size: int
+    arrived: bool
+    method: str | None = None
+    url: str | None = None
+    headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class UploadTicket:
-    """The answer to "how do I send this file?"; `needed` is False, the rest None, when it is there."""
+    """The answer to "how do I send this file?"; `needed` is False, the rest None, when it is there.
+
+    Either `method`, `url` and `headers` of one request, or `parts`.
+    """
 
     needed: bool
     method: str | None = None
     url: str | None = None
     headers: Mapping[str, str] | None = None
     expires_at: datetime | None = None
+    parts: Sequence[PartTicket] | None = None
 
 
 class Readable(Protocol):
@@ -34,12 +51,29 @@ class Readable(Protocol):
         ...
 
 
-def begin_upload(store: ObjectStore, declared: DeclaredObject, *, now: datetime) -> UploadTicket:
-    """Step 1. How to send the declared bytes; equal bytes that are there already need not be sent again."""
+def begin_upload(
+    store: ObjectStore, declared: DeclaredObject, part_hashes: Sequence[str] = (), *, now: datetime
+) -> UploadTicket:
+    """Step 1. How to send the declared bytes; equal bytes that are there already need not be sent again.
+
+    More than `PART` bytes go in parts, and asking again tells which of them have arrived. Raises
+    `PartsUndeclared` when their hashes are missing.
+    """
     if _found(store, declared):
         return UploadTicket(needed=False)
-    presigned = store.presign_put(declared, now=now)
-    return UploadTicket(True, presigned.method, presigned.url, presigned.headers, presigned.expires_at)
+    if declared.size <= PART:
+        presigned = store.presign_put(declared, now=now)
+        return UploadTicket(True, presigned.method, presigned.url, presigned.headers, presigned.expires_at)
+    parts = parts_of(declared, part_hashes)
+    uploads = store.presign_parts(parts, now=now)
+    tickets = [
+        PartTicket(part.number, part.offset, part.size, arrived=True)
+        if upload is None
+        else PartTicket(part.number, part.offset, part.size, False, upload.method, upload.url, upload.headers)
+        for part, upload in zip(parts, uploads, strict=True)
+    ]
+    ends = [upload.expires_at for upload in uploads if upload is not None]
+    return UploadTicket(True, expires_at=min(ends, default=None), parts=tickets)
 
 
 def receive_upload(
@@ -50,26 +84,24 @@ def receive_upload(
     body: Readable,
     *,
     now: datetime,
-) -> StoredObject:
+) -> None:
     """Step 2, for the store that this application serves itself: what S3 does with a presigned PUT.
 
     `key`, `query` and `headers` come from the request; `headers` must not mind upper and lower case.
-    Raises `UploadLinkInvalid`, `UploadLinkExpired`, an `UploadRefused` or `StorageFull`, and then there is no
-    object. Repeating it is harmless.
+    Raises `UploadLinkInvalid`, `UploadLinkExpired`, an `UploadRefused` or `StorageFull`, and then nothing of
+    it is kept. Repeating it is harmless.
     """
-    declared = store.signer.read(key, query, now=now)
-    _check_headers(declared, headers)
-    return store.put_stream(declared, chunks_of(body))
+    part = store.signer.read(key, query, now=now)
+    _check_headers(part, headers)
+    store.take(part, chunks_of(body))
 
 
 def confirm_upload(store: ObjectStore, declared: DeclaredObject) -> StoredObject:
     """Step 3. The receipt: the store has these bytes, whole, and they are what they were declared to be.
 
-    Raises `UploadMissing` (send them first), `ContentTypeDiffers`, `ContentLengthDiffers` (declared wrongly).
+    Raises `UploadMissing` (send them first), or an `UploadRefused` (declared wrongly, or sent wrongly).
     """
-    stored = store.head(declared.key)
-    if stored is None:
-        raise UploadMissing("Send the file first: ask for an upload address and put the bytes there.")
+    stored = store.promote(declared)
     if stored.size != declared.size:
         raise ContentLengthDiffers(
             f"The file has {stored.size} bytes, {declared.size} were declared.",
@@ -92,22 +124,22 @@ def _found(store: ObjectStore, declared: DeclaredObject) -> bool:
     return stored is not None and stored.size == declared.size
 
 
-def _check_headers(declared: DeclaredObject, headers: Mapping[str, str]) -> None:
+def _check_headers(part: DeclaredPart, headers: Mapping[str, str]) -> None:
     """Refuse before the first byte what the headers already give away."""
     length = headers.get("Content-Length")
-    if length is not None and length != str(declared.size):
+    if length is not None and length != str(part.size):
         raise ContentLengthDiffers(
-            f"The upload has a length of {length[:20]}, {declared.size} was declared.", declared=declared.size
+            f"The upload has a length of {length[:20]}, {part.size} was declared.", declared=part.size
         )
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if content_type != declared.content_type:
+    if content_type != part.of.content_type:
         raise ContentTypeDiffers(
-            f"Send it with the content type {declared.content_type}.", declared=declared.content_type
+            f"Send it with the content type {part.of.content_type}.", declared=part.of.content_type
         )
     checksum = headers.get(CHECKSUM_HEADER)
-    if checksum is None or _hex_of(checksum) != declared.sha256:
+    if checksum is None or _hex_of(checksum) != part.sha256:
         raise ContentHashDiffers(
-            f"Send the declared SHA-256, base64, in {CHECKSUM_HEADER}.", declared=declared.sha256
+            f"Send the declared SHA-256, base64, in {CHECKSUM_HEADER}.", declared=part.sha256
         )
 
 

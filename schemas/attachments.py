@@ -92,5 +92,7 @@ class SignedAddress(QueryShape):
 
     size = Line(required=True, max=12)
     type = Line(required=True, max=100)
+    part = Line(required=True, max=12)
+    hash = Line(required=True, max=64)
     expires = Line(required=True, max=12)
     signature = Line(required=True, max=64)

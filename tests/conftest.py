@@ -22,6 +22,7 @@ from tests.clock import SettableClock
 from tests.databases import ENGINES, SQLITE_ONLY, Database, Databases
 from tests.postgres import PostgresMissing, cluster_home, find_binaries
 from tests.settings import cheap_settings
+from tests.swift.servers import Swift, SwiftMissing, swift_in
 
 HOME = "DOORSTEP_TEST_HOME"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -165,6 +166,17 @@ def uow(database: Database) -> Iterator[UnitOfWork]:
     with contextlib.suppress(_Undo), database.factory.begin() as unit:
         yield unit
         raise _Undo
+
+
+@pytest.fixture(scope="session")
+def swift() -> Swift:
+    """OpenStack Swift, shared by the workers of this run; without it the test is skipped, and says so."""
+    try:
+        return swift_in(Path(os.environ[HOME]))
+    except SwiftMissing as missing:
+        if os.environ.get("DOORSTEP_TEST_SKIPS_NOTHING") == "1":
+            raise
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

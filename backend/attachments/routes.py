@@ -17,7 +17,7 @@ from backend.web.places import place_for_body
 from media.signing import CHECKSUM_HEADER
 from media.uploads import UploadTicket
 from schemas.attachments import MediaBody, MediaQuery, NewMedia, SignedAddress
-from schemas.media import UploadInstructions
+from schemas.media import AskUpload, UploadInstructions
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -48,14 +48,15 @@ def show_media(uow: UnitOfWork, actor: Actor, media_id: UUID) -> Media:
 
 @room.post(
     "/media/<uuid:media_id>/upload",
+    body=AskUpload,
     answer=UploadInstructions,
     permission="media:upload",
     allow_revoked=True,
     own_transactions=True,
 )
-def offer_upload(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> UploadTicket:
-    """How to send the bytes: one request to a signed address, good for ten minutes."""
-    return uploads.offer_upload(factory, current_store(), actor, media_id)
+def offer_upload(factory: UnitOfWorkFactory, actor: Actor, fields: Fields, media_id: UUID) -> UploadTicket:
+    """How to send the bytes: a request to a signed address, or one for each part, good for ten minutes."""
+    return uploads.offer_upload(factory, current_store(), actor, media_id, **fields)
 
 
 @room.put(

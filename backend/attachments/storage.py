@@ -1,15 +1,36 @@
-"""Where the bytes are: the object store that the composition root gives to this room."""
+"""Where the bytes are: the store that the settings name, as the composition root gives it to this room."""
 
 from typing import cast
 
 from flask import Flask, current_app
 
+from backend.settings import Settings
+from media.disk import DiskStore
 from media.objects import ObjectStore
+from media.s3 import S3Store
+from media.s3_bucket import S3Address
+from media.signing import UploadSigner
 
 UPLOAD_PATH = "/media/objects"
 """The address below which the disk store's signed uploads arrive; the routes of this room serve it."""
 
 _EXTENSION = "doorstep.objects"
+
+
+def store_of(settings: Settings, upload_secret: bytes) -> ObjectStore:
+    """A bucket where the settings name one, else the folder `media` of the data directory."""
+    if not settings.s3_bucket:
+        return DiskStore(settings.media_folder, UploadSigner(upload_secret, UPLOAD_PATH))
+    return S3Store(
+        S3Address(
+            bucket=settings.s3_bucket,
+            endpoint=settings.s3_endpoint or None,
+            public_endpoint=settings.s3_public_endpoint or None,
+            region=settings.s3_region,
+            access_key=settings.s3_access_key or None,
+            secret_key=settings.s3_secret_key or None,
+        )
+    )
 
 
 def install_store(app: Flask, store: ObjectStore) -> None:

@@ -1,6 +1,6 @@
 """The upload contract over media records. Bytes flow between transactions, never inside one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -43,11 +43,20 @@ class Content:
 
 
 def offer_upload(
-    factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, media_id: UUID
+    factory: UnitOfWorkFactory,
+    store: ObjectStore,
+    actor: Actor,
+    media_id: UUID,
+    *,
+    part_hashes: Sequence[str] = (),
 ) -> UploadTicket:
-    """How to send the bytes of a medium, or that they are here already. Raises MediaNotFound."""
+    """How to send the bytes of a medium, or that they are here already.
+
+    Raises MediaNotFound, PartsUndeclared, StorageUnavailable.
+    """
     check(actor, "media:upload")
-    return begin_upload(store, _declared(_read(factory, actor, media_id)), now=factory.clock())
+    declared = _declared(_read(factory, actor, media_id))
+    return begin_upload(store, declared, part_hashes, now=factory.clock())
 
 
 def take_upload(

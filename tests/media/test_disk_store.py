@@ -12,6 +12,7 @@ from media.disk import DiskStore
 from media.errors import StorageFull
 from media.objects import key_of
 from media.signing import UploadSigner
+from tests.media.doors import DiskDoor
 from tests.media.files import JPEG, declared, in_pieces
 from tests.media.object_store_contract import NOW, ObjectStoreContract
 
@@ -19,6 +20,11 @@ from tests.media.object_store_contract import NOW, ObjectStoreContract
 @pytest.fixture
 def store(tmp_path: Path) -> DiskStore:
     return DiskStore(tmp_path / "media", UploadSigner(b"s" * 32, "/media/objects"))
+
+
+@pytest.fixture
+def door(store: DiskStore) -> DiskDoor:
+    return DiskDoor(store)
 
 
 def files_below(folder: Path) -> list[Path]:
