@@ -29,6 +29,7 @@ from backend.attachments.storage import install_store, store_of
 from backend.db.engine import make_engine
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.facts import handlers
+from backend.front_door import install_front_door
 from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.outbox.transports import mail_transport
 from backend.outbox.worker import OutboxWorker
@@ -132,6 +133,7 @@ def create_app(
 def unwired_app(settings: Settings) -> tuple[Flask, Api]:
     """Every route and page, on no database yet: the slow part, and the same for every database."""
     app = Flask("backend", static_folder=None)
+    install_front_door(app, settings)
     api = install_web(app, settings)
     for room in ROOMS:
         api.register_blueprint(room)

@@ -98,7 +98,12 @@ def install_engine(app: Flask, engine: SyncEngine, threads: int) -> None:
 
 def current_engine() -> SyncEngine:
     """The engine of the app that serves the current request."""
-    return cast("SyncEngine", current_app.extensions[_ENGINE])
+    return engine_of(current_app)
+
+
+def engine_of(app: Flask) -> SyncEngine:
+    """The same, of an app."""
+    return cast("SyncEngine", app.extensions[_ENGINE])
 
 
 def current_waiting_room() -> WaitingRoom:

@@ -31,7 +31,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.A
 _WHOLE = re.compile(r"-?\d{1,16}", re.ASCII)
 _DECIMAL = re.compile(r"-?\d{1,16}(?:\.\d{1,16})?", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[^\s@<>,;:\"()\[\]\\.]+(?:\.[^\s@<>,;:\"()\[\]\\.]+)+")
-_EMPTY_IDS = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
+EMPTY_IDS = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
 
 
 def _documented(kwargs: dict[str, Any], **properties: Any) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Id(fields.UUID):
         if not isinstance(value, str) or not _UUID.fullmatch(value):
             raise ValidationError("Must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057.")
         parsed = UUID(value)
-        if parsed in _EMPTY_IDS:
+        if parsed in EMPTY_IDS:
             raise ValidationError("Must name something: the nil and the max UUID do not.")
         return parsed
 

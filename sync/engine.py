@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Select
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.apply import Applier
 from sync.collections import EVERYONE, Collection, CollectionSet
 from sync.cursor import CursorSigner
-from sync.epoch import begin_first, begin_new, current_epoch, identity_expression, note_identity
+from sync.epoch import NO_IDENTITY, begin_first, begin_new, current_epoch, identity_expression, note_identity
 from sync.expand import anything_to_expand, expand
 from sync.facts import ServerBusy
 from sync.held import journals_due, owner_of_journal, retry_held, wake_held
@@ -21,7 +23,7 @@ from sync.push import repeated
 from sync.refresh import Refresh
 from sync.rows import RowReader
 from sync.scope import Scope
-from sync.status import Status, read_status
+from sync.status import Status, read_status, status_statement
 
 _MOST_REFRESHES = 3
 _ZONE_OF_EVERYONE = "UTC"
@@ -47,6 +49,13 @@ class SyncEngine:
     def status(self, look: Look, journal: UUID, audiences: Iterable[Audience]) -> Status | None:
         """How things stand for one device; None on a database that has no epoch yet."""
         return read_status(look, self._identity_of(), journal, tuple(audiences))
+
+    def status_statement(self, audiences: int, *, identity: bool) -> Select[Any]:
+        """What `status` asks, for a host that asks more in the same statement (`sync.status`).
+
+        Without `identity` the database is not asked who it is, which costs as much as all the rest.
+        """
+        return status_statement(self._identity_of() if identity else NO_IDENTITY, audiences)
 
     def ensure_epoch(self) -> None:
         """Give a new database its first epoch."""

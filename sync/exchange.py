@@ -24,6 +24,7 @@ from sync.journal import begin_journal, doubt
 from sync.models import JOURNALS
 from sync.push import Push, Pushed
 from sync.sent import read_all, read_moment
+from sync.sql import dialect_of
 from sync.status import Status
 
 ROUNDS = 4
@@ -65,7 +66,7 @@ class Start:
 class Pulled:
     """The changes of one answer: wire texts, where the device is afterwards, each feed's figures."""
 
-    texts: list[str] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
     figures: dict[str, dict[str, object]] = field(default_factory=dict)
     more: bool = False
@@ -109,17 +110,25 @@ class Exchange:
             return self.run()
         if not self.engine.check_identity(status):
             return self.run()
-        if self._is_quiet(status, look.now) and (start := self._start(status)) is not None:
-            # The usual case: no news in either direction, and over after this one statement.
-            self.pushed = Pushed(status.expected_number, (), new_journal=False)
-            if start.is_at_head(status):
-                return self._pull(None, look.now, status, start)
+        if (answer := self.without_news(status, look.now)) is not None:
+            return answer  # the usual case, and over after this one statement
+        if self._is_quiet(status, look.now) and self._start(status) is not None:
             with self.engine.host.begin(write=False) as uow:
                 status = self._known_status(uow)
                 if self._is_quiet(status, uow.now) and (start := self._start(status)) is not None:
                     self.pushed = Pushed(status.expected_number, (), new_journal=False)
                     return self._pull(uow, uow.now, status, start)
         return self._take_and_give(status)
+
+    def without_news(self, status: Status, now: datetime) -> bytes | None:
+        """The answer if there is no news in either direction; None, and nothing done, if there may be."""
+        if not self._is_quiet(status, now):
+            return None
+        start = self._start(status)
+        if start is None or not start.is_at_head(status):
+            return None
+        self.pushed = Pushed(status.expected_number, (), new_journal=False)
+        return self._pull(None, now, status, start)
 
     def _take_and_give(self, status: Status) -> bytes:
         if status.journal is not None and status.journal.user_id != self.caller.user_id:
@@ -209,13 +218,14 @@ class Exchange:
 
     def _read(self, uow: UnitOfWork, key: str, place: Place, room: int, pulled: Pulled) -> tuple[Place, int]:
         fresh = place.position == 0
-        page = read_page(uow.session, key, place.position, NEVER_SENT if fresh else place.started, room)
+        started = NEVER_SENT if fresh else place.started
+        page = read_page(uow.look, dialect_of(uow.session), key, place.position, started, room)
         assert page is not None, "the status of the same snapshot knows the feed"
         if page.wire:
             pulled.texts.append(page.wire)
         pulled.more = pulled.more or page.more
-        started = page.head if fresh else place.started
-        return Place(page.last, started if page.last < started else 0), page.found
+        began = page.head if fresh else place.started
+        return Place(page.last, began if page.last < began else 0), page.found
 
     def _start(self, status: Status) -> Start | None:
         """Where the pull begins; None when the cursor is ahead of us, as only a restored server explains."""
@@ -332,7 +342,11 @@ class Exchange:
             return self._written(epoch, look.now, [], cursor, more=more, digest=None)
 
     def _answer(self, epoch: UUID, now: datetime, pulled: Pulled) -> bytes:
-        cursor = self.engine.signer.write(Cursor(epoch, self.caller.device_id, pulled.places))
+        before = self._cursor
+        if before is not None and before.epoch == epoch and before.places == pulled.places:
+            cursor = self.request.cursor  # it says the same already
+        else:
+            cursor = self.engine.signer.write(Cursor(epoch, self.caller.device_id, pulled.places))
         digest = None if pulled.more else pulled.figures
         return self._written(epoch, now, pulled.texts, cursor, more=pulled.more, digest=digest)
 
@@ -340,7 +354,7 @@ class Exchange:
         self,
         epoch: UUID,
         now: datetime,
-        texts: list[str],
+        texts: list[bytes],
         cursor: str | None,
         *,
         more: bool,
@@ -359,8 +373,8 @@ class Exchange:
             after["digest"] = digest
         if self.retry_after is not None:
             after["retry_after"] = self.retry_after
-        changes = ",".join(texts).encode()
-        return b"".join((orjson.dumps(before)[:-1], b',"changes":[', changes, b"],", orjson.dumps(after)[1:]))
+        head, tail = orjson.dumps(before)[:-1] + b',"changes":[', b"]," + orjson.dumps(after)[1:]
+        return b"".join((head, b",".join(texts), tail))
 
 
 def exchange(engine: SyncEngine, caller: Caller, document: JsonValue) -> bytes:

@@ -8,9 +8,20 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, case, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    Text,
+    bindparam,
+    case,
+    func,
+    select,
+    true,
+)
 
+from sync.host import Look
 from sync.models import FEED_ROWS, FEEDS
 
 _MODULUS = 2**64
@@ -22,7 +33,7 @@ NEVER_SENT = 2**62
 class Page:
     """A stretch of one feed, with the feed's figures from the same snapshot.
 
-    `wire` is the comma-joined JSON text of the changes, "" for none; `last` is how far the reader is then.
+    `wire` is the comma-joined JSON text of the changes, b"" for none; `last` is how far the reader is then.
     """
 
     head: int
@@ -30,7 +41,7 @@ class Page:
     digest: int
     last: int
     found: int
-    wire: str
+    wire: bytes
 
     @property
     def more(self) -> bool:
@@ -70,14 +81,15 @@ def hexadecimal(value: int) -> str:
     return f"{value % _MODULUS:016x}"
 
 
-def read_page(session: Session, audience: str, after: int, started: int, limit: int) -> Page | None:
+def read_page(look: Look, dialect: str, audience: str, after: int, started: int, limit: int) -> Page | None:
     """Up to `limit` changes after a position, in one statement; None when there is no such feed."""
     parameters = {"audience": audience, "after": after, "started": started, "limit": limit}
-    row = session.connection().execute(_PAGE[session.get_bind().dialect.name], parameters).one_or_none()
-    if row is None:
+    rows = look.all(_PAGE[dialect], parameters)
+    if not rows:
         return None
-    last = row.last if row.found == limit else row.head
-    return Page(row.head, row.records, row.digest, last, row.found, row.wire or "")
+    head, records, digest, found, last, wire = rows[0]
+    read = wire.encode() if isinstance(wire, str) else wire
+    return Page(head, records, digest, last if found == limit else head, found, read or b"")
 
 
 def wire_text() -> ColumnElement[str]:
@@ -86,10 +98,27 @@ def wire_text() -> ColumnElement[str]:
     return case((row.removed_at.is_(None), row.envelope + row.body + "}"), else_=row.envelope)
 
 
+def _wire_text_at_once() -> ColumnElement[str]:
+    """The same on PostgreSQL, where each `||` would copy the body once more."""
+    row = FEED_ROWS.c
+    put = func.concat(row.envelope, row.body, "}", type_=Text)
+    return case((row.removed_at.is_(None), put), else_=row.envelope)
+
+
+def _glued(texts: ColumnElement[str]) -> ColumnElement[str]:
+    return func.group_concat(texts, ",", type_=Text)
+
+
+def _glued_as_bytes(texts: ColumnElement[str]) -> ColumnElement[bytes]:
+    """As bytes, which nobody on the way to the network takes apart to see whether they are UTF-8."""
+    return func.convert_to(func.string_agg(texts, ",", type_=Text), "UTF8", type_=LargeBinary)
+
+
 def _page_statement(dialect: str) -> Select[Any]:
     row = FEED_ROWS
+    text, glued = (wire_text(), _glued) if dialect == "sqlite" else (_wire_text_at_once(), _glued_as_bytes)
     wanted = (
-        select(row.c.position, wire_text().label("text"))
+        select(row.c.position, text.label("text"))
         .where(
             row.c.audience == bindparam("audience", type_=Text),
             row.c.position > bindparam("after", type_=BigInteger),
@@ -99,11 +128,10 @@ def _page_statement(dialect: str) -> Select[Any]:
         .limit(bindparam("limit", type_=BigInteger))
         .subquery("wanted")
     )
-    glue = func.group_concat if dialect == "sqlite" else func.string_agg
     page = select(
         func.count().label("found"),
         func.max(wanted.c.position).label("last"),
-        glue(wanted.c.text, ",", type_=Text).label("wire"),
+        glued(wanted.c.text).label("wire"),
     ).subquery("page")
     feed = FEEDS
     return (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -23,7 +24,7 @@ class Audience:
     kind: str
     member: UUID | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The feed's name, "technician:<uuid>" or "everyone"."""
         return self.kind if self.member is None else f"{self.kind}:{self.member}"

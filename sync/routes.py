@@ -18,8 +18,11 @@ from sync.wake import WaitingRoom
 from sync.watermelon.pulling import Asked, Pull
 from sync.watermelon.pushing import Push, read_push
 
-_WORTH_PACKING = 1024
+WORTH_PACKING = 1024
+"""Bytes; a shorter answer travels in one packet as it is."""
 _FAST = 1
+HEADERS = (("Cache-Control", "no-store"), ("X-Accel-Buffering", "no"), ("Vary", "Accept-Encoding"))
+"""Of every answer that devices get."""
 
 
 def answer_exchange(engine: SyncEngine, caller: Caller, document: JsonValue, request: Request) -> Response:
@@ -88,12 +91,10 @@ def answer_rxdb_stream(
 def respond(body: bytes, request: Request) -> Response:
     """A JSON answer that no cache keeps and no proxy buffers, packed when the device can unpack it."""
     response = Response(status=200, content_type="application/json")
-    if len(body) >= _WORTH_PACKING and request.accept_encodings["gzip"] > 0:
+    response.headers.extend(HEADERS)
+    if len(body) >= WORTH_PACKING and request.accept_encodings["gzip"] > 0:
         packer = zlib.compressobj(_FAST, zlib.DEFLATED, zlib.MAX_WBITS | 16)
         body = packer.compress(body) + packer.flush()
         response.headers["Content-Encoding"] = "gzip"
     response.set_data(body)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"
-    response.headers["Vary"] = "Accept-Encoding"
     return response

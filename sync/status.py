@@ -80,8 +80,17 @@ def read_status(
     look: Look, identity: ColumnElement[str | None], journal: UUID, audiences: Sequence[Audience]
 ) -> Status | None:
     """The status, None for a database that has no epoch yet."""
-    keys = {_name(place): audience.key for place, audience in enumerate(audiences)}
-    rows = look.all(_statement(identity, len(keys)), {"journal": journal, **keys})
+    keys = [audience.key for audience in audiences]
+    return status_in(look.all(status_statement(identity, len(keys)), status_parameters(journal, keys)))
+
+
+def status_parameters(journal: UUID, keys: Sequence[str]) -> dict[str, object]:
+    """What `status_statement` is asked with: the device's journal and its feeds."""
+    return {"journal": journal, **{_name(place): key for place, key in enumerate(keys)}}
+
+
+def status_in(rows: Sequence[Sequence[Any]]) -> Status | None:
+    """The status in the rows of `status_statement`, None when there are none."""
     if not rows:
         return None
     epoch, known_identity, says, pending, _, *of_journal = rows[0][:11]
@@ -95,31 +104,36 @@ def _name(place: int) -> str:
 
 
 @cache
-def _statement(identity: ColumnElement[str | None], audiences: int) -> Select[Any]:
+def status_statement(identity: ColumnElement[str | None], audiences: int) -> Select[Any]:
+    """How things stand for a device with so many feeds; a row per feed that is there, one without any."""
     marked = exists().where(MARKS.c.audience == FEEDS.c.audience)
     floor = select(func.coalesce(func.max(FLOORS.c.position), 0)).where(FLOORS.c.audience == FEEDS.c.audience)
     joined = STATE.outerjoin(JOURNALS, JOURNALS.c.journal == bindparam("journal")).outerjoin(
         FEEDS, or_(*(FEEDS.c.audience == bindparam(_name(place)) for place in range(audiences)))
     )
     journal, feed = JOURNALS.c, FEEDS.c
-    return select(
-        STATE.c.epoch,
-        STATE.c.server_identity,
-        identity.label("identity"),
-        exists(select(CHANGES.c.id)).label("pending"),
-        feed.audience,
-        journal.user_id,
-        journal.expected_number,
-        journal.acknowledged,
-        journal.held,
-        journal.retry_at,
-        journal.wiped_at,
-        feed.head,
-        feed.records,
-        feed.digest,
-        feed.local_day,
-        feed.time_zone,
-        feed.shape,
-        marked.label("marked"),
-        floor.scalar_subquery().label("floor"),
-    ).select_from(joined)
+    return (
+        select(
+            STATE.c.epoch,
+            STATE.c.server_identity,
+            identity.label("identity"),
+            exists(select(CHANGES.c.id)).label("pending"),
+            feed.audience,
+            journal.user_id,
+            journal.expected_number,
+            journal.acknowledged,
+            journal.held,
+            journal.retry_at,
+            journal.wiped_at,
+            feed.head,
+            feed.records,
+            feed.digest,
+            feed.local_day,
+            feed.time_zone,
+            feed.shape,
+            marked.label("marked"),
+            floor.scalar_subquery().label("floor"),
+        )
+        .select_from(joined)
+        .where(STATE.c.id == 1)
+    )  # there is no other; said for the planner

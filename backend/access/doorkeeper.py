@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from backend.access import actions, queries, rules, sessions, throttle
@@ -79,18 +79,7 @@ class Doorkeeper:
         holder = queries.holder_of(look, hash_of(token))
         if holder is None or not _may_enter(holder, allow_revoked):
             raise Unauthenticated(_WRONG_TOKEN)
-        revoked = holder.out_since is not None
-        actor = Actor(
-            user_id=holder.user_id,
-            role=holder.role,
-            permissions=PERMISSIONS[holder.role] & HANDING_IN if revoked else PERMISSIONS[holder.role],
-            device_id=holder.device_id,
-            session_id=holder.session_id,
-            time_zone=holder.time_zone,
-            revoked_at=holder.out_since,
-            reads_since=look.now - HISTORY if holder.role is Role.TECHNICIAN else None,
-        )
-        return Admission(actor, first_use=holder.first_use)
+        return admission_of(holder, look.now)
 
     def confirm(self, uow: UnitOfWork, actor: Actor) -> None:
         """Note that the newest refresh token of the actor's session has reached its owner."""
@@ -280,6 +269,22 @@ class Doorkeeper:
                 detail={},
             )
         )
+
+
+def admission_of(holder: Holder, now: datetime) -> Admission:
+    """What the holder of a token is let in as."""
+    revoked = holder.out_since is not None
+    actor = Actor(
+        user_id=holder.user_id,
+        role=holder.role,
+        permissions=PERMISSIONS[holder.role] & HANDING_IN if revoked else PERMISSIONS[holder.role],
+        device_id=holder.device_id,
+        session_id=holder.session_id,
+        time_zone=holder.time_zone,
+        revoked_at=holder.out_since,
+        reads_since=now - HISTORY if holder.role is Role.TECHNICIAN else None,
+    )
+    return Admission(actor, first_use=holder.first_use)
 
 
 def _may_enter(holder: Holder, allow_revoked: bool) -> bool:

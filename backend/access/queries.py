@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
@@ -159,13 +160,13 @@ def locked_sign_in(session: Session, refresh_hash: str) -> SignIn | None:
     )
 
 
-_HOLDER = (
+HOLDER = (
     select(
         User.id,
         User.role,
         SignIn.id.label("session_id"),
         SignIn.device_id,
-        and_(AccessToken.generation == SignIn.generation, SignIn.confirmed.is_(False)),
+        and_(AccessToken.generation == SignIn.generation, SignIn.confirmed.is_(False)).label("first_use"),
         User.time_zone,
         User.disabled_at,
         Device.revoked_at,
@@ -179,14 +180,19 @@ _HOLDER = (
         SignIn.ended_at.is_(None),
     )
 )
+"""Who holds the access token with the hash `token_hash`, if it has not expired: the columns of a Holder."""
+HOLDER_WIDTH = len(HOLDER.selected_columns)
 
 
 def holder_of(look: Look, token_hash: str) -> Holder | None:
     """Who holds an access token that has not expired, in one statement: every request asks."""
-    rows = look.all(_HOLDER, {"token_hash": token_hash, "now": look.now})
-    if not rows:
-        return None
-    user_id, role, *rest = rows[0]
+    rows = look.all(HOLDER, {"token_hash": token_hash, "now": look.now})
+    return holder_in(rows[0]) if rows else None
+
+
+def holder_in(row: Sequence[Any]) -> Holder:
+    """The holder in a row of HOLDER."""
+    user_id, role, *rest = row
     return Holder(user_id, Role(role), *rest)
 
 

@@ -14,8 +14,7 @@ from uuid_utils.compat import uuid7
 
 from backend.db.base import Base, Record
 from backend.db.engine import looking, reading, writing
-from backend.db.look import Look, through
-from backend.db.look import looking as look_through
+from backend.db.look import Look, Looks, through
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from schemas.errors import JsonValue
 
@@ -137,12 +136,12 @@ class UnitOfWorkFactory:
         self.session_factory = sessionmaker(autoflush=False, expire_on_commit=False)
         self._write_engine = writing(engine)
         self._read_engine = reading(engine)
-        self._look_engine = looking(engine)
+        self._looks = Looks.of(looking(engine))
 
     @contextmanager
     def look(self) -> Iterator[Look]:
         """For single statements that read; the database refuses every write."""
-        with look_through(self._look_engine, self.clock()) as look:
+        with self._looks.look(self.clock()) as look:
             yield look
 
     @contextmanager

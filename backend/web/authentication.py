@@ -10,13 +10,13 @@ from backend.db.look import Look
 from backend.web.wiring import Admission, current_wiring
 from schemas.errors import Unauthenticated
 
-_BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/-]{16,512}=*)", re.IGNORECASE)
+BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/-]{16,512}=*)", re.IGNORECASE)
 
 
 def bearer_token(request: Request) -> str:
     """The token of `Authorization: Bearer …`; raises Unauthenticated. Tokens in addresses are not read."""
     headers = request.headers.getlist("Authorization")
-    match = _BEARER.fullmatch(headers[0]) if len(headers) == 1 else None
+    match = BEARER.fullmatch(headers[0]) if len(headers) == 1 else None
     if match is None:
         raise Unauthenticated("Send Authorization: Bearer with an access token from POST /sessions.")
     return match.group(1)

@@ -22,6 +22,11 @@ _PAGE_POLICY = (
 _DOCS_POLICY = _PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
+def headers_of_data(*, https: bool) -> list[tuple[str, str]]:
+    """What every answer carries that is no page."""
+    return [*_ALWAYS, *((_HSTS,) if https else ()), ("Content-Security-Policy", _API_POLICY)]
+
+
 def install_headers(app: Flask, *, https: bool) -> None:
     """Add the headers to every answer of `app`; HSTS only when its public address is https."""
     always = _ALWAYS + ((_HSTS,) if https else ())

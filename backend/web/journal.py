@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import MutableMapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID, uuid4
@@ -54,15 +55,22 @@ def name_the_trouble(_: object, __: str, event: MutableMapping[str, Any]) -> Mut
 def keep_out_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Drop values under telling names, escape control characters, cut what is too long."""
     for key, value in event.items():
-        if _SECRET_KEYS.search(key):
+        if _is_telling(key):
             event[key] = "[kept out]"
         elif isinstance(value, str):
             event[key] = escape(value)
     return event
 
 
+@lru_cache(256)
+def _is_telling(key: str) -> bool:
+    return _SECRET_KEYS.search(key) is not None
+
+
 def escape(text: str) -> str:
     """`text` on one line: control characters and line separators as `\\xNN`, at most 2,000 characters."""
+    if len(text) <= _LONGEST_VALUE and text.isprintable():
+        return text
     return _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text[:_LONGEST_VALUE])
 
 
@@ -75,20 +83,39 @@ def install_request_log(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        offered = request.headers.get("X-Request-Id", "").lower()
-        g.request_id = UUID(offered) if _REQUEST_ID.fullmatch(offered) else uuid4()
+        g.request_id = request_id_of(request.headers.get("X-Request-Id", ""))
         g.began = time.perf_counter()
 
     @app.after_request
     def end(response: Response) -> Response:
         actor = g.get("actor")
-        log.info(
-            "request",
-            request_id=str(g.get("request_id", "")),
-            method=request.method if request.method.isalpha() else "?",
-            route=str(request.url_rule or "no route"),
-            status=response.status_code,
-            milliseconds=round(1000 * (time.perf_counter() - g.get("began", time.perf_counter())), 1),
-            actor=str(actor.user_id) if actor else None,
+        note_request(
+            g.get("request_id", ""),
+            request.method if request.method.isalpha() else "?",
+            str(request.url_rule or "no route"),
+            response.status_code,
+            g.get("began", time.perf_counter()),
+            actor.user_id if actor else None,
         )
         return response
+
+
+def request_id_of(offered: str) -> UUID:
+    """The id of a request: the UUID that came as X-Request-Id, a new one for anything else."""
+    offered = offered.lower()
+    return UUID(offered) if _REQUEST_ID.fullmatch(offered) else uuid4()
+
+
+def note_request(
+    request_id: UUID | str, method: str, route: str, status: int, began: float, user_id: UUID | None
+) -> None:
+    """The line of one request. `began` by `time.perf_counter`; `user_id` of who asked, if anybody knows."""
+    log.info(
+        "request",
+        request_id=str(request_id),
+        method=method,
+        route=route,
+        status=status,
+        milliseconds=round(1000 * (time.perf_counter() - began), 1),
+        actor=str(user_id) if user_id else None,
+    )

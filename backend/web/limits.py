@@ -47,7 +47,12 @@ def count_request(actor: Actor | None, address: str | None) -> None:
     if actor is None or actor is ANONYMOUS:
         limits.count(f"address {address}", PER_ADDRESS)
     else:
-        limits.count(f"actor {actor.device_id or actor.user_id}", PER_ACTOR)
+        count_actor(limits, actor)
+
+
+def count_actor(limits: Limits, actor: Actor) -> None:
+    """Count one request of somebody who is known; raises TooManyRequests."""
+    limits.count(f"actor {actor.device_id or actor.user_id}", PER_ACTOR)
 
 
 class Limits:
