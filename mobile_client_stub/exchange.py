@@ -86,6 +86,7 @@ def _take(store: Store, answer: Body, pulled: bool, now: datetime, done: Exchang
             journal.go_on_from(connection, store.mint_id, expected_number, epoch)
         if "resync" in directives:
             records.start_again(connection)
+            media_queue.ask_again(connection)
         if pulled and answer.get("cursor") is not None:
             records.stage(connection, changes, text_of(answer, "cursor"))
             if complete:

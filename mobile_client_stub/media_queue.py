@@ -148,6 +148,11 @@ def note_trouble(connection: sqlite3.Connection, media_id: str, trouble: str) ->
     )
 
 
+def ask_again(connection: sqlite3.Connection) -> None:
+    """The server starts over: of a file whose receipt has not come down it may know nothing any more."""
+    connection.execute("UPDATE media SET sent_at = NULL WHERE stored_at IS NULL")
+
+
 def take_receipts(connection: sqlite3.Connection, now: datetime) -> None:
     """After a whole pull: believe the feed about every file.
 

@@ -44,6 +44,20 @@ def test_without_the_receipt_the_file_stays(phone: Phone, fake: FakeServer) -> N
     assert kept_files(phone) == []
 
 
+def test_a_file_whose_receipt_a_restored_server_forgot_is_offered_again(
+    phone: Phone, fake: FakeServer
+) -> None:
+    phone.sync()
+    photo = phone.photo(VISIT, JPEG, "before")
+    fake.keeps_receipts = True
+    phone.sync()
+    fake.keeps_receipts = False
+    fake.state.epoch = "that of a backup with the record, and without the receipt"
+    phone.sync()
+    assert fake.state.records["media", photo]["state"] == "stored"
+    assert kept_files(phone) == []
+
+
 def test_a_rejected_file_stays_is_shown_and_sent_again(phone: Phone, fake: FakeServer) -> None:
     phone.sync()
     photo = phone.photo(VISIT, JPEG, "before")
