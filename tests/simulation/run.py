@@ -134,12 +134,13 @@ def simulate(
         lived = (live(folder, fresh_url, seed, *world, progress) for world in worlds)
         return _in_their_order(told, lived)
     start = multiprocessing.get_context("spawn")
-    done = start.Value("L", 0)
-    with ProcessPoolExecutor(processes, start, initializer=_begin, initargs=(done,)) as pool:
+    shared = Shared(start.Value("L", 0), start.Event())
+    with ProcessPoolExecutor(processes, start, initializer=_begin, initargs=(shared,)) as pool:
         futures = [pool.submit(_live_here, folder, fresh_url, seed, *world) for world in worlds]
         try:
-            return _in_their_order(told, _as_they_end(futures, done, progress))
+            return _in_their_order(told, _as_they_end(futures, shared, progress))
         finally:
+            shared.over.set()
             pool.shutdown(cancel_futures=True)
 
 
@@ -152,29 +153,44 @@ def _in_their_order(told: Told, worlds: Iterable[Told]) -> Told:
     return told
 
 
-def _as_they_end(futures: list[Future[Told]], done: Any, progress: Progress) -> Iterator[Told]:
+def _as_they_end(futures: list[Future[Told]], shared: Shared, progress: Progress) -> Iterator[Told]:
     shown = 0
     for future in futures:
         while not wait([future], _TELL_EVERY).done:
-            for _ in range(done.value - shown):
+            for _ in range(shared.steps.value - shown):
                 progress()
                 shown += 1
         yield future.result()
 
 
-_steps_done: list[Any] = []
-"""In a process that lives worlds for another one: the counter that all such processes share."""
+@dataclass(frozen=True)
+class Shared:
+    """What processes that live worlds have in common: how many steps they have done, and whether to go on."""
+
+    steps: Any
+    over: Any
 
 
-def _begin(steps_done: Any) -> None:
+class _Over(BaseException):
+    """Something broke in an earlier world: nobody will ask about this one."""
+
+
+_shared: list[Shared] = []
+
+
+def _begin(shared: Shared) -> None:
     be_quiet()
-    _steps_done.append(steps_done)
+    _shared.append(shared)
 
 
 def _live_here(folder: Path, fresh_url: FreshUrl, seed: int, number: int, steps: int) -> Told:
+    (shared,) = _shared
+
     def count() -> None:
-        with _steps_done[0].get_lock():
-            _steps_done[0].value += 1
+        if shared.over.is_set():
+            raise _Over
+        with shared.steps.get_lock():
+            shared.steps.value += 1
 
     return live(folder, fresh_url, seed, number, steps, count)
 

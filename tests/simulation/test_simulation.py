@@ -40,15 +40,28 @@ def test_no_fault_loses_or_doubles_anything(
     assert told.steps == steps
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_every_mutant_is_found(
-    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Mutant
+@pytest.fixture(scope="module")
+def clean() -> dict[int, int]:
+    """Up to which step a seed finds nothing where nothing is planted."""
+    return {}
+
+
+@pytest.mark.parametrize(("mutant", "seed"), MUTANTS.items(), ids=[one.__name__ for one in MUTANTS])
+def test_a_mutant_is_found_and_nothing_where_none_is(
+    databases: Databases, tmp_path: Path, clean: dict[int, int], mutant: Mutant, seed: int
 ) -> None:
-    mutant(monkeypatch)
-    monkeypatch.setattr(tests.simulation.world, "STEPS_BETWEEN_LOOKS", 60)
-    told = simulate(tmp_path, 1, WITHIN, partial(databases.fresh_url, "sqlite"))
-    assert told.broken is not None
-    assert not told.broken.startswith("Traceback"), told.broken
+    fresh_url = partial(databases.fresh_url, "sqlite")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tests.simulation.world, "STEPS_BETWEEN_LOOKS", 60)
+        with patch.context() as planted:
+            mutant(planted)
+            told = simulate(tmp_path, seed, WITHIN, fresh_url)
+        assert told.broken is not None, f"not found within {WITHIN} steps"
+        assert not told.broken.startswith("Traceback"), told.broken
+        if told.steps > clean.get(seed, 0):
+            (tmp_path / "clean").mkdir()
+            assert simulate(tmp_path / "clean", seed, told.steps, fresh_url).broken is None
+            clean[seed] = told.steps
 
 
 def test_without_its_sources_the_command_says_where_the_simulator_is(
