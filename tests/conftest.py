@@ -20,6 +20,7 @@ from backend.web.documents import Api as SmorestApi
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.databases import ENGINES, SQLITE_ONLY, Database, Databases
+from tests.journeys.warm import Warm
 from tests.postgres import PostgresMissing, cluster_home, find_binaries
 from tests.settings import cheap_settings
 from tests.swift.servers import Swift, SwiftMissing, swift_in
@@ -91,6 +92,13 @@ def _raise_file_limit() -> None:
 def databases() -> Databases:
     """Several databases for a test, or one per example of a property: `databases.fresh("sqlite", clock)`."""
     return Databases(Path(os.environ[HOME]))
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Forks servers and commands: the application is imported once, when the first of them is asked for."""
+    with Warm() as warm:
+        yield warm
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from tests.clock import START, SettableClock
 from tests.databases import SQLITE_ONLY, Database, Databases
 from tests.given import dispatch, parts, visits
 from tests.journeys.server import ServerProcess
+from tests.journeys.warm import Warm
 from tests.settings import cheap_settings
 
 Body = dict[str, Any]
@@ -93,7 +94,7 @@ class Firm:
 
 
 @pytest.fixture(params=SESSIONS)
-def firm(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[Firm]:
+def firm(request: pytest.FixtureRequest, databases: Databases, warm: Warm, tmp_path: Path) -> Iterator[Firm]:
     """Six visits of a technician, two of which go back and forth to another."""
     if request.param == "postgresql" and SQLITE_ONLY:
         pytest.skip("DOORSTEP_TEST_SQLITE_ONLY=1")
@@ -105,7 +106,7 @@ def firm(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -
         plan, technician = _plan(database)
         offset = (START - datetime.now(UTC)).total_seconds()
         variables = {"DOORSTEP_CLOCK_OFFSET_SECONDS": str(offset), "DOORSTEP_THROTTLE": "0"}
-        server = life.enter_context(ServerProcess(database.url, tmp_path / "data", variables))
+        server = life.enter_context(ServerProcess(database.url, tmp_path / "data", variables, warm=warm))
         signed_in = {"email": _address_of(dispatcher.get("/me").json), "password": PASSWORD}
         office = httpx.post(f"{server.url}/sessions", json=signed_in).json()["access_token"]
         plan |= {"url": server.url, "office": office, "tables": _tables(server.url), "now": START.isoformat()}

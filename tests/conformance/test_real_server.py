@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from backend.cli import main
@@ -14,13 +12,6 @@ from mobile_client_stub.conformance.kit import RULES
 from tests.databases import Databases
 from tests.journeys.server import ServerProcess
 from tests.journeys.warm import Warm
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[Warm]:
-    """Forks the servers of this module."""
-    with Warm() as warm:
-        yield warm
 
 
 def doorstep(*arguments: str) -> Result:

@@ -25,13 +25,6 @@ QUICK = [
 
 
 @pytest.fixture(scope="module")
-def warm() -> Iterator[Warm]:
-    """Forks the servers of this module."""
-    with Warm() as warm:
-        yield warm
-
-
-@pytest.fixture(scope="module")
 def shared(
     databases: Databases, warm: Warm, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], World]]:

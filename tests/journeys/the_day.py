@@ -31,6 +31,7 @@ from tests.journeys.customers import Customer, wait_for_letters
 from tests.journeys.office import Office, OfficeRefused
 from tests.journeys.server import ServerProcess
 from tests.journeys.technicians import Ending, work_visit
+from tests.journeys.warm import Warm
 
 Body = dict[str, Any]
 
@@ -115,12 +116,14 @@ class Told:
 class Day:
     """The story, chapter by chapter; each leaves what the next one needs."""
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    def __init__(self, plan: Plan, console: Console, *, warm: Warm | None = None) -> None:
         self.plan = plan
         self.console = console
         self.dice = random.Random(plan.seed)
         environment = {"DOORSTEP_TIME_ZONE": plan.time_zone}
-        self.server = ServerProcess(plan.database, plan.folder / "server", environment, workers=plan.workers)
+        self.server = ServerProcess(
+            plan.database, plan.folder / "server", environment, workers=plan.workers, warm=warm
+        )
         self.told = Told()
         self.firm: Body = {}
         self.moved_visit = self.moved_to = ""

@@ -30,10 +30,12 @@ class Warm:
     _process: subprocess.Popen[str] | None = None
     _talking: threading.Lock = field(default_factory=threading.Lock)
 
-    def spawn(self, arguments: list[str], environment: dict[str, str], log: Path) -> Forked:
-        """Run `doorstep ARGUMENTS` in a process group of its own."""
-        asked = {"arguments": arguments, "environment": environment, "log": str(log)}
-        return Forked(self, int(self.ask(asked)))
+    def spawn(
+        self, arguments: list[str], environment: dict[str, str], log: Path, errors: Path | None = None
+    ) -> Forked:
+        """Run `doorstep ARGUMENTS` in a process group of its own; `errors` where they go to another file."""
+        files = {"log": str(log), "errors": str(errors or log)}
+        return Forked(self, int(self.ask({"arguments": arguments, "environment": environment, **files})))
 
     def run(self, arguments: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:
         """Run a command to its end: its exit code, and what it said."""
@@ -99,7 +101,7 @@ class Forked:
         return code
 
 
-def _fork(arguments: list[str], environment: dict[str, str], log: str) -> int:
+def _fork(arguments: list[str], environment: dict[str, str], log: str, errors: str) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -107,10 +109,9 @@ def _fork(arguments: list[str], environment: dict[str, str], log: str) -> int:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (output, 1), (output, 2)):
-            os.dup2(source, target)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for target, file in ((1, log), (2, errors)):
+            os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), target)
         os.environ.clear()
         os.environ.update(environment)
         doorstep_command(args=arguments, prog_name="doorstep")
@@ -131,7 +132,7 @@ def _serve_requests(running: set[int]) -> None:
                 running.discard(pid)
                 answer = os.waitstatus_to_exitcode(status)
         else:
-            answer = _fork(request["arguments"], request["environment"], request["log"])
+            answer = _fork(**request)
             running.add(answer)
         print(json.dumps(answer), flush=True)
 

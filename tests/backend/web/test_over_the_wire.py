@@ -13,18 +13,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.server import ServerProcess, doorstep
+from tests.journeys.server import ServerProcess
+from tests.journeys.warm import Warm
 
 FORM = b'{"email": "a@example.org", "password": "certainly not"}'
 PLAIN = b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server of an empty firm on SQLite."""
     folder = tmp_path_factory.mktemp("wire")
-    served = ServerProcess(f"sqlite:///{folder / 'doorstep.sqlite'}", folder / "data")
-    upgraded = doorstep("db", "upgrade", environment=served.variables)
+    served = ServerProcess(f"sqlite:///{folder / 'doorstep.sqlite'}", folder / "data", warm=warm)
+    upgraded = served.run("db", "upgrade")
     assert upgraded.returncode == 0, upgraded.stderr
     served.start()
     yield served
