@@ -25,7 +25,7 @@ from backend.sync_host import SyncHost
 from backend.web.documents import Api as SmorestApi
 from media.disk import DiskStore
 from media.errors import StorageFull
-from media.objects import DeclaredObject, StoredObject
+from media.objects import DeclaredObject, DeclaredPart, StoredObject
 from schemas.visits import VisitBody
 from sync.collections import Collection
 from sync.engine import SyncEngine
@@ -83,9 +83,17 @@ class FickleStore(DiskStore):
 
     def put_stream(self, declared: DeclaredObject, chunks: Iterable[bytes]) -> StoredObject:
         """As the real one, when there is room."""
+        self._make_sure_of_room()
+        return super().put_stream(declared, chunks)
+
+    def take(self, part: DeclaredPart, chunks: Iterable[bytes]) -> None:
+        """As the real one, when there is room."""
+        self._make_sure_of_room()
+        super().take(part, chunks)
+
+    def _make_sure_of_room(self) -> None:
         if self.is_full:
             raise StorageFull("The file stays on the device; it is sent again later.")
-        return super().put_stream(declared, chunks)
 
 
 class Server:
@@ -131,6 +139,7 @@ class Server:
         schemas = frozenset(range(1, release + 2))
         mutations = [replace(kind, schemas=schemas) for kind in MUTATIONS]
         sync = SyncEngine(host, [_as_of(release, collection) for collection in COLLECTIONS], mutations)
+        assert isinstance(wiring.objects, DiskStore)
         self._store = FickleStore(self.settings.media_folder, wiring.objects.signer)
         self.wiring = replace(wiring, sync=sync, objects=self._store)
         connect(self._app, self._api, self.wiring)
