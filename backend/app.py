@@ -27,6 +27,7 @@ from backend.access.doorkeeper import Doorkeeper
 from backend.access.secret import derive, server_secret
 from backend.attachments.storage import install_store, store_of
 from backend.db.engine import make_engine
+from backend.db.sqlite_rights import FIELD_RIGHTS
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.facts import handlers
 from backend.front_door import install_front_door
@@ -82,11 +83,12 @@ class ServedWiring(Wiring):
 
 
 def database_of(settings: Settings) -> Engine:
-    """The engine of the settings' database."""
+    """The engine of the settings' database, with the rights of the field."""
     return make_engine(
         settings.database_url,
         pool_size=settings.database_pool,
         allow_unsafe=settings.allow_unsafe_database or None,
+        rights=FIELD_RIGHTS,
     )
 
 

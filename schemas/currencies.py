@@ -11,3 +11,12 @@ XOF XPF YER ZAR ZMW ZWG
 """
 
 CURRENCIES: frozenset[str] = frozenset(_ACTIVE.split())
+
+_WITHOUT_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_WITH_THREE = "BHD IQD JOD KWD LYD OMR TND"
+EXPONENTS: dict[str, int] = {
+    **dict.fromkeys(CURRENCIES, 2),
+    **dict.fromkeys(_WITHOUT_DECIMALS.split(), 0),
+    **dict.fromkeys(_WITH_THREE.split(), 3),
+}
+"""How many decimals the minor unit of each currency stands for."""

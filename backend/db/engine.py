@@ -4,10 +4,13 @@ import os
 import sqlite3
 import sys
 import time
+from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
+from urllib.parse import quote
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -17,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from backend.db.spatial import register_spatial_functions
 from backend.db.sqlite_lock import hold_database
+from backend.db.sqlite_rights import Rights
 
 PAUSE_SECONDS = 0.2
 """After which a pooled connection has to show that it still works."""
@@ -41,20 +45,26 @@ def make_engine(
     lock_timeout_ms: int = 10_000,
     idle_timeout_ms: int = 60_000,
     allow_unsafe: bool | None = None,
+    search_path: str = SEARCH_PATH,
+    rights: Rights | None = None,
+    beside: Mapping[str, Path] | None = None,
 ) -> Engine:
     """An engine for `sqlite:///file` or `postgresql://…`. SQLite's file is made at once, mode 0600.
 
+    `search_path` is PostgreSQL's. For SQLite, which has no roles, `rights` says what a connection may
+    (`backend.db.sqlite_rights`), and `beside` names files that it reads as further schemas, and cannot write.
     `allow_unsafe` permits a PostgreSQL with fsync or synchronous_commit off (None: what the environment's
     DOORSTEP_ALLOW_UNSAFE_DATABASE says, 1 is yes). Raises ValueError for any other kind of database.
     """
     target = make_url(url)
     backend = target.get_backend_name()
     if backend == "sqlite":
-        return _sqlite_engine(target, pool_size)
+        return _sqlite_engine(target, pool_size, rights, beside or {})
     if backend in ("postgresql", "postgres"):
         if allow_unsafe is None:
             allow_unsafe = os.environ.get("DOORSTEP_ALLOW_UNSAFE_DATABASE") == "1"
-        timeouts = {
+        timeouts: dict[str, int | str] = {
+            "search_path": search_path,
             "statement_timeout": statement_timeout_ms,
             "lock_timeout": lock_timeout_ms,
             "idle_in_transaction_session_timeout": idle_timeout_ms,
@@ -90,8 +100,10 @@ def migrating(engine: Engine) -> Engine:
     return engine.execution_options(**{_ACCESS: _MIGRATE})
 
 
-def _postgresql_engine(url: URL, pool_size: int, timeouts: dict[str, int], *, allow_unsafe: bool) -> Engine:
-    settings = {"search_path": SEARCH_PATH, "timezone": "UTC", **timeouts}
+def _postgresql_engine(
+    url: URL, pool_size: int, timeouts: Mapping[str, int | str], *, allow_unsafe: bool
+) -> Engine:
+    settings = {"timezone": "UTC", **timeouts}
     given = url.query.get("options", "")
     url = url.set(drivername="postgresql+psycopg").difference_update_query(["options"])
 
@@ -158,16 +170,21 @@ def sqlite_driver() -> ModuleType:
         return sqlite3
 
 
-def _sqlite_engine(url: URL, pool_size: int) -> Engine:
+def _sqlite_engine(url: URL, pool_size: int, rights: Rights | None, beside: Mapping[str, Path]) -> Engine:
     driver = sqlite_driver()
     file = sqlite_file(url)
     if file is not None:
         _make_private_file(file)
     sizes = {} if file is None else {"pool_size": pool_size, "max_overflow": pool_size}
-    engine = create_engine(url.set(drivername="sqlite"), module=driver, connect_args={"timeout": 30}, **sizes)
+    arguments: dict[str, Any] = {"timeout": 30, "uri": True} if beside else {"timeout": 30}
+    engine = create_engine(url.set(drivername="sqlite"), module=driver, connect_args=arguments, **sizes)
     if file is not None:
         event.listen(engine, "do_connect", lambda *_: hold_database(file, driver.sqlite_version_info))
     event.listen(engine, "connect", _prepare_sqlite)
+    for schema, other in beside.items():
+        event.listen(engine, "connect", partial(_read_beside, schema, other, driver.sqlite_version_info))
+    if rights is not None:
+        event.listen(engine, "connect", lambda connection, _record: connection.set_authorizer(rights))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -195,6 +212,14 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     ):
         dbapi_connection.execute(f"PRAGMA {pragma}")
     register_spatial_functions(dbapi_connection)
+
+
+def _read_beside(
+    schema: str, file: Path, version: tuple[int, ...], dbapi_connection: Any, _record: object
+) -> None:
+    hold_database(file, version)
+    # BEGIN IMMEDIATE takes a write lock on every attached file, except on one that is opened for reading.
+    dbapi_connection.execute(f"ATTACH DATABASE ? AS {schema}", (f"file:{quote(str(file))}?mode=ro",))
 
 
 def _begin_sqlite(connection: Connection) -> None:

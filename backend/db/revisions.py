@@ -7,15 +7,16 @@ which drops its triggers: the migration makes them again. The next one is writte
 
     python -m backend.db.revisions "what it is for" --database postgresql://…/an_empty_database
 
-which upgrades that database and compares it with the models. Read what it wrote, then run the tests: they
-compare the migrated databases of both engines with the models, triggers and all.
+which upgrades that database and compares it with the models (those of payments: `--of
+backend.payments.models`). Read what it wrote, then run the tests: they compare the migrated databases of
+both engines with the models, triggers and all.
 """
 
 import argparse
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from backend.db.base import Base
 from backend.db.ddl import extra_ddl_of
 from backend.db.engine import make_engine
 from backend.db.types import Instant, Point, Polygon
-from backend.db.upgrade import alembic_config, prepare_database, upgrade
+from backend.db.upgrade import FIELD, Chain, alembic_config, prepare_database, upgrade
 from sync.models import METADATA as SYNC
 from sync.models import UtcInstant
 
@@ -67,17 +68,23 @@ def all_metadata() -> list[sa.MetaData]:
     return [Base.metadata, SYNC]
 
 
-def differences(connection: sa.Connection) -> list[Any]:
+def differences(connection: sa.Connection, metadatas: Sequence[sa.MetaData] | None = None) -> list[Any]:
     """What a migration would have to change in this database to make it what the models say."""
     context = MigrationContext.configure(connection, opts=comparison_options())
-    every: Any = all_metadata()  # a list is fine, only the annotation does not know it
+    every: Any = metadatas or all_metadata()  # a list is fine, only the annotation does not know it
     return list(compare_metadata(context, every))
 
 
-def write_revision(connection: sa.Connection, message: str) -> Path:
+def write_revision(
+    connection: sa.Connection,
+    message: str,
+    chain: Chain = FIELD,
+    metadatas: Sequence[sa.MetaData] | None = None,
+) -> Path:
     """Write the next migration: from this upgraded PostgreSQL database to the models. Returns its path."""
-    config = alembic_config(connection)
-    config.attributes["metadatas"] = all_metadata()
+    metadatas = metadatas or all_metadata()
+    config = alembic_config(connection, chain)
+    config.attributes["metadatas"] = metadatas
     config.set_section_option("post_write_hooks", "hooks", "sort, format")
     for hook, options in (("sort", "check --quiet --select I --fix"), ("format", "format --quiet")):
         config.set_section_option("post_write_hooks", f"{hook}.type", "module")
@@ -93,7 +100,7 @@ def write_revision(connection: sa.Connection, message: str) -> Path:
         upgrade_ops = scripts[0].upgrade_ops
         assert upgrade_ops is not None
         if not known:
-            upgrade_ops.ops.extend(_extra_statements())
+            upgrade_ops.ops.extend(_extra_statements(metadatas))
         scripts[0].downgrade_ops = ops.DowngradeOps([])
 
     script = command.revision(
@@ -140,9 +147,9 @@ def _render_type(kind: str, item: object, context: AutogenContext) -> str | bool
     return False
 
 
-def _extra_statements() -> Iterable[RunOn]:
+def _extra_statements(metadatas: Sequence[sa.MetaData]) -> Iterable[RunOn]:
     for engine in ("sqlite", "postgresql"):
-        for metadata in all_metadata():
+        for metadata in metadatas:
             for statement in extra_ddl_of(metadata, engine):
                 yield RunOn(engine, statement)
 
@@ -152,13 +159,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write the next migration from the models.")
     parser.add_argument("message", help="what it is for: becomes its name and its first line")
     parser.add_argument("--database", required=True, help="the URL of an empty PostgreSQL database")
+    parser.add_argument("--of", metavar="MODULE", help="models with a history of their own: CHAIN, METADATAS")
     given = parser.parse_args()
-    upgrade(given.database)
-    engine = make_engine(given.database)
+    models = import_module(given.of) if given.of else None
+    chain, metadatas = (models.CHAIN, models.METADATAS) if models else (FIELD, all_metadata())
+    upgrade(given.database, chain)
+    engine = make_engine(given.database, search_path=chain.search_path)
     with engine.begin() as connection:
-        prepare_database(connection)
+        prepare_database(connection, chain)
     with engine.connect() as connection:
-        path = write_revision(connection, given.message)
+        path = write_revision(connection, given.message, chain, metadatas)
     engine.dispose()
     sys.stdout.write(f"{path}\n")
 

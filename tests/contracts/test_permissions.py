@@ -16,7 +16,7 @@ from backend.app import ROOMS
 def business_modules() -> list[ModuleType]:
     """Every module of the business but what runs on import and what only moves the database on."""
     names = [module.name for module in pkgutil.walk_packages(backend.__path__, "backend.")]
-    return [importlib.import_module(n) for n in names if n != "backend.wsgi" and ".migrations." not in n]
+    return [importlib.import_module(n) for n in names if not n.endswith(".wsgi") and ".migrations." not in n]
 
 
 def own_functions(module: ModuleType) -> dict[str, Callable[..., object]]:

@@ -1,0 +1,132 @@
+"""The payments process, who of finance may come in, and the roles that keep the two sides apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from marshmallow import ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
+
+from backend.cli.entry import main, refuse, with_settings
+from backend.cli.serving import db
+from backend.db.engine import UnsafeDatabase, make_engine
+from backend.db.sqlite_lock import DatabaseHeldElsewhere
+from backend.db.upgrade import pending, upgrade
+from backend.payments.app import wire_payments
+from backend.payments.models import CHAIN
+from backend.payments.roles import grant_roles
+from backend.payments.settings import PREFIX, PaymentsSettings, read_payments_settings
+from backend.settings import Settings, SettingsError
+from schemas.base import Email
+from schemas.errors import DomainError
+
+
+def with_payments_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the databases' options, and pass the payments settings as its first argument."""
+
+    @click.option("--database", metavar="URL", help=f"The ledger's.  [{PREFIX}DATABASE]")
+    @click.option("--field-database", metavar="URL", help=f"The field's.  [{PREFIX}FIELD_DATABASE]")
+    @click.option("--data", metavar="DIR", help=f"Folder for mail and the secret.  [{PREFIX}DATA]")
+    @wraps(command)
+    def with_them(database: str | None, field_database: str | None, data: str | None, **options: Any) -> Any:
+        try:
+            settings = read_payments_settings(database=database, field_database=field_database, data=data)
+            return command(settings, **options)
+        except (SettingsError, UnsafeDatabase, DatabaseHeldElsewhere, DomainError, ValueError) as error:
+            refuse(str(error))
+        except OperationalError as error:
+            refuse(f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}")
+
+    return with_them
+
+
+def bring_up_to_date(settings: PaymentsSettings) -> None:
+    """SQLite is brought to the tables of this program, PostgreSQL must be there; the field's must exist."""
+    if not settings.database_url.startswith("sqlite"):
+        if pending(settings.database_url, CHAIN):
+            refuse("The ledger is older than this program. Run: doorstep payments upgrade")
+        return
+    field = make_url(settings.field_database_url).database
+    if not field or not Path(field).is_file():
+        refuse(f"There is no database of the field at {field}: start `doorstep serve` first.")
+    upgrade(settings.database_url, CHAIN)
+
+
+@main.group()
+def payments() -> None:
+    """Money: a process of its own, which the field's people cannot reach."""
+
+
+@payments.command("serve")
+@with_payments_settings
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8001, show_default=True, type=click.IntRange(1, 65535))
+def serve_payments(settings: PaymentsSettings, host: str, port: int) -> None:
+    """Run the payments process: customers' bills, finance's API, providers' messages, and its worker."""
+    bring_up_to_date(settings)
+    wire_payments(settings).sides.dispose()
+    os.environ[f"{PREFIX}DATABASE"] = settings.database_url
+    os.environ[f"{PREFIX}FIELD_DATABASE"] = settings.field_database_url
+    os.environ[f"{PREFIX}DATA"] = str(settings.data_dir)
+    os.environ.setdefault(f"{PREFIX}PUBLIC_URL", f"http://{host}:{port}")
+    click.echo(f"doorstep payments: http://{host}:{port}  ·  data {settings.data_dir}", err=True)
+    Granian(
+        "backend.payments.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=settings.server_threads,
+        backpressure=settings.server_threads * 16,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+        websockets=False,
+    ).serve()
+
+
+@payments.command("upgrade")
+@with_payments_settings
+def upgrade_payments(settings: PaymentsSettings) -> None:
+    """Make the ledger's tables, or bring them up to date; on PostgreSQL as somebody who may."""
+    upgrade(settings.database_url, CHAIN)
+    click.echo("payments: up to date")
+
+
+@payments.command("create-person")
+@with_payments_settings
+@click.argument("email")
+@click.argument("name")
+def create_person(settings: PaymentsSettings, email: str, name: str) -> None:
+    """Let somebody of finance in; the password is shown this once. The field's users mean nothing here."""
+    try:
+        address = Email().deserialize(email).lower()
+    except ValidationError as error:
+        refuse("; ".join(error.messages))
+    bring_up_to_date(settings)
+    wiring = wire_payments(settings)
+    password = wiring.authenticator.create_person(wiring.factory, address, name)
+    if password is None:
+        refuse(f"{address} belongs to somebody already.")
+    click.echo(f"{address}  {password}")
+
+
+@db.command("roles")
+@with_settings
+def db_roles(settings: Settings) -> None:
+    """On PostgreSQL: make the roles, and grant each what it may and nothing else."""
+    if settings.database_url.startswith("sqlite"):
+        refuse("SQLite has no roles. What keeps the two sides apart there, docs/payments.md says.")
+    engine = make_engine(settings.database_url)
+    with engine.begin() as connection:
+        grant_roles(connection)
+    engine.dispose()
+    click.echo("db: roles and grants are as they should be")

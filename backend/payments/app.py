@@ -1,0 +1,129 @@
+"""The composition root of the payments process: its wiring, its application, and its rounds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from flask import Flask
+from uuid_utils.compat import uuid7
+
+from backend.access.secret import derive, server_secret
+from backend.db.unit_of_work import system_clock
+from backend.outbox.transports import Transport, mail_transport
+from backend.payments.badges import KIND as BADGE
+from backend.payments.badges import BadgeTransport
+from backend.payments.billing import Terms, bill_what_was_approved
+from backend.payments.databases import TwoSides, open_both
+from backend.payments.inbox import poll, work_inbox
+from backend.payments.links import PaymentLinks
+from backend.payments.pages import pages
+from backend.payments.people import FinanceDoor
+from backend.payments.providers import Provider
+from backend.payments.providers.stub import StubProvider
+from backend.payments.routes import finance, webhooks
+from backend.payments.settings import PaymentsSettings
+from backend.payments.stub_pages import stub_pages
+from backend.payments.wiring import PaymentsWiring
+from backend.web.serving import install_web
+from backend.web.wiring import EXTENSION
+
+log = structlog.get_logger(__name__)
+
+ROUND_SECONDS = 2.0
+POLL_EVERY = timedelta(days=1)
+POLL_BACK = timedelta(days=8)
+"""A provider tries for three days; a week more is for holidays."""
+LONGEST_PAUSE = 60.0
+
+
+def wire_payments(
+    settings: PaymentsSettings,
+    *,
+    sides: TwoSides | None = None,
+    clock: Callable[[], datetime] = system_clock,
+    mint_id: Callable[[], UUID] = uuid7,
+) -> PaymentsWiring:
+    """Put everything but HTTP together. Raises SettingsError, WeakSecret."""
+    secret = server_secret(settings.secret, settings.data_dir)
+    links = PaymentLinks(derive(secret, "payment link"), settings.public_url)
+    return PaymentsWiring(
+        payments=settings,
+        settings=settings.web,
+        sides=sides or open_both(settings, clock, mint_id),
+        clock=clock,
+        authenticator=FinanceDoor(settings),
+        terms=Terms(settings.firm_name, links, settings.days_to_pay, settings.usual_tax_basis_points),
+        providers=_providers(settings, secret),
+    )
+
+
+def _providers(settings: PaymentsSettings, secret: bytes) -> Mapping[str, Provider]:
+    every: list[Provider] = []
+    if settings.stub_provider:
+        every.append(StubProvider(derive(secret, "stub"), f"{settings.public_url.rstrip('/')}/stub"))
+    return {provider.name: provider for provider in every}
+
+
+def create_payments_app(wiring: PaymentsWiring) -> Flask:
+    """The application: the customers' pages, the doors of finance and of providers."""
+    app = Flask("backend.payments", static_folder=None, template_folder=None)
+    api = install_web(app, wiring.settings)
+    api.register_blueprint(finance)
+    api.register_blueprint(webhooks)
+    app.register_blueprint(pages)
+    if any(isinstance(provider, StubProvider) for provider in wiring.providers.values()):
+        app.register_blueprint(stub_pages)
+    app.extensions[EXTENSION] = wiring
+    return app
+
+
+def transports(wiring: PaymentsWiring) -> Mapping[str, Transport]:
+    """What carries the ledger's outbox."""
+    settings = wiring.payments
+    mail = mail_transport(settings.mail_url, settings.mail_folder, settings.mail_sender)
+    return {"mail": mail, BADGE: BadgeTransport(wiring.sides)}
+
+
+class Rounds:
+    """What is looked at again and again: approvals to bill, messages to act on, payments to ask about."""
+
+    def __init__(self, wiring: PaymentsWiring) -> None:
+        self._wiring = wiring
+        self._polled_at: datetime | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """End after the round at hand."""
+        self._stopping.set()
+        self._thread.join(timeout)
+
+    def once(self) -> None:
+        """One round."""
+        wiring = self._wiring
+        bill_what_was_approved(wiring.factory, wiring.terms)
+        work_inbox(wiring.factory, wiring.providers)
+        now = wiring.clock()
+        if self._polled_at is None or now - self._polled_at >= POLL_EVERY:
+            self._polled_at = now
+            for provider in wiring.providers.values():
+                poll(wiring.factory, provider, now - POLL_BACK)
+
+    def _run(self) -> None:
+        pause = ROUND_SECONDS
+        while not self._stopping.wait(pause):
+            try:
+                self.once()
+                pause = ROUND_SECONDS
+            except Exception:
+                # A database or provider is away. The thread must outlive that, without filling the log.
+                log.exception("rounds.stalled", pause_seconds=pause)
+                pause = min(pause * 2, LONGEST_PAUSE)

@@ -1,0 +1,60 @@
+"""Carries what the ledger derives to the one badge the field has per work order: `paid` or `none`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from backend.db.unit_of_work import UnitOfWork
+from backend.outbox.transports import Outgoing
+from backend.payments import field_side, queries
+from backend.payments.databases import TwoSides
+from backend.payments.rules.postings import Standing
+from schemas.visits import PaymentBadgeState
+
+KIND = "badge"
+"""The kind of outbox message that asks for a badge to be brought up to date."""
+
+
+def badge_state(standings: Iterable[Standing]) -> PaymentBadgeState:
+    """`paid` when money came in for a work order and nothing is owed on it any more."""
+    every = list(standings)
+    settled = all(standing.owed == 0 for standing in every)
+    received = any(standing.received > 0 for standing in every)
+    return PaymentBadgeState.PAID if settled and received else PaymentBadgeState.NONE
+
+
+def derived_badge(session: Session, work_order_id: UUID) -> PaymentBadgeState:
+    """What the badge of a work order has to say, by the ledger as it is now."""
+    request_ids = queries.requests_of_work_order(session, work_order_id)
+    return badge_state(queries.standings(session, request_ids).values())
+
+
+def ask_for_badge(uow: UnitOfWork, work_order_id: UUID, occasion: str) -> None:
+    """Have the badge brought up to date after this transaction; `occasion` makes the message its own."""
+    uow.post(KIND, {"work_order_id": str(work_order_id)}, key=f"{work_order_id}:{occasion}")
+
+
+def project_badge(sides: TwoSides, work_order_id: UUID) -> None:
+    """Bring one badge up to date: as often as one likes, by as many as one likes, in any order.
+
+    The badge is held first and the ledger read then, so that the last to write has read the latest.
+    """
+    with sides.field.begin() as field:
+        badge_id, revision, shown = field_side.badge_held(field, work_order_id)
+        with sides.ledger.begin(write=False) as ledger:
+            wanted = derived_badge(ledger.session, work_order_id)
+        if wanted is not shown:
+            field_side.show_badge(field, badge_id, revision + 1, wanted)
+
+
+class BadgeTransport:
+    """Carries outbox messages of kind "badge" (`backend.outbox.transports.Transport`)."""
+
+    def __init__(self, sides: TwoSides) -> None:
+        self._sides = sides
+
+    def __call__(self, message: Outgoing) -> None:
+        project_badge(self._sides, UUID(message.payload["work_order_id"]))

@@ -1,0 +1,1 @@
+"""The firm's bank account: statements read, imported and matched."""

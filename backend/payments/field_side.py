@@ -1,0 +1,251 @@
+"""All that the payments process knows of the field: the approved charges it reads, the badge it writes.
+
+These tables belong to other rooms, which are not imported: only the columns named here are granted to it
+(`backend.payments.roles`), so a change over there that matters here breaks a test and not a bill.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    FromClause,
+    Select,
+    String,
+    TableClause,
+    Uuid,
+    column,
+    exists,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from backend.db.types import Instant
+from backend.db.unit_of_work import UnitOfWork
+from backend.payments.models import RequestLine
+from backend.payments.rules.billing import ApprovedCharge, Cover
+from schemas.visits import PaymentBadgeState
+from sync.hook import record_changes
+
+FIELD = "field"
+"""The schema of the field's tables; on SQLite the name under which its file is attached, for reading."""
+BADGES = "payment_badges"
+
+_TYPES: Mapping[str, Any] = {
+    "id": Uuid(),
+    "quantity": BigInteger(),
+    "unit_minor": BigInteger(),
+    "approved": Boolean(),
+    "withdrawn_at": Instant(),
+    "closed_at": Instant(),
+    "archived_at": Instant(),
+    "starts_on": Date(),
+    "ends_on": Date(),
+}
+READ: Mapping[str, Sequence[str]] = {
+    "report_charges": (
+        "id",
+        "report_id",
+        "description",
+        "part_id",
+        "quantity",
+        "unit_minor",
+        "currency",
+        "approved",
+        "withdrawn_at",
+    ),
+    "service_reports": ("id", "visit_id", "closed_at"),
+    "visits": ("id", "work_order_id"),
+    "work_orders": ("id", "number", "customer_id", "asset_id", "summary"),
+    "customers": ("id", "name", "email"),
+    "entitlements": ("asset_id", "kind", "starts_on", "ends_on", "covers", "archived_at"),
+    BADGES: ("id", "revision", "work_order_id", "state"),
+    "sync_changes": ("id",),
+}
+"""What it may read, table by table: the grants on PostgreSQL are made from this."""
+
+
+def _type_of(name: str) -> Any:
+    return _TYPES.get(name) or (Uuid() if name.endswith("_id") else String())
+
+
+def _seen(name: str) -> TableClause:
+    return table(name, *(column(each, _type_of(each)) for each in READ[name]), schema=FIELD)
+
+
+_CHARGES, _REPORTS, _VISITS = _seen("report_charges"), _seen("service_reports"), _seen("visits")
+_ORDERS, _CUSTOMERS, _COVERS = _seen("work_orders"), _seen("customers"), _seen("entitlements")
+_BADGES_READ = _seen(BADGES)
+
+
+@dataclass(frozen=True)
+class BillableReport:
+    """A signed report with charges that nobody was asked to pay yet, and whom to ask."""
+
+    report_id: UUID
+    work_order_id: UUID
+    work_order_number: str
+    customer_id: UUID
+    customer_name: str
+    customer_email: str | None
+    summary: str
+    signed_on: date
+    charges: Sequence[ApprovedCharge]
+    covers: Sequence[Cover]
+
+
+def _is_billable() -> Any:
+    return (
+        _CHARGES.c.approved.is_(True)
+        & _CHARGES.c.withdrawn_at.is_(None)
+        & ~exists().where(RequestLine.charge_id == _CHARGES.c.id)
+    )
+
+
+def billable_report_ids(session: Session, limit: int) -> Sequence[UUID]:
+    """Reports with charges to be billed: an anti-join on the charge's id, so that none is ever missed.
+
+    A cursor over times or numbers would pass over a charge whose transaction committed late.
+    """
+    return session.scalars(
+        select(_CHARGES.c.report_id)
+        .where(_is_billable())
+        .distinct()
+        .order_by(_CHARGES.c.report_id)
+        .limit(limit)
+    ).all()
+
+
+def billable_report(session: Session, report_id: UUID) -> BillableReport | None:
+    """What is to be billed of a report; None when it was billed meanwhile."""
+    charges = [
+        ApprovedCharge(row.id, row.description, row.part_id, row.quantity, row.unit_minor, row.currency)
+        for row in session.execute(
+            select(_CHARGES).where(_CHARGES.c.report_id == report_id, _is_billable()).order_by(_CHARGES.c.id)
+        )
+    ]
+    if not charges:
+        return None
+    whom = session.execute(_whom(report_id)).one()
+    covers = [
+        Cover(row.kind, row.starts_on, row.ends_on, row.covers)
+        for row in session.execute(
+            select(_COVERS)
+            .where(_COVERS.c.asset_id == whom.asset_id, _COVERS.c.archived_at.is_(None))
+            .order_by(_COVERS.c.ends_on)
+        )
+    ]
+    return BillableReport(
+        report_id=report_id,
+        work_order_id=whom.work_order_id,
+        work_order_number=whom.number,
+        customer_id=whom.customer_id,
+        customer_name=whom.name,
+        customer_email=whom.email,
+        summary=whom.summary,
+        signed_on=whom.closed_at.date(),
+        charges=charges,
+        covers=covers,
+    )
+
+
+def _whom(report_id: UUID) -> Select[Any]:
+    return (
+        select(
+            _ORDERS.c.id.label("work_order_id"),
+            _ORDERS.c.number,
+            _ORDERS.c.customer_id,
+            _ORDERS.c.asset_id,
+            _ORDERS.c.summary,
+            _CUSTOMERS.c.name,
+            _CUSTOMERS.c.email,
+            _REPORTS.c.closed_at,
+        )
+        .select_from(_joined())
+        .where(_REPORTS.c.id == report_id)
+    )
+
+
+def _joined() -> FromClause:
+    return (
+        _REPORTS.join(_VISITS, _VISITS.c.id == _REPORTS.c.visit_id)
+        .join(_ORDERS, _ORDERS.c.id == _VISITS.c.work_order_id)
+        .join(_CUSTOMERS, _CUSTOMERS.c.id == _ORDERS.c.customer_id)
+    )
+
+
+def badges_shown(session: Session, after: UUID | None, limit: int) -> Sequence[tuple[UUID, str]]:
+    """Work orders with a badge, and what it says, in the order of their ids: read from the ledger's side."""
+    statement = select(_BADGES_READ.c.work_order_id, _BADGES_READ.c.state)
+    if after is not None:
+        statement = statement.where(_BADGES_READ.c.work_order_id > after)
+    rows = session.execute(statement.order_by(_BADGES_READ.c.work_order_id).limit(limit))
+    return [(work_order_id, state) for work_order_id, state in rows]
+
+
+# Writing: on a connection to the field's database that may do this and nothing else.
+
+_BADGE = table(
+    BADGES,
+    column("id", Uuid()),
+    column("revision", BigInteger()),
+    column("created_at", Instant()),
+    column("work_order_id", Uuid()),
+    column("state", String()),
+)
+BADGE_RIGHTS: Mapping[str, Collection[int]] = {
+    BADGES: {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE},
+    "sync_changes": {sqlite3.SQLITE_INSERT},
+}
+"""What its connection to the field's SQLite file may write; PostgreSQL's grants say the same."""
+
+
+def badge_held(uow: UnitOfWork, work_order_id: UUID) -> tuple[UUID, int, PaymentBadgeState]:
+    """The badge of a work order, held until the transaction ends: its id, revision and state.
+
+    It is made (as `none`) when there is none, so that two who project at once wait for each other here.
+    """
+    find = select(_BADGE.c.id, _BADGE.c.revision, _BADGE.c.state).where(
+        _BADGE.c.work_order_id == work_order_id
+    )
+    row = uow.session.execute(find.with_for_update()).one_or_none()
+    if row is None:
+        _make_badge(uow, work_order_id)
+        row = uow.session.execute(find.with_for_update()).one()
+    return row.id, row.revision, PaymentBadgeState(row.state)
+
+
+def _make_badge(uow: UnitOfWork, work_order_id: UUID) -> None:
+    connection = uow.session.connection()
+    badge_id = uow.mint_id()
+    values = {
+        "id": badge_id,
+        "revision": 1,
+        "created_at": uow.now,
+        "work_order_id": work_order_id,
+        "state": PaymentBadgeState.NONE.value,
+    }
+    # both dialects' inserts know ON CONFLICT by the same methods, but share no class that says so
+    making = sqlite.insert(_BADGE) if connection.dialect.name == "sqlite" else postgresql.insert(_BADGE)
+    made = connection.execute(making.values(values).on_conflict_do_nothing(index_elements=["work_order_id"]))
+    if made.rowcount:
+        record_changes(uow.session, BADGES, {badge_id: 1})
+
+
+def show_badge(uow: UnitOfWork, badge_id: UUID, revision: int, state: PaymentBadgeState) -> None:
+    """Write what the badge says, and leave the change that carries it to phones."""
+    uow.session.connection().execute(
+        update(_BADGE).where(_BADGE.c.id == badge_id).values(state=state.value, revision=revision)
+    )
+    record_changes(uow.session, BADGES, {badge_id: revision})

@@ -1,0 +1,169 @@
+"""What providers tell: kept as it came, answered at once, believed only after fetching the payment fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy.dialects import postgresql, sqlite
+
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.payments import ledger, queries
+from backend.payments.models import InboxEvent, InboxOutcome
+from backend.payments.providers import PaymentSeen, PaymentState, Provider
+from backend.payments.receiving import receive, take_back
+from backend.payments.rules import postings
+from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, ProviderUnknown
+from backend.payments.rules.postings import Account, AccountKind, Receipt, TakenBack, TransactionKind
+from schemas.errors import DomainError
+from schemas.payments import InboxState
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 200
+KEPT_HEADERS = 4_000
+PATIENCE = timedelta(hours=1)
+"""How long a message may speak of a checkout that we do not know: our own row may not be committed yet."""
+
+Providers = Mapping[str, Provider]
+
+
+def provider_named(providers: Providers, name: str) -> Provider:
+    """That provider; raises ProviderUnknown."""
+    if name not in providers:
+        raise ProviderUnknown("See the payment page for the ways to pay.")
+    return providers[name]
+
+
+def take_message(
+    factory: UnitOfWorkFactory, provider: Provider, raw: bytes, headers: Mapping[str, str]
+) -> bool:
+    """Check a message and keep it; whether it is new. Raises WebhookRefused, and then nothing is kept.
+
+    What it says is not acted on here: the sender waits, and may send the same again at any moment.
+    """
+    message = provider.read_message(raw, headers, factory.clock())
+    with factory.begin() as uow:
+        connection = uow.session.connection()
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        statement = insert(InboxEvent).values(
+            id=uow.mint_id(),
+            provider=provider.name,
+            event_id=message.event_id,
+            raw=raw,
+            headers={name: value[:KEPT_HEADERS] for name, value in headers.items()},
+            received_at=uow.now,
+            verified=True,
+        )
+        done = connection.execute(statement.on_conflict_do_nothing(index_elements=["provider", "event_id"]))
+    return bool(done.rowcount)
+
+
+def work_inbox(factory: UnitOfWorkFactory, providers: Providers) -> int:
+    """Act on every message that waits; how many were settled. One that cannot be settled yet waits on."""
+    with factory.begin(write=False) as uow:
+        waiting = [
+            (event.id, event.provider, event.raw, event.headers, event.received_at)
+            for event in queries.waiting_events(uow.session, AT_ONCE)
+        ]
+    settled = 0
+    for event_id, name, raw, headers, received_at in waiting:
+        provider = providers.get(name)
+        if provider is not None:
+            settled += _work(factory, provider, (event_id, received_at), (raw, headers))
+    return settled
+
+
+def _work(
+    factory: UnitOfWorkFactory,
+    provider: Provider,
+    event: tuple[UUID, datetime],
+    content: tuple[bytes, Mapping[str, str]],
+) -> bool:
+    event_id, received_at = event
+    # It was proved when it came; what counts for its age is when that was.
+    message = provider.read_message(*content, received_at)
+    if message.checkout_id is None:
+        return _settle(factory, event_id, InboxState.IGNORED, f"{message.kind} is about no checkout")
+    try:
+        state, detail = believe(factory, provider, message.checkout_id)
+    except ProviderUnavailable:
+        return False
+    except ProviderRefused as error:
+        if factory.clock() - received_at < PATIENCE:
+            return False
+        state, detail = InboxState.REFUSED, error.detail
+    except DomainError as error:
+        state, detail = InboxState.REFUSED, error.detail
+    return _settle(factory, event_id, state, detail)
+
+
+def _settle(factory: UnitOfWorkFactory, event_id: UUID, state: InboxState, detail: str) -> bool:
+    if state is InboxState.REFUSED:
+        log.error("inbox.refused", event_row=str(event_id))
+    with factory.begin() as uow:
+        connection = uow.session.connection()
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        outcome = insert(InboxOutcome).values(event_id=event_id, state=state, detail=detail, at=uow.now)
+        connection.execute(outcome.on_conflict_do_nothing(index_elements=["event_id"]))
+    return True
+
+
+def poll(factory: UnitOfWorkFactory, provider: Provider, since: datetime) -> int:
+    """Ask about checkouts nobody told us anything of: messages may never come. How many were paid."""
+    with factory.begin(write=False) as uow:
+        unanswered = queries.unanswered_checkouts(uow.session, provider.name, since)
+        checkout_ids = [checkout.provider_id for checkout in unanswered]
+    found = 0
+    for checkout_id in checkout_ids:
+        try:
+            state, _ = believe(factory, provider, checkout_id)
+        except DomainError as error:
+            log.warning("poll.failed", provider=provider.name, code=error.code)
+            continue
+        found += state is InboxState.POSTED
+    return found
+
+
+def believe(factory: UnitOfWorkFactory, provider: Provider, checkout_id: str) -> tuple[InboxState, str]:
+    """Fetch a payment fresh, hold it against our own rows, and post what is true of it: in any order, once.
+
+    Raises ProviderUnavailable (try again), ProviderRefused (it knows no such checkout).
+    """
+    seen = provider.look_at(checkout_id)
+    if seen.account != provider.account or seen.live is not provider.live:
+        return InboxState.REFUSED, "the payment is of another account or mode"
+    if seen.state in (PaymentState.OPEN, PaymentState.GONE) or seen.payment_id is None:
+        return InboxState.IGNORED, f"the payment is {seen.state}"
+    with factory.begin() as uow:
+        checkout = queries.checkout_by_provider_id(uow.session, provider.name, checkout_id)
+        if checkout is None:
+            raise ProviderRefused("We know of no such checkout yet.")
+        agreed = (checkout.request_id, checkout.amount_minor, checkout.currency)
+        if (seen.request_id, seen.money.minor, seen.money.currency) != agreed:
+            return InboxState.REFUSED, "the payment is not what was agreed: request, amount or currency"
+        fresh = _post(uow, provider, checkout.request_id, seen)
+    return (InboxState.POSTED if fresh else InboxState.NOTHING_NEW), seen.payment_id
+
+
+def _post(uow: UnitOfWork, provider: Provider, request_id: UUID, seen: PaymentSeen) -> bool:
+    clearing = Account(AccountKind.CLEARING, seen.money.currency, detail=provider.name)
+    key = f"payment:{seen.payment_id}"
+    receipt = Receipt(clearing, seen.money.minor, provider.name, key, TransactionKind.CARD_PAID, uow.now)
+    # A dispute may be heard of before the payment it is about: both are posted, in the order they happened.
+    fresh = receive(uow, request_id, receipt)
+    if seen.fee is not None and seen.fee.minor:
+        ledger.post(uow, postings.fee(provider.name, seen.fee, f"fee:{seen.payment_id}", uow.now))
+    if seen.state is PaymentState.DISPUTED:
+        back = TakenBack(
+            clearing,
+            seen.money.minor,
+            provider.name,
+            f"dispute:{seen.payment_id}",
+            TransactionKind.DISPUTED,
+            uow.now,
+        )
+        fresh |= take_back(uow, request_id, back)
+    return fresh

@@ -1,0 +1,89 @@
+"""Those who collect money for the firm, behind one small interface that also fits order-id wallets.
+
+A provider opens a checkout for a request, proves that a message is its own, says on demand how a payment
+stands, and sends money back. It never posts: what it says is compared with our own rows first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from backend.payments.rules.money import Money
+
+
+class PaymentState(StrEnum):
+    """How a payment stands, by what its provider says now."""
+
+    OPEN = "open"
+    PAID = "paid"
+    DISPUTED = "disputed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A checkout at the provider: its name there, and where the customer pays."""
+
+    provider_id: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that is proved to be the provider's: its id, and the checkout it is about, if any."""
+
+    event_id: str
+    kind: str
+    checkout_id: str | None
+
+
+@dataclass(frozen=True)
+class PaymentSeen:
+    """A payment, fetched fresh. `payment_id` is the business key: the same in whatever event speaks of it."""
+
+    state: PaymentState
+    payment_id: str | None
+    request_id: UUID | None
+    money: Money
+    live: bool
+    account: str
+    fee: Money | None = None
+
+
+class Provider(Protocol):
+    """One way to pay. Methods raise ProviderUnavailable (nobody knows) or ProviderRefused (it said no)."""
+
+    @property
+    def name(self) -> str:
+        """The word for it in the ledger and in addresses."""
+
+    @property
+    def account(self) -> str:
+        """Our account there: what is paid to another is not ours."""
+
+    @property
+    def live(self) -> bool:
+        """Whether real money moves; a test message in live mode is refused, and the other way round."""
+
+    def takes(self, money: Money) -> bool:
+        """Whether it can collect this amount of this currency."""
+
+    def open_checkout(self, request_id: UUID, money: Money, *, key: str, words: str, back: str) -> Opened:
+        """A checkout for exactly this; the same `key` again gives the same one. `back`: our page."""
+
+    def read_message(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> Message:
+        """Check the signature over the raw bytes and the time, both ways; raises WebhookRefused."""
+
+    def look_at(self, checkout_id: str) -> PaymentSeen:
+        """How the payment of a checkout stands now."""
+
+    def refund(self, payment_id: str, money: Money, *, key: str) -> bool:
+        """Send money back the way it came; the same `key` never does it twice. False: it failed for good."""
+
+    def balance(self, currency: str) -> Money:
+        """What it holds for us, paid out or not yet."""

@@ -1,0 +1,122 @@
+"""HTTP for people of finance, and for providers that have something to tell."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import request
+
+from backend.access.actor import Actor
+from backend.db.paging import Page, PageRequest
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.payments import actions
+from backend.payments.bank.statements import Imported
+from backend.payments.inbox import provider_named, take_message
+from backend.payments.models import CashComplaint
+from backend.payments.people import SignedIn
+from backend.payments.wiring import payments_wiring
+from backend.web.blueprint import Room
+from schemas.payments import (
+    BankEntryBody,
+    ComplaintBody,
+    ImportedBody,
+    ImportStatement,
+    MatchBankEntry,
+    PaymentRequestBody,
+    PaymentRequestQuery,
+    SessionBody,
+    SignIn,
+    WriteOff,
+)
+
+Fields = dict[str, Any]
+_IN_MEMORY = 4 << 20
+_CHUNK = 1 << 16
+
+finance = Room("finance", __name__, description="What customers owe, and what came in. For finance only.")
+webhooks = Room("webhooks", __name__, description="For providers: signed messages about payments.")
+
+
+@finance.post("/sessions", body=SignIn, answer=SessionBody, permission_free=True, own_transactions=True)
+def sign_in(factory: UnitOfWorkFactory, person: Actor, fields: Fields) -> SignedIn:
+    """A token for somebody of finance."""
+    return payments_wiring().authenticator.sign_in(factory, fields["email"].lower(), fields["password"])
+
+
+@finance.get(
+    "/payment-requests",
+    query=PaymentRequestQuery,
+    page_of=PaymentRequestBody,
+    permission="payment_request:read",
+)
+def list_payment_requests(
+    uow: UnitOfWork, person: Actor, page: PageRequest, query: Fields
+) -> Page[dict[str, object]]:
+    """Payment requests, oldest first."""
+    return actions.list_payment_requests(uow, person, page, **query)
+
+
+@finance.get(
+    "/payment-requests/<uuid:request_id>", answer=PaymentRequestBody, permission="payment_request:read"
+)
+def show_payment_request(uow: UnitOfWork, person: Actor, request_id: UUID) -> dict[str, object]:
+    """One payment request and where it stands."""
+    return actions.show_payment_request(uow, person, request_id)
+
+
+@finance.post(
+    "/payment-requests/<uuid:request_id>/write_off", body=WriteOff, permission="payment_request:write_off"
+)
+def write_off_payment_request(uow: UnitOfWork, person: Actor, fields: Fields, request_id: UUID) -> None:
+    """Give up a debt, or a part of it."""
+    actions.write_off_payment_request(uow, person, request_id, **fields)
+
+
+@finance.post(
+    "/bank-statements",
+    query=ImportStatement,
+    answer=ImportedBody,
+    permission="bank_statement:import",
+    own_transactions=True,
+    raw_body=True,
+    body_limit="media_limit_bytes",
+)
+def import_bank_statement(factory: UnitOfWorkFactory, person: Actor, query: Fields) -> Imported:
+    """Import a camt.053 file, sent as the body; the same again changes nothing."""
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+        while chunk := request.stream.read(_CHUNK):
+            file.write(chunk)
+        file.seek(0)
+        with factory.begin() as uow:
+            return actions.import_bank_statement(
+                uow, person, file, name=query["name"], own_iban=payments_wiring().payments.iban
+            )
+
+
+@finance.get("/bank-entries/waiting", answer=BankEntryBody, many=True, permission="bank_entry:read")
+def list_waiting_entries(uow: UnitOfWork, person: Actor) -> Sequence[actions.WaitingEntry]:
+    """Bank entries of which something waits for somebody to say whose it is."""
+    return actions.list_waiting_entries(uow, person)
+
+
+@finance.post("/bank-entries/<uuid:entry_id>/match", body=MatchBankEntry, permission="bank_entry:match")
+def match_bank_entry(uow: UnitOfWork, person: Actor, fields: Fields, entry_id: UUID) -> None:
+    """Say whose a waiting credit is, wholly or in shares."""
+    actions.match_bank_entry(uow, person, entry_id, **fields)
+
+
+@finance.get("/cash-complaints", answer=ComplaintBody, many=True, permission="cash_complaint:read")
+def list_cash_complaints(uow: UnitOfWork, person: Actor) -> Sequence[CashComplaint]:
+    """Customers who say that somebody asked for cash."""
+    return actions.list_cash_complaints(uow, person)
+
+
+@webhooks.post("/webhooks/<provider>", permission_free=True, own_transactions=True, raw_body=True)
+def take_webhook(factory: UnitOfWorkFactory, person: Actor, provider: str) -> None:
+    """Keep a signed message and say so; the same message again is answered alike."""
+    raw = request.stream.read()
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    take_message(factory, provider_named(payments_wiring().providers, provider), raw, headers)

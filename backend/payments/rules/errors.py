@@ -1,0 +1,114 @@
+"""What can be wrong with money, each a fact with a name."""
+
+from schemas.errors import DomainError, ErrorKind, RecordNotFound
+
+
+class AmountUnusable(DomainError):
+    """An amount is no whole number of minor units within bounds, or has more decimals than its currency."""
+
+    title = "This is not an amount of money."
+
+
+class CurrenciesMixed(DomainError):
+    """Two amounts of different currencies meet where they would have to be added."""
+
+    title = "The amounts are in different currencies."
+
+
+class TransactionUnbalanced(DomainError):
+    """The entries of a transaction do not sum to zero in every currency."""
+
+    title = "This transaction does not balance."
+
+
+class SourceKeyContradicted(DomainError):
+    """The same source key was posted before with other entries."""
+
+    title = "This was posted before, with other amounts."
+    kind = ErrorKind.CONFLICT
+
+
+class PaymentRequestNotFound(RecordNotFound):
+    """There is no such payment request."""
+
+    title = "There is no such payment request."
+
+
+class BankEntryNotFound(RecordNotFound):
+    """There is no such entry of a bank statement."""
+
+    title = "There is no such bank entry."
+
+
+class RefundNotFound(RecordNotFound):
+    """There is no such refund."""
+
+    title = "There is no such refund."
+
+
+class NothingOwed(DomainError):
+    """The payment request is settled; nothing may be paid on it any more."""
+
+    title = "Nothing is owed any more."
+    kind = ErrorKind.UNMET
+
+
+class ProviderUnavailable(DomainError):
+    """The payment provider did not answer, or not in a way that tells what happened."""
+
+    title = "The payment provider does not answer."
+    kind = ErrorKind.UNAVAILABLE
+
+
+class ProviderRefused(DomainError):
+    """The payment provider answered, and said no."""
+
+    title = "The payment provider refused."
+    kind = ErrorKind.CONFLICT
+
+
+class ProviderUnknown(RecordNotFound):
+    """No provider of this name is set up."""
+
+    title = "There is no such way to pay."
+
+
+class WebhookRefused(DomainError):
+    """A message that claims to be of the provider is not, is too old, or is from the future."""
+
+    title = "This message is not the provider's."
+    kind = ErrorKind.INVALID
+
+
+class StatementUnreadable(DomainError):
+    """A bank statement is no camt.053, contradicts itself, or holds what a statement must not."""
+
+    title = "This is not a bank statement that can be imported."
+
+
+class BankEntrySettled(DomainError):
+    """What is left of a bank entry in suspense is less than what is to be moved."""
+
+    title = "This much is not left of the bank entry."
+    kind = ErrorKind.CONFLICT
+
+
+class RefundTooLarge(DomainError):
+    """More than was received, less what was refunded already."""
+
+    title = "This is more than was received."
+    kind = ErrorKind.CONFLICT
+
+
+class SecondPersonNeeded(DomainError):
+    """Somebody else than who asked must approve."""
+
+    title = "A second person has to approve this."
+    kind = ErrorKind.UNMET
+
+
+class RefundStepRefused(DomainError):
+    """A refund cannot go from where it is to there."""
+
+    title = "The refund cannot do this now."
+    kind = ErrorKind.CONFLICT

@@ -1,0 +1,14 @@
+"""What a payments process loads: its application on the settings of its environment, and its workers."""
+
+from __future__ import annotations
+
+from backend.outbox.worker import OutboxWorker
+from backend.payments.app import Rounds, create_payments_app, transports, wire_payments
+from backend.payments.settings import read_payments_settings
+
+wiring = wire_payments(read_payments_settings())
+application = create_payments_app(wiring)
+outbox = OutboxWorker(wiring.factory, transports(wiring))
+outbox.start()
+rounds = Rounds(wiring)
+rounds.start()

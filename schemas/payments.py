@@ -1,0 +1,190 @@
+"""The words and shapes of money: they travel between the payments process and people of finance only."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from marshmallow import fields
+
+from schemas.base import (
+    Count,
+    Currency,
+    Email,
+    Flag,
+    Id,
+    Instant,
+    Line,
+    LocalDate,
+    MinorUnits,
+    PageQuery,
+    QueryShape,
+    Secret,
+    Shape,
+    Text,
+)
+
+LONGEST_REASON = 500
+
+
+class InboxState(StrEnum):
+    """What became of a provider's message."""
+
+    POSTED = "posted"
+    NOTHING_NEW = "nothing_new"
+    IGNORED = "ignored"
+    REFUSED = "refused"
+
+
+class RefundState(StrEnum):
+    """Where a refund is; the last step counts."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class SignIn(Shape):
+    """Somebody of finance, at the payments process's own door."""
+
+    email = Email(required=True)
+    password = Secret(max=200, required=True)
+
+
+class SessionBody(Shape):
+    """A token for the next minutes."""
+
+    access_token = Line(max=200)
+    expires_at = Instant()
+
+
+class PaymentRequestBody(Shape):
+    """What a customer was asked to pay, and where it stands; sums are minor units of `currency`."""
+
+    id = Id()
+    number = Line(max=40)
+    reference = Line(max=25)
+    work_order_id = Id()
+    work_order_number = Line(max=40)
+    customer_id = Id()
+    customer_name = Text(max=400)
+    currency = Currency()
+    gross_minor = MinorUnits()
+    covered_minor = MinorUnits()
+    owed_minor = MinorUnits()
+    credit_minor = MinorUnits()
+    received_minor = MinorUnits()
+    refundable_minor = MinorUnits()
+    state = Line(max=20)
+    issued_at = Instant()
+    due_on = LocalDate()
+
+
+class PaymentRequestQuery(PageQuery):
+    """Which payment requests."""
+
+    customer_id = Id()
+    work_order_id = Id()
+
+
+class BankEntryBody(Shape):
+    """A bank entry of which something waits in suspense; positive came in."""
+
+    id = Id()
+    iban = Line(max=40)
+    amount_minor = MinorUnits()
+    waiting_minor = MinorUnits()
+    currency = Currency()
+    booked_on = LocalDate()
+    reference = Line(max=40, allow_none=True)
+    remittance = Text(max=2000)
+    counterparty = Text(max=400, allow_none=True)
+    proposed_request_id = Id(allow_none=True)
+    proposed_why = Line(max=100, allow_none=True)
+
+
+class MatchShare(Shape):
+    """How much of a bank entry belongs to which payment request."""
+
+    request_id = Id(required=True)
+    amount_minor = MinorUnits(min=1, required=True)
+
+
+class MatchBankEntry(Shape):
+    """Whose money it is; several shares split it. Who decides mints `decision_id`: twice is once."""
+
+    decision_id = Id(required=True)
+    shares = fields.List(
+        fields.Nested(MatchShare), required=True, validate=lambda shares: 0 < len(shares) <= 100
+    )
+    reason = Text(max=LONGEST_REASON, required=True)
+
+
+class WriteOff(Shape):
+    """That a debt is given up, how much of it, and why."""
+
+    decision_id = Id(required=True)
+    amount_minor = MinorUnits(min=1, required=True)
+    currency = Currency(required=True)
+    reason = Text(max=LONGEST_REASON, required=True)
+
+
+class ImportStatement(QueryShape):
+    """The name of the file that is sent as the body."""
+
+    name = Line(max=200, load_default="statement.xml")
+
+
+class ImportedBody(Shape):
+    """What an import did."""
+
+    statements = Count()
+    entries = Count()
+    new = Count()
+    matched = Count()
+    returned = Count()
+    proposed = Count()
+    unmatched = Count()
+
+
+class AskRefund(Shape):
+    """Money that is to go back; `refund_id` is minted by whoever asks: twice is once."""
+
+    refund_id = Id(required=True)
+    amount_minor = MinorUnits(min=1, required=True)
+    currency = Currency(required=True)
+    reason = Text(max=LONGEST_REASON, required=True)
+
+
+class RefundBody(Shape):
+    """A refund and where it is."""
+
+    id = Id()
+    request_id = Id()
+    amount_minor = MinorUnits()
+    currency = Currency()
+    reason = Text(max=LONGEST_REASON)
+    state = Line(max=20)
+    asked_by = Id()
+    asked_at = Instant()
+    needs_second_person = Flag()
+
+
+class ComplaintBody(Shape):
+    """A customer says that somebody asked for cash."""
+
+    id = Id()
+    request_id = Id()
+    words = Text(max=2000, allow_empty=True)
+    said_at = Instant()
+
+
+class CashForm(QueryShape):
+    """The customer's words about being asked for cash; an empty text is none."""
+
+    words = Text(max=2000, allow_empty=True, load_default="")
+
+
+class NoForm(QueryShape):
+    """A button that sends nothing else."""
