@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -25,6 +25,8 @@ import backend.sync_routes
 import backend.visits.routes
 from backend.access.doorkeeper import Doorkeeper
 from backend.access.secret import derive, server_secret
+from backend.attachments.examining import Examiner
+from backend.attachments.rules import EXAMINE
 from backend.attachments.storage import install_store, store_of
 from backend.db.engine import make_engine
 from backend.db.sqlite_rights import FIELD_RIGHTS
@@ -32,6 +34,7 @@ from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.facts import handlers
 from backend.front_door import install_front_door
 from backend.mutations import COLLECTIONS, MUTATIONS
+from backend.outbox.rules import Lane
 from backend.outbox.transports import mail_transport
 from backend.outbox.worker import OutboxWorker
 from backend.pages.routes import pages
@@ -41,6 +44,7 @@ from backend.web.documents import Api
 from backend.web.serving import install_web
 from backend.web.wiring import EXTENSION
 from media.objects import ObjectStore
+from media.scanning import Scanner, scanner_of
 from sync.engine import SyncEngine
 from sync.hook import install_hook
 
@@ -72,6 +76,7 @@ class Wiring:
     factory: UnitOfWorkFactory
     authenticator: Doorkeeper
     objects: ObjectStore
+    scanner: Scanner | None
     sync: SyncEngine
 
 
@@ -115,6 +120,7 @@ def wire(
         factory=factory,
         authenticator=Doorkeeper(settings, secret),
         objects=store_of(settings, derive(secret, "upload")),
+        scanner=scanner_of(settings.scanner),
         sync=sync,
     )
 
@@ -150,11 +156,20 @@ def connect(app: Flask, api: Api, wiring: Wiring) -> None:
     install_engine(app, wiring.sync, wiring.settings.server_threads)
 
 
-def start_outbox(app: Flask) -> OutboxWorker:
-    """Start to send what transactions asked for, in a thread of this process."""
+def start_outbox(app: Flask) -> Sequence[OutboxWorker]:
+    """Start to do what transactions asked for, in threads of this process: one for what is slow."""
     wiring: ServedWiring = app.extensions[EXTENSION]
     settings = wiring.settings
     mail = mail_transport(settings.mail_url, settings.mail_folder, settings.mail_sender)
-    worker = OutboxWorker(wiring.factory, {"mail": mail})
-    worker.start()
-    return worker
+    workers = (
+        OutboxWorker(wiring.factory, {"mail": mail}),
+        OutboxWorker(wiring.factory, {EXAMINE: examiner_of(wiring)}, lane=Lane.SLOW),
+    )
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+def examiner_of(wiring: Wiring) -> Examiner:
+    """Who looks at stored files."""
+    return Examiner(wiring.factory, wiring.objects, wiring.scanner, wiring.settings.data_dir / "places")

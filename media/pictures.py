@@ -60,14 +60,15 @@ def _drawn(source: BinaryIO) -> Pictures:
         width, height = picture.size
         # A JPEG can be decoded at half or a quarter of its size, which costs that much less.
         picture.draft("RGB", (COPY_SIDE, COPY_SIDE))
-        upright = ImageOps.exif_transpose(picture)
-        if upright.size != picture.size:
+        before = picture.size
+        ImageOps.exif_transpose(picture, in_place=True)
+        if picture.size != before:
             width, height = height, width
-        flat = _flat(upright)
-    flat.thumbnail((COPY_SIDE, COPY_SIDE), Image.Resampling.LANCZOS)
-    copy = _jpeg(flat, COPY_QUALITY)
-    flat.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    return Pictures(_jpeg(flat, THUMBNAIL_QUALITY), copy, width, height)
+        flat = _flat(picture)
+        flat.thumbnail((COPY_SIDE, COPY_SIDE), Image.Resampling.LANCZOS)
+        copy = _jpeg(flat, COPY_QUALITY)
+        flat.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+        return Pictures(_jpeg(flat, THUMBNAIL_QUALITY), copy, width, height)
 
 
 def _flat(picture: Image.Image) -> Image.Image:
@@ -79,7 +80,7 @@ def _flat(picture: Image.Image) -> Image.Image:
         paper = Image.new("RGB", seen.size, "white")
         paper.paste(seen, mask=seen.getchannel("A"))
         return paper
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _jpeg(picture: Image.Image, quality: int) -> bytes:

@@ -40,6 +40,23 @@ class MediaState(StrEnum):
     REJECTED = "rejected"
 
 
+class ScanResult(StrEnum):
+    """What a virus scanner said of a file. Nobody has looked at one that is `unscanned`: it is not clean."""
+
+    UNSCANNED = "unscanned"
+    CLEAN = "clean"
+    INFECTED = "infected"
+
+
+class PicturesState(StrEnum):
+    """The thumbnail and the copy for customers: still to be made, made, none of this type, or why not."""
+
+    DUE = "due"
+    MADE = "made"
+    NONE = "none"
+    FAILED = "failed"
+
+
 class RegisterMedia(Shape):
     """What a device says about a file, before or without its bytes.
 
@@ -78,6 +95,32 @@ class MediaBody(RecordShape):
     state = Enumeration(MediaState, dump_only=True)
     stored_at = Instant(dump_only=True, allow_none=True)
     reason = fields.String(dump_only=True, allow_none=True)
+
+
+class ExaminationBody(RecordShape):
+    """What was found when the bytes of a stored file were looked at, and what was made of them.
+
+    `finding`: the scanner's name for what it found; such a file is served to nobody. `reason`: why there are
+    no pictures. `width`, `height`: of the original, upright, in pixels.
+    """
+
+    media_id = Id(dump_only=True)
+    scan = Enumeration(ScanResult, dump_only=True)
+    scanned_at = Instant(dump_only=True, allow_none=True)
+    finding = fields.String(dump_only=True, allow_none=True)
+    pictures = Enumeration(PicturesState, dump_only=True)
+    reason = fields.String(dump_only=True, allow_none=True)
+    width = Count(dump_only=True, allow_none=True)
+    height = Count(dump_only=True, allow_none=True)
+    examined_at = Instant(dump_only=True, allow_none=True)
+
+
+class ExaminationQuery(PageQuery):
+    """Which examinations: of this medium, with this result of the scan, with pictures in this state."""
+
+    media_id = Id()
+    scan = Enumeration(ScanResult)
+    pictures = Enumeration(PicturesState)
 
 
 class MediaQuery(PageQuery):

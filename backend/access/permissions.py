@@ -129,6 +129,8 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "visit:unassign": frozenset({D, M, A}),
     # attachments
     "media:complete": frozenset({T, D, M, A}),
+    "media:examine": frozenset({D, M, A}),
+    "media:note_examination": frozenset(),
     "media:read": frozenset({T, D, M, A}),
     "media:register": frozenset({T, D, M, A}),
     "media:upload": frozenset({T, D, M, A}),

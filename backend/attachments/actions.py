@@ -5,9 +5,12 @@ from uuid import UUID
 
 from backend.access.actor import Actor
 from backend.access.permissions import requires
-from backend.attachments.models import Media
-from backend.attachments.queries import media_for
+from backend.attachments.models import Media, MediaExamination
+from backend.attachments.queries import examination_of, media_for
 from backend.attachments.rules import (
+    EXAMINE,
+    Findings,
+    MediaNotStored,
     MediaRegistered,
     MediaRejected,
     MediaStored,
@@ -21,7 +24,7 @@ from backend.visits.field_facts import take_fact
 from backend.visits.queries import visit_by_id
 from backend.visits.steps import touch_by_work
 from media.objects import DeclaredObject
-from schemas.attachments import MediaKind, MediaState
+from schemas.attachments import MediaKind, MediaState, PicturesState, ScanResult
 
 
 @requires("media:register")
@@ -91,6 +94,61 @@ def complete_media(
         media.stored_at = uow.now
     uow.flush()
     touch_by_work(uow, actor, visit_by_id(uow.session, media.visit_id))
+    if media.state is MediaState.STORED:
+        _order_examination(uow, media.id)
     fact = MediaStored if media.state is MediaState.STORED else MediaRejected
     uow.tell(actor, fact(media.id, media.visit_id))
     return media
+
+
+@requires("media:examine")
+def examine_media(uow: UnitOfWork, actor: Actor, media_id: UUID) -> MediaExamination:
+    """Have a stored medium looked at again: the scanner runs now, or the pictures could not be made.
+
+    Raises MediaNotFound, MediaNotStored.
+    """
+    media = media_for(uow.session, actor, media_id, lock=True)
+    if media.state is not MediaState.STORED:
+        raise MediaNotStored("Wait until the device has sent it: its record then says stored.")
+    return _order_examination(uow, media_id)
+
+
+@requires("media:note_examination")
+def note_examination(
+    uow: UnitOfWork, actor: Actor, media_id: UUID, *, found: Findings
+) -> MediaExamination | None:
+    """Write down what a worker found in the bytes of a medium, and what it made of them.
+
+    A scan that was not made now leaves what an earlier one said.
+    """
+    examination = examination_of(uow.session, media_id, lock=True)
+    if examination is None:
+        return None
+    if found.scan is not ScanResult.UNSCANNED:
+        examination.scan, examination.finding = found.scan, found.finding
+        examination.scanned_at = uow.now
+    examination.pictures, examination.reason = found.pictures, found.reason
+    examination.thumbnail_key, examination.copy_key = found.thumbnail_key, found.copy_key
+    examination.width, examination.height = found.width, found.height
+    examination.examined_at = uow.now
+    return examination
+
+
+def _order_examination(uow: UnitOfWork, media_id: UUID) -> MediaExamination:
+    """Ask the worker for it, once per order: the number of the order is in the message's key."""
+    examination = examination_of(uow.session, media_id, lock=True)
+    if examination is None:
+        examination = uow.add(
+            MediaExamination(
+                id=uow.mint_id(),
+                media_id=media_id,
+                scan=ScanResult.UNSCANNED,
+                pictures=PicturesState.DUE,
+            )
+        )
+    else:
+        examination.pictures, examination.reason = PicturesState.DUE, None
+        examination.thumbnail_key = examination.copy_key = None
+    uow.flush()
+    uow.post(EXAMINE, {}, key=f"{media_id}/{examination.revision}")
+    return examination

@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Record
 from backend.db.types import Coordinates
-from schemas.attachments import MediaKind, MediaState
+from schemas.attachments import MediaKind, MediaState, PicturesState, ScanResult
 
 
 class Media(Record):
@@ -45,3 +45,31 @@ class Media(Record):
     def longitude(self) -> float | None:
         """Degrees, or None when the device did not know where it was."""
         return None if self.place is None else self.place.longitude
+
+
+class MediaExamination(Record):
+    """What a worker found in the bytes of a stored file, and the objects it made of them.
+
+    Beside the medium and not in it: devices hold the medium, and none of this is for them.
+    """
+
+    __tablename__ = "media_examinations"
+    __table_args__ = (
+        UniqueConstraint("media_id"),
+        CheckConstraint("(scan = 'unscanned') = (scanned_at IS NULL)", name="scanned_at"),
+        CheckConstraint("(pictures = 'made') = (copy_key IS NOT NULL)", name="made"),
+        Index(None, "pictures"),
+        Index(None, "scan"),
+    )
+
+    media_id: Mapped[UUID] = mapped_column(ForeignKey("media.id"))
+    scan: Mapped[ScanResult]
+    scanned_at: Mapped[datetime | None]
+    finding: Mapped[str | None]
+    pictures: Mapped[PicturesState]
+    reason: Mapped[str | None]
+    thumbnail_key: Mapped[str | None] = mapped_column(String(100))
+    copy_key: Mapped[str | None] = mapped_column(String(100))
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    examined_at: Mapped[datetime | None]

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
 from backend.access.reach import Reach, assigned_visits, narrowed
-from backend.attachments.models import Media
+from backend.attachments.models import Media, MediaExamination
 from backend.attachments.rules import MediaNotFound
 from backend.db.lookup import locked, one_row
 from backend.db.paging import Page, PageRequest, fetch_page
-from schemas.attachments import MediaState
+from schemas.attachments import MediaState, PicturesState, ScanResult
+
+MOST_AT_ONCE = 10_000
 
 
 def _media_of(reach: Reach) -> ColumnElement[bool]:
@@ -61,6 +63,60 @@ def media_states(session: Session, media_ids: Sequence[UUID]) -> Mapping[UUID, M
     """How far each of these media is, whoever asks."""
     rows = session.execute(select(Media.id, Media.state).where(Media.id.in_(media_ids)))
     return {row.id: row.state for row in rows}
+
+
+def examination_of(session: Session, media_id: UUID, *, lock: bool = False) -> MediaExamination | None:
+    """What was found in a stored medium, whoever asks; None for one that was never to be examined."""
+    statement = select(MediaExamination).where(MediaExamination.media_id == media_id)
+    return session.scalars(locked(statement) if lock else statement).one_or_none()
+
+
+def list_examinations(
+    session: Session,
+    actor: Actor,
+    page: PageRequest,
+    *,
+    media_id: UUID | None = None,
+    scan: ScanResult | None = None,
+    pictures: PicturesState | None = None,
+) -> Page[MediaExamination]:
+    """Examinations of visible media, oldest first: of one, with this result, in this state."""
+    visible = media_visible_to(actor).with_only_columns(Media.id)
+    statement = select(MediaExamination).where(MediaExamination.media_id.in_(visible))
+    if media_id is not None:
+        statement = statement.where(MediaExamination.media_id == media_id)
+    if scan is not None:
+        statement = statement.where(MediaExamination.scan == scan)
+    if pictures is not None:
+        statement = statement.where(MediaExamination.pictures == pictures)
+    return fetch_page(session, statement, page, key=MediaExamination.id)
+
+
+def media_to_examine(
+    session: Session, *, failed: bool, unscanned: bool, most: int = MOST_AT_ONCE
+) -> Sequence[UUID]:
+    """Stored media that nobody has examined; with `failed` also those without pictures for a reason, with
+    `unscanned` those that no scanner has seen."""
+    wanted: list[ColumnElement[bool]] = [MediaExamination.id.is_(None)]
+    if failed:
+        wanted.append(MediaExamination.pictures == PicturesState.FAILED)
+    if unscanned:
+        wanted.append(MediaExamination.scan == ScanResult.UNSCANNED)
+    statement = (
+        select(Media.id)
+        .outerjoin(MediaExamination, MediaExamination.media_id == Media.id)
+        .where(Media.state == MediaState.STORED, or_(*wanted))
+        .order_by(Media.id)
+        .limit(most)
+    )
+    return session.scalars(statement).all()
+
+
+def picture_keys(session: Session) -> Sequence[str]:
+    """The object keys of all thumbnails and copies."""
+    made = MediaExamination.pictures == PicturesState.MADE
+    rows = session.execute(select(MediaExamination.thumbnail_key, MediaExamination.copy_key).where(made))
+    return sorted({key for row in rows for key in row if key is not None})
 
 
 def stored_keys(session: Session) -> Sequence[str]:

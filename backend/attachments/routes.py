@@ -1,6 +1,5 @@
 """The routes of media records and of the upload contract."""
 
-from mimetypes import guess_extension
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -8,15 +7,24 @@ from flask import Response, request
 
 from backend.access.actor import Actor
 from backend.attachments import actions, queries, uploads
-from backend.attachments.models import Media
+from backend.attachments.downloads import Rendition, open_download
+from backend.attachments.models import Media, MediaExamination
 from backend.attachments.storage import UPLOAD_PATH, current_store
 from backend.db.paging import Page, PageRequest
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.web.blueprint import Room
 from backend.web.places import place_for_body
+from backend.web.wiring import current_wiring
 from media.signing import CHECKSUM_HEADER
 from media.uploads import UploadTicket
-from schemas.attachments import MediaBody, MediaQuery, NewMedia, SignedAddress
+from schemas.attachments import (
+    ExaminationBody,
+    ExaminationQuery,
+    MediaBody,
+    MediaQuery,
+    NewMedia,
+    SignedAddress,
+)
 from schemas.media import AskUpload, UploadInstructions
 
 Fields: TypeAlias = dict[str, Any]
@@ -94,12 +102,47 @@ def complete_media(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> 
 )
 def show_content(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Response:
     """The bytes of a stored medium, as a file to save and never as a page to show."""
-    content = uploads.open_content(factory, current_store(), actor, media_id)
-    media = content.media
-    response = Response(content.chunks, mimetype=media.content_type)
-    response.call_on_close(content.files.close)
-    response.content_length = media.size
-    name = f"{media.kind}-{media.id}{guess_extension(media.content_type) or ''}"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return _sent(factory, actor, media_id, Rendition.ORIGINAL)
+
+
+@room.get(
+    "/media/<uuid:media_id>/thumbnail", permission="media:read", own_transactions=True, produces="image/jpeg"
+)
+def show_thumbnail(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Response:
+    """A small picture of a photo."""
+    return _sent(factory, actor, media_id, Rendition.THUMBNAIL)
+
+
+@room.get(
+    "/media/<uuid:media_id>/copy", permission="media:read", own_transactions=True, produces="image/jpeg"
+)
+def show_copy(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Response:
+    """A photo for customers: what it shows, without where, when and by which device it was taken."""
+    return _sent(factory, actor, media_id, Rendition.COPY)
+
+
+@room.get("/media/examinations", query=ExaminationQuery, page_of=ExaminationBody, permission="media:read")
+def list_examinations(
+    uow: UnitOfWork, actor: Actor, page: PageRequest, query: Fields
+) -> Page[MediaExamination]:
+    """Examinations: of a medium, those that found something, those without pictures."""
+    return queries.list_examinations(uow.session, actor, page, **query)
+
+
+@room.post("/media/<uuid:media_id>/examine", answer=ExaminationBody, permission="media:examine")
+def examine_media(uow: UnitOfWork, actor: Actor, media_id: UUID) -> MediaExamination:
+    """Have a stored medium looked at again."""
+    return actions.examine_media(uow, actor, media_id)
+
+
+def _sent(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID, rendition: Rendition) -> Response:
+    guarded = bool(current_wiring().settings.scanner)
+    download = open_download(factory, current_store(), actor, media_id, rendition, guarded=guarded)
+    if download.address is not None:
+        return Response(status=302, headers={"Location": download.address})
+    response = Response(download.chunks, mimetype=download.content_type)
+    response.call_on_close(download.files.close)
+    response.headers["Content-Disposition"] = f'attachment; filename="{download.name}"'
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from backend.db.types import Coordinates
 from backend.db.unit_of_work import Fact
-from schemas.attachments import MediaKind, MediaState
+from schemas.attachments import MediaKind, MediaState, PicturesState, ScanResult
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
 
 IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/heic"})
@@ -51,6 +51,24 @@ TRANSITIONS: Mapping[tuple[MediaState, str], MediaState] = MappingProxyType(
 """What may become of a media record. A stored one stays stored: its receipt has been given."""
 
 
+EXAMINE = "examine"
+"""The kind of message that a worker answers by looking at a stored file; the key begins with its id."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a worker found in one file; `unscanned` when no scanner was asked this time."""
+
+    scan: ScanResult = ScanResult.UNSCANNED
+    finding: str | None = None
+    pictures: PicturesState = PicturesState.NONE
+    reason: str | None = None
+    thumbnail_key: str | None = None
+    copy_key: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
 class MediaNotFound(RecordNotFound):
     """No such medium, or none that this person may see."""
 
@@ -68,6 +86,27 @@ class MediaNotStored(DomainError):
     """Somebody wants the bytes of a medium before they have arrived."""
 
     title = "The file has not arrived yet."
+    kind = ErrorKind.UNMET
+
+
+class MediaQuarantined(DomainError):
+    """The scanner found something in the bytes of a medium: they are kept, and nobody gets them."""
+
+    title = "The file is locked away: the virus scanner found something in it."
+    kind = ErrorKind.FORBIDDEN
+
+
+class MediaNotScanned(DomainError):
+    """A scanner is to look at every file, and it has not looked at this one yet."""
+
+    title = "The virus scanner has not looked at the file yet."
+    kind = ErrorKind.UNMET
+
+
+class PicturesMissing(DomainError):
+    """There is no thumbnail and no copy of a medium, or not yet."""
+
+    title = "There is no picture of this file."
     kind = ErrorKind.UNMET
 
 
@@ -118,6 +157,17 @@ def check_acceptable(kind: MediaKind, content_type: str, size: int) -> None:
     largest = LARGEST_STROKE_FILE if content_type == STROKES else accepted.largest
     if size > largest:
         raise MediaNotAccepted(f"This file has {size} bytes; at most {largest} are taken.", largest=largest)
+
+
+def check_servable(scan: ScanResult, finding: str | None, *, guarded: bool) -> None:
+    """Refuse to serve what a scanner objected to, and where there is one (`guarded`) what it has not seen.
+
+    Raises MediaQuarantined, MediaNotScanned.
+    """
+    if scan is ScanResult.INFECTED:
+        raise MediaQuarantined(f"Found: {finding}. Ask an administrator, and have the photo taken again.")
+    if guarded and scan is not ScanResult.CLEAN:
+        raise MediaNotScanned("Ask again in a moment. If it stays so, see whether the scanner runs.")
 
 
 def place_of(latitude: float | None, longitude: float | None) -> Coordinates | None:

@@ -1,9 +1,6 @@
 """The upload contract over media records. Bytes flow between transactions, never inside one."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from backend.access.actor import Actor
@@ -14,7 +11,6 @@ from backend.attachments.queries import media_for
 from backend.attachments.rules import (
     LARGEST_STROKE_FILE,
     STROKES,
-    MediaNotStored,
     StrokesUnreadable,
     check_strokes,
 )
@@ -26,20 +22,9 @@ from media.uploads import (
     Readable,
     UploadTicket,
     begin_upload,
-    chunks_of,
     confirm_upload,
     receive_upload,
 )
-from schemas.attachments import MediaState
-
-
-@dataclass(frozen=True)
-class Content:
-    """The bytes of a stored medium, in pieces; `close` when they are not wanted any more."""
-
-    media: Media
-    chunks: Iterator[bytes]
-    files: ExitStack
 
 
 def offer_upload(
@@ -86,16 +71,6 @@ def finish_upload(factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, 
     reason = _fault(store, _read(factory, actor, media_id))
     with factory.begin() as uow:
         return complete_media(uow, actor, media_id, rejected_because=reason)
-
-
-def open_content(factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, media_id: UUID) -> Content:
-    """The bytes of a stored medium. Raises MediaNotFound, MediaNotStored, UploadMissing."""
-    media = _read(factory, actor, media_id)
-    if media.state is not MediaState.STORED:
-        raise MediaNotStored("Wait until the device has sent it: its record then says stored.")
-    files = ExitStack()
-    file: BinaryIO = files.enter_context(store.open(media.object_key))
-    return Content(media, chunks_of(file), files)
 
 
 def _read(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Media:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork
+from backend.outbox.rules import SLOW_KINDS, Lane
 
 _MOST_LINES = 500
 
@@ -23,20 +24,22 @@ class OutboxFigures:
     waiting_since: datetime | None
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return (OutboxMessage.state == OutboxState.DUE) & (OutboxMessage.next_attempt_at <= now)
+def _is_due(now: datetime, lane: Lane) -> ColumnElement[bool]:
+    slow = OutboxMessage.kind.in_(SLOW_KINDS)
+    due = (OutboxMessage.state == OutboxState.DUE) & (OutboxMessage.next_attempt_at <= now)
+    return due & (slow if lane is Lane.SLOW else ~slow)
 
 
-def is_anything_due(session: Session, now: datetime) -> bool:
-    """Whether a worker would find something to send now."""
-    return bool(session.scalar(select(exists().where(_is_due(now)))))
+def is_anything_due(session: Session, now: datetime, lane: Lane) -> bool:
+    """Whether a worker of this lane would find something to send now."""
+    return bool(session.scalar(select(exists().where(_is_due(now, lane)))))
 
 
-def next_due_locked(session: Session, now: datetime) -> OutboxMessage | None:
-    """The message that is due longest and that no other worker is taking, locked; or None."""
+def next_due_locked(session: Session, now: datetime, lane: Lane) -> OutboxMessage | None:
+    """The message of a lane that is due longest and that no other worker is taking, locked; or None."""
     return session.scalars(
         select(OutboxMessage)
-        .where(_is_due(now))
+        .where(_is_due(now, lane))
         .order_by(OutboxMessage.next_attempt_at, OutboxMessage.id)
         .limit(1)
         .with_for_update(skip_locked=True)

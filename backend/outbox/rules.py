@@ -1,6 +1,7 @@
 """When an outside effect is tried again, and when it is given up."""
 
 from datetime import timedelta
+from enum import StrEnum
 
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
@@ -12,6 +13,17 @@ LEASE = timedelta(minutes=5)
 
 KEPT_AFTER_SENDING = timedelta(days=90)
 """How long a sent message stays as the proof that its (kind, key) was sent."""
+
+
+SLOW_KINDS = frozenset({"examine"})
+"""What takes seconds and comes by the hundred has a worker of its own, so that no mail waits behind it."""
+
+
+class Lane(StrEnum):
+    """Which messages a worker takes: those of `SLOW_KINDS`, or all others."""
+
+    QUICK = "quick"
+    SLOW = "slow"
 
 
 class PermanentFailure(Exception):

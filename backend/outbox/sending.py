@@ -14,7 +14,7 @@ import structlog
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.outbox.queries import forget_sent_before, is_anything_due, next_due_locked
-from backend.outbox.rules import KEPT_AFTER_SENDING, LEASE, delay_after, is_given_up
+from backend.outbox.rules import KEPT_AFTER_SENDING, LEASE, Lane, delay_after, is_given_up
 from backend.outbox.transports import Outgoing, Transport
 from schemas.errors import RecordNotFound
 
@@ -27,23 +27,24 @@ def send_due(
     factory: UnitOfWorkFactory,
     transports: Mapping[str, Transport],
     *,
+    lane: Lane = Lane.QUICK,
     until: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Try every message that is due, each once, or `until` says stop; the number of those that were sent."""
+    """Try every message of a lane that is due, each once, or `until` says stop; how many were sent."""
     started_at = factory.clock()
     sent = 0
-    while not until() and (outgoing := claim_next(factory, started_at)) is not None:
+    while not until() and (outgoing := claim_next(factory, started_at, lane)) is not None:
         sent += carry_out(factory, transports, outgoing)
     return sent
 
 
-def claim_next(factory: UnitOfWorkFactory, due_at: datetime) -> Outgoing | None:
+def claim_next(factory: UnitOfWorkFactory, due_at: datetime, lane: Lane = Lane.QUICK) -> Outgoing | None:
     """Take the next message due at `due_at` for one attempt; nobody else gets it until the lease is over."""
     with factory.begin(write=False) as uow:  # a look first: an idle worker must not take the write lock
-        if not is_anything_due(uow.session, due_at):
+        if not is_anything_due(uow.session, due_at, lane):
             return None
     with factory.begin() as uow:
-        message = next_due_locked(uow.session, due_at)
+        message = next_due_locked(uow.session, due_at, lane)
         if message is None:
             return None
         message.attempts += 1

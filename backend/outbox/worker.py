@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from backend.db.unit_of_work import UnitOfWorkFactory
+from backend.outbox.rules import Lane
 from backend.outbox.sending import forget_what_was_sent, send_due
 from backend.outbox.transports import Transport
 
@@ -20,9 +21,15 @@ class OutboxWorker:
     """Sends due messages until it is stopped. Several may run, in one process or in many."""
 
     def __init__(
-        self, factory: UnitOfWorkFactory, transports: Mapping[str, Transport], *, pause: float = 1.0
+        self,
+        factory: UnitOfWorkFactory,
+        transports: Mapping[str, Transport],
+        *,
+        lane: Lane = Lane.QUICK,
+        pause: float = 1.0,
     ) -> None:
         """`transports` by kind of message; `pause`: seconds between two looks at an empty outbox."""
+        self._lane = lane
         self._factory = factory
         self._transports = transports
         self._pause = pause
@@ -34,7 +41,7 @@ class OutboxWorker:
     def start(self) -> None:
         """Begin to send; a second call changes nothing."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+            self._thread = threading.Thread(target=self._run, name=f"outbox-{self._lane}", daemon=True)
             self._thread.start()
 
     def stop(self, timeout: float = 30.0) -> bool:
@@ -55,7 +62,7 @@ class OutboxWorker:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                send_due(self._factory, self._transports, until=self._stopping.is_set)
+                send_due(self._factory, self._transports, lane=self._lane, until=self._stopping.is_set)
                 self._clean_up_now_and_then()
                 pause = self._pause
             except Exception:

@@ -89,6 +89,7 @@ def test_amounts_stand_only_where_the_customer_is_told_a_price() -> None:
         ("ReportChargeBody", "unit_minor"),
         ("ReportChargeBody", "currency"),
         ("UploadInstructions", "method"),  # of HTTP
+        ("UploadInstructions", "parts.method"),
     }
 
 

@@ -27,6 +27,7 @@ from backend.reports.queries import steps_of_visit
 from backend.visits.actions import add_visit_note, issue_confirmation_link, offer_windows
 from backend.visits.models import PaymentBadge
 from schemas.access import Role
+from schemas.attachments import MediaKind
 from schemas.parts import MovementReason, UsageDirection
 from schemas.visits import PaymentBadgeState
 from sync.models import FieldInboxEntry
@@ -172,6 +173,7 @@ def _a_case(uow: UnitOfWork, common: Names) -> dict[str, str]:
     badge = PaymentBadge(id=uow.mint_id(), work_order_id=order.id, state=PaymentBadgeState.PAID)
     uow.add(badge)
     media = attachments.a_medium(uow, work.actor, work.visit_id)
+    attachments.a_stored_medium(uow, work.actor, work.visit_id, kind=MediaKind.AFTER)
     return {
         **_named(
             customer_id=request.customer_id,

@@ -54,7 +54,9 @@ TechnicianBody: id revision active display_name home_latitude home_longitude pho
 ShiftBody: id revision ends_at kind starts_at technician_id
 MediaBody: id revision content_type kind latitude longitude reason registered_by sha256 size state stored_at
     taken_at visit_id
-UploadInstructions: expires_at headers method needed url
+UploadInstructions: expires_at headers method needed parts.arrived parts.headers parts.method parts.number
+    parts.offset parts.size parts.url url
+ExaminationBody: id revision examined_at finding height media_id pictures reason scan scanned_at width
 ConductRuleBody: id revision applies code media_kind phase position proof required text work_type_id
 ConductStepBody: id revision answer answered_at media_kind note phase position proof required rule_code text
     visit_id waived_reason waiver_media_id

@@ -17,6 +17,9 @@ POST /visits/<visit_id>/dispatch                      transition-refused        
 PUT /media/objects/<key>                              content-length-differs       backend/attachments/test_uploads.py::test_a_photo_is_put_completed_and_received
 POST /media/<media_id>/complete                       upload-missing               backend/attachments/test_uploads.py::test_a_photo_is_put_completed_and_received
 GET /media/<media_id>/content                         media-not-stored             backend/attachments/test_uploads.py::test_a_photo_is_put_completed_and_received
+GET /media/<media_id>/thumbnail                       media-not-stored             backend/attachments/test_examinations.py::test_a_photo_gets_a_thumbnail_and_a_copy_without_its_place
+GET /media/<media_id>/copy                            media-not-stored             backend/attachments/test_examinations.py::test_a_photo_gets_a_thumbnail_and_a_copy_without_its_place
+POST /media/<media_id>/examine                        media-not-stored             backend/attachments/test_examinations.py::test_the_office_has_a_file_looked_at_again
 POST /conduct-steps/<step_id>/waive                   signature-unusable           backend/reports/test_reports.py::test_the_customer_may_waive_a_photo_in_their_own_writing
 POST /service-reports/<report_id>/freeze              report-not-ready             backend/reports/test_reports.py::test_a_report_is_signed_with_ink_of_this_visit_after_it_was_frozen
 POST /service-reports/<report_id>/sign                report-not-frozen            backend/reports/test_reports.py::test_a_report_is_signed_with_ink_of_this_visit_after_it_was_frozen

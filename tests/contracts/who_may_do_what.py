@@ -191,6 +191,10 @@ POST   /media/<media_id>/upload                                 own   yes   403 
 PUT    /media/objects/<key>                                     self  self  self  self  self  self  self
 POST   /media/<media_id>/complete                               own   yes   403   yes   yes   401   own
 GET    /media/<media_id>/content                                own   yes   403   yes   yes   401   401
+GET    /media/<media_id>/thumbnail                              own   yes   403   yes   yes   401   401
+GET    /media/<media_id>/copy                                   own   yes   403   yes   yes   401   401
+POST   /media/<media_id>/examine                                403   yes   403   yes   yes   401   401
+GET    /media/examinations                                      own   yes   403   yes   yes   401   401
 
 # reports
 GET    /conduct-rules                                           yes   yes   403   yes   yes   401   401
