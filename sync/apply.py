@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from typing import cast
 from uuid import UUID
 
 from marshmallow import Schema, ValidationError
-from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -17,14 +17,14 @@ from schemas.errors import DomainError, ErrorKind, JsonValue
 from schemas.problem import field_errors, problem_of
 from sync.collections import Collection, CollectionSet, Kind
 from sync.facts import EditOverridden, FieldsInvalid, UnexpectedFailure, UnknownMutationType, UnknownSchema
+from sync.history import history_of, read_histories
 from sync.hook import ACTOR, WHOLE_RECORD
 from sync.host import Caller, Host, UnitOfWork
 from sync.inbox import Note, take_notes
-from sync.merge import UNKNOWN, Base, FieldNow, LastChange, Merged, merge
-from sync.models import FIELD_REVISIONS
+from sync.merge import UNKNOWN, Base, FieldNow, Merged, merge
 from sync.mutations import MutationTable, MutationType, Outcome
 from sync.sent import Sent
-from sync.sql import dialect_of
+from sync.transaction import forget_absent, lock_rows, locked_row
 
 _MERGED_KINDS = frozenset({Kind.ANSWER, Kind.PROMISE, Kind.SEALED})
 
@@ -85,47 +85,65 @@ class Applier:
     last_attempt: bool = False
 
     def lock_records(self, sent: Iterable[Sent]) -> None:
-        """Lock the records that a chunk is about, in the same order as everybody: chunks do not deadlock."""
-        if dialect_of(self.uow.session) == "sqlite":
-            return
+        """Lock the records that a chunk is about, in the same order as everybody: chunks do not deadlock.
+
+        They are read with it, and so is the history of those that are merged field by field.
+        """
         wanted: dict[str, set[UUID]] = {}
+        merged: set[str] = set()
         for item in sent:
             if (kind := self.mutations.get(item.type)) and item.record_id is not None and item.fault is None:
                 wanted.setdefault(kind.collection, set()).add(item.record_id)
+                if kind.kind in _MERGED_KINDS:
+                    merged.add(kind.collection)
         for name in sorted(wanted):
-            identity = self.collections[name].table.c.id
-            rows = select(identity).where(identity.in_(sorted(wanted[name]))).order_by(identity)
-            self.uow.session.connection().execute(rows.with_for_update(key_share=True)).all()
+            locked = lock_rows(self.uow.session, self.collections[name].model, wanted[name])
+            if name in merged:
+                read_histories(self.uow.session, name, locked)
 
     def apply(self, sent: Sent) -> Verdict:
         """Do what the user did, in a savepoint; a failure undoes it and is an outcome."""
-        if sent.fault is not None:
-            return self.failed(sent.fault)
-        mutation_type = self.mutations.get(sent.type)
-        if mutation_type is None:
-            return self.failed(UnknownMutationType(f"Update the app or the server ({sent.type!r})."))
-        if sent.schema not in mutation_type.schemas:
-            return self.failed(UnknownSchema(f"Update the app (schema {sent.schema})."))
         try:
-            fields = _fields_of(mutation_type.shape, sent.fields)
-        except ValidationError as error:
-            detail = "Correct the app: these fields will never be taken."
-            return self.failed(FieldsInvalid(detail, errors=field_errors(error, "/fields")))
+            mutation_type, fields = self._read(sent)
+        except DomainError as error:
+            return self.failed(error)
         return self._guarded(mutation_type, sent, fields)
 
-    def apply_together(self, sent: Sequence[Sent]) -> Verdict | None:
-        """Write new facts of one type at once, all of them applied; None when that cannot be.
+    def apply_all(self, sent: Sequence[Sent]) -> list[Verdict]:
+        """Do what the user did in one savepoint for all, as far as each applies: verdicts from the first on.
 
-        Then nothing has happened: each is to be applied by itself, and gets the outcome that is its own.
+        Where one fails, what was done before it is done again without it; it and what follows have not
+        happened, and it is to be applied by itself.
         """
+        while sent:
+            verdicts: list[Verdict] = []
+            try:
+                with self.uow.savepoint():
+                    for stretch in _stretches(sent):
+                        together = self._together(stretch)
+                        verdicts += together
+                        for one in stretch[len(together) :]:
+                            verdicts.append(self._run(*self._read(one), one))
+                return verdicts
+            except Exception as error:  # whose fault it is shows when it is applied by itself
+                self._raise_if_nobodys(error)
+                sent = sent[: len(verdicts)]
+                forget_absent(self.uow.session)
+            finally:
+                take_notes(self.uow)
+        return []
+
+    def _together(self, sent: Sequence[Sent]) -> list[Verdict]:
+        """Write new facts of one type at once, all of them applied; no verdict, and nothing done, if not."""
         mutation_type = self.mutations.get(sent[0].type)
-        if mutation_type is None or mutation_type.together is None:
-            return None
+        if mutation_type is None or mutation_type.together is None or len(sent) == 1:
+            return []
+        if len({item.record_id for item in sent}) < len(sent):
+            return []
         if any(item.occurred_at is None or item.schema not in mutation_type.schemas for item in sent):
-            return None
-        session = self.uow.session
+            return []
         take_notes(self.uow)
-        session.info[ACTOR] = self.caller.user_id
+        self._sign()
         try:
             items = [
                 {
@@ -140,15 +158,38 @@ class Applier:
                 self.uow.flush()
                 if take_notes(self.uow):
                     raise _EachByItself
-        except Exception as error:  # whose fault it is shows when each is applied by itself
-            if self.host.is_transient(error):
-                raise MustRepeat from error
-            if self.host.is_database_trouble(error):
-                raise
-            return None
-        finally:
-            take_notes(self.uow)
-        return Verdict(Outcome.APPLIED)
+        except Exception as error:
+            self._raise_if_nobodys(error)
+            return []
+        return [Verdict(Outcome.APPLIED)] * len(sent)
+
+    def _raise_if_nobodys(self, error: Exception) -> None:
+        """Raise what is no mutation's fault: a lost race, or a database out of reach."""
+        if isinstance(error, MustRepeat):
+            raise error
+        if self.host.is_transient(error) or (isinstance(error, StaleDataError) and not self.last_attempt):
+            # Stale: somebody changed a row between our reading and writing it. A race, not an opinion.
+            raise MustRepeat from error
+        if self.host.is_database_trouble(error):
+            raise error
+
+    def _read(self, sent: Sent) -> tuple[MutationType, dict[str, object]]:
+        """The type and the fields of a mutation; raises what stands against it before anything is done."""
+        if sent.fault is not None:
+            raise sent.fault
+        mutation_type = self.mutations.get(sent.type)
+        if mutation_type is None:
+            raise UnknownMutationType(f"Update the app or the server ({sent.type!r}).")
+        if sent.schema not in mutation_type.schemas:
+            raise UnknownSchema(f"Update the app (schema {sent.schema}).")
+        try:
+            return mutation_type, _fields_of(mutation_type.shape, sent.fields)
+        except ValidationError as error:
+            detail = "Correct the app: these fields will never be taken."
+            raise FieldsInvalid(detail, errors=field_errors(error, "/fields")) from error
+
+    def _sign(self) -> None:
+        self.uow.session.info[ACTOR] = self.caller.user_id
 
     def failed(self, error: DomainError, outcome: Outcome | None = None) -> Verdict:
         """The verdict on a mutation that raised a fact."""
@@ -157,27 +198,14 @@ class Applier:
         return Verdict(outcome or OUTCOME_OF[error.kind], problem, note=note)
 
     def _guarded(self, mutation_type: MutationType, sent: Sent, fields: Mapping[str, object]) -> Verdict:
-        session = self.uow.session
-        take_notes(self.uow)
-        session.info[ACTOR] = self.caller.user_id
         try:
             with self.uow.savepoint():
-                verdict = self._run(mutation_type, sent, fields)
-                self.uow.flush()
-            return verdict
+                return self._run(mutation_type, fields, sent)
         except DomainError as error:
             return self.failed(error)
-        except StaleDataError as error:
-            # Somebody changed a row between our reading and writing it: a race, not an opinion of the user's.
-            if not self.last_attempt:
-                raise MustRepeat from error
-            return self._unexpected(sent, error)
         except Exception as error:  # whatever a use case raises must not stop the queue
-            if self.host.is_transient(error):
-                raise MustRepeat from error
-            if self.host.is_database_trouble(error):
-                raise
-            if (fact := self.host.domain_error(error)) is not None:
+            self._raise_if_nobodys(error)
+            if not isinstance(error, StaleDataError) and (fact := self.host.domain_error(error)) is not None:
                 return self.failed(fact)
             return self._unexpected(sent, error)
         finally:
@@ -187,7 +215,9 @@ class Applier:
         self.host.alarm("sync-unexpected", f"{sent.type} {sent.mutation_id}: {type(error).__name__}: {error}")
         return self.failed(UnexpectedFailure("Nothing to do: it is tried again by itself."))
 
-    def _run(self, mutation_type: MutationType, sent: Sent, fields: Mapping[str, object]) -> Verdict:
+    def _run(self, mutation_type: MutationType, fields: Mapping[str, object], sent: Sent) -> Verdict:
+        take_notes(self.uow)
+        self._sign()
         merged, now = Merged(fields, (), ()), None
         if mutation_type.kind in _MERGED_KINDS and fields:
             now = self._fields_now(mutation_type, sent, fields)
@@ -200,6 +230,7 @@ class Applier:
             mutation_type.use_case(
                 self.uow, self.caller.actor, sent.record_id, occurred_at=occurred_at, **merged.accepted
             )
+        self.uow.flush()
         return self._judge(merged, now or {}, sent)
 
     def _judge(self, merged: Merged, now: Mapping[str, FieldNow], sent: Sent) -> Verdict:
@@ -227,12 +258,12 @@ class Applier:
     ) -> dict[str, FieldNow] | None:
         """The record's fields under its lock; None when there is no such record: the use case decides."""
         collection = self.collections[mutation_type.collection]
-        row = self.uow.session.get(
-            collection.model, sent.record_id, with_for_update={"key_share": True}, populate_existing=True
-        )
-        if row is None or sent.record_id is None:
+        if sent.record_id is None:
             return None
-        history = self._history(collection, sent.record_id)
+        row = locked_row(self.uow.session, collection.model, sent.record_id)
+        if row is None:
+            return None
+        history = history_of(self.uow.session, collection.name, sent.record_id)
         created = history.get(WHOLE_RECORD)
         return {
             name: FieldNow(
@@ -243,14 +274,10 @@ class Applier:
             for name in fields
         }
 
-    def _history(self, collection: Collection, record_id: UUID) -> dict[str, LastChange]:
-        table = FIELD_REVISIONS.c
-        rows = self.uow.session.connection().execute(
-            select(table.field, table.revision, table.actor_id).where(
-                table.collection == collection.name, table.record_id == record_id
-            )
-        )
-        return {field: LastChange(revision, actor) for field, revision, actor in rows}
+
+def _stretches(sent: Iterable[Sent]) -> Iterator[list[Sent]]:
+    """The mutations in their order, parted wherever their type changes."""
+    return (list(stretch) for _, stretch in groupby(sent, key=lambda one: one.type))
 
 
 @cache

@@ -16,9 +16,10 @@ from sync.collections import CollectionSet, Path
 from sync.facts import DecidedByPeople, UnexpectedFailure
 from sync.host import UnitOfWork
 from sync.inbox import content_with, subject_of
-from sync.journal import RECOUNT_HELD, json_text, next_retry
+from sync.journal import recount_held
 from sync.models import JOURNALS, MUTATIONS, FieldInboxEntry
 from sync.mutations import Outcome
+from sync.outcomes import json_text, next_retry
 from sync.sent import Sent, read_all, without_base
 from sync.sql import batches
 
@@ -70,7 +71,7 @@ def retry_held(uow: UnitOfWork, applier: Applier, journal: UUID, *, pushed: bool
             if verdict.outcome is not Outcome.HELD and row.record_id is not None:
                 freed.add(row.record_id)
             _store(uow, applier, row, verdict)
-    uow.session.connection().execute(RECOUNT_HELD, {"of": journal})
+    recount_held(uow, journal)
 
 
 def _heads(
@@ -112,7 +113,7 @@ def wake_held(uow: UnitOfWork, collections: CollectionSet, changed: dict[str, li
         due = update(MUTATIONS).where(*_WAITING, MUTATIONS.c.journal.in_(journals), _is_about(batch))
         uow.session.connection().execute(due.where(~ours_to_mend).values(retry_at=uow.now))
     for journal in journals:
-        uow.session.connection().execute(RECOUNT_HELD, {"of": journal})
+        recount_held(uow, journal)
     return journals[:JOURNALS_AT_ONCE]
 
 
@@ -143,7 +144,7 @@ def end_wait(uow: UnitOfWork, journal: UUID, mutation_id: UUID, outcome: Outcome
     record_id = connection.execute(statement.returning(table.record_id)).scalar()
     behind = update(MUTATIONS).where(table.journal == journal, table.record_id == record_id, *_WAITING)
     connection.execute(behind.values(retry_at=uow.now))
-    connection.execute(RECOUNT_HELD, {"of": journal})
+    recount_held(uow, journal)
 
 
 def _concerned(uow: UnitOfWork, collections: CollectionSet, changed: dict[str, list[UUID]]) -> list[UUID]:

@@ -1,12 +1,16 @@
-"""The session hook: what a flush changes in a synced table leaves a change row and revisions of fields."""
+"""The session hook: what a flush changes in a synced table leaves a change row and revisions of fields.
+
+They are written once, at the end of the transaction: nobody may see them before it commits anyway.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from uuid import UUID
 
-from sqlalchemy import Executable, bindparam, delete, event, inspect
+from sqlalchemy import bindparam, delete, event, inspect
 from sqlalchemy.orm import (
     DeclarativeBase,
     InstanceState,
@@ -19,8 +23,10 @@ from sqlalchemy.orm import (
 
 from sync.collections import Collection as Synced
 from sync.collections import CollectionSet
+from sync.merge import LastChange
 from sync.models import CHANGES, FIELD_REVISIONS
-from sync.sql import dialect_of, upsert, write
+from sync.sql import insert_rows, write
+from sync.transaction import keep_in_mind, left_for, write_last
 
 ACTOR = "actor_id"
 """The key in `session.info` of whoever acts."""
@@ -56,6 +62,7 @@ def install_hook(sessions: sessionmaker[Session] | type[Session], collections: C
                 f"and give the statement execution_options({RECORDED}=True)"
             )
 
+    keep_in_mind(sessions)
     event.listen(sessions, "after_flush", after_flush)
     event.listen(sessions, "do_orm_execute", on_execute)
 
@@ -84,6 +91,7 @@ class _Change:
     revision: int
     fields: Collection[str]
     deleted: bool
+    actor_id: UUID | None = None
 
 
 def _flushed(session: Session, by_mapper: Mapping[Mapper[DeclarativeBase], Synced]) -> Iterator[_Change]:
@@ -114,33 +122,47 @@ def _changed_fields(state: InstanceState[object]) -> frozenset[str]:
 def _write(session: Session, changes: list[_Change]) -> None:
     actor = session.info.get(ACTOR)
     session.info[CHANGED] = True
-    write(
-        session, CHANGES.insert(), [{"collection": c.collection, "record_id": c.record_id} for c in changes]
-    )
-    forgotten = [{"of_collection": c.collection, "of_record": c.record_id} for c in changes if c.deleted]
-    write(session, _FORGET, forgotten)
-    revisions = [
+    for change in changes:
+        write_last(session, _write_changes, replace(change, actor_id=actor))
+
+
+def revisions_to_come(session: Session, collection: str, record_id: UUID) -> dict[str, LastChange]:
+    """The record's fields that this transaction has changed so far."""
+    return {
+        name: LastChange(change.revision, change.actor_id)
+        for change in left_for(session, _write_changes)
+        if change.record_id == record_id and change.collection == collection
+        for name in change.fields
+    }
+
+
+def _write_changes(session: Session, changes: Sequence[_Change]) -> None:
+    revisions: dict[tuple[str, UUID, str], _Change] = {}
+    for change in changes:
+        if change.deleted:
+            write(session, _FORGET, [{"of_collection": change.collection, "of_record": change.record_id}])
+            gone = [key for key in revisions if key[:2] == (change.collection, change.record_id)]
+            for key in gone:
+                del revisions[key]
+        for name in change.fields:
+            revisions[change.collection, change.record_id, name] = change
+    rows = [
         {
-            "collection": c.collection,
-            "record_id": c.record_id,
-            "field": field,
-            "revision": c.revision,
-            "actor_id": actor,
+            "collection": collection,
+            "record_id": record_id,
+            "field": name,
+            "revision": change.revision,
+            "actor_id": change.actor_id,
         }
-        for c in changes
-        for field in c.fields
+        # In the order of their keys, as everybody: two transactions never wait for each other.
+        for (collection, record_id, name), change in sorted(revisions.items(), key=itemgetter(0))
     ]
-    write(session, _REMEMBER[dialect_of(session)], revisions)
-
-
-def _remember(dialect: str) -> Executable:
-    statement = upsert(dialect, FIELD_REVISIONS)
-    newest = {"revision": statement.excluded.revision, "actor_id": statement.excluded.actor_id}
-    return statement.on_conflict_do_update(index_elements=["collection", "record_id", "field"], set_=newest)
+    insert_rows(session, FIELD_REVISIONS, rows, newest_of=("collection", "record_id", "field"))
+    changed = dict.fromkeys((change.collection, change.record_id) for change in changes)
+    insert_rows(session, CHANGES, [{"collection": name, "record_id": record} for name, record in changed])
 
 
 _FORGET = delete(FIELD_REVISIONS).where(
     FIELD_REVISIONS.c.collection == bindparam("of_collection"),
     FIELD_REVISIONS.c.record_id == bindparam("of_record"),
 )
-_REMEMBER = {dialect: _remember(dialect) for dialect in ("sqlite", "postgresql")}

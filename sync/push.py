@@ -8,21 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from schemas.errors import DomainError
 from sync.apply import Applier, MustRepeat
+from sync.chunk import Chunk, open_chunk
 from sync.collections import CollectionSet
 from sync.facts import MutationGap, ServerBusy
 from sync.held import retry_held
 from sync.host import Caller, Host, UnitOfWork
-from sync.journal import Answer, Chunk, Stored, begin_journal
-from sync.models import ENTRIES, JOURNALS, MUTATIONS
-from sync.mutations import MutationTable, Outcome
+from sync.mutations import MutationTable
+from sync.outcomes import Answer
 from sync.sent import Sent
 from sync.sql import batches
 
@@ -125,70 +124,6 @@ def repeated(host: Host, work: Callable[[UnitOfWork, bool], T]) -> T:
     raise ServerBusy("Send the same again in a moment.") from trouble
 
 
-def open_chunk(
-    uow: UnitOfWork, applier: Applier, journal: UUID, sent: Sequence[Sent], skew_seconds: float | None
-) -> Chunk:
-    """Lock the journal and read what is known of these mutations."""
-    caller, row = applier.caller, locked_journal(uow, applier.caller, journal)
-    entries = _entries(uow, journal, sent)
-    ids = {item.mutation_id for item in sent if item.mutation_id is not None} | set(entries.values())
-    held = _held_records(uow, journal) if row.held else set()
-    return Chunk(
-        uow,
-        caller,
-        applier,
-        journal,
-        row.expected_number,
-        skew_seconds,
-        entries,
-        _known(uow, ids),
-        held,
-        row.doubted_through or 0,
-    )
-
-
-def locked_journal(uow: UnitOfWork, caller: Caller, journal: UUID) -> Row[*tuple[Any, ...]]:
-    """The journal's `expected_number`, `held` and `doubted_through`, locked until commit.
-
-    It is begun when nobody has seen it.
-    """
-    connection = uow.session.connection()
-    row = connection.execute(_LOCK, {"of": journal}).one_or_none()
-    if row is not None:
-        return row
-    begin_journal(uow, caller, journal)
-    return connection.execute(_LOCK, {"of": journal}).one()
-
-
 def skew_of(device_now: datetime | None, now: datetime) -> float | None:
     """Seconds by which the device's clock is ahead of ours, the way of the request included."""
     return None if device_now is None else (device_now - now).total_seconds()
-
-
-def _entries(uow: UnitOfWork, journal: UUID, sent: Sequence[Sent]) -> dict[int, UUID]:
-    numbers = [item.number for item in sent]
-    columns = select(ENTRIES.c.number, ENTRIES.c.mutation_id)
-    rows = uow.session.connection().execute(
-        columns.where(ENTRIES.c.journal == journal, ENTRIES.c.number.between(min(numbers), max(numbers)))
-    )
-    return {row.number: row.mutation_id for row in rows}
-
-
-def _known(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, Stored]:
-    table = MUTATIONS.c
-    columns = select(table.mutation_id, table.content_hash, table.outcome, table.problem, table.fields)
-    rows = uow.session.connection().execute(columns.where(table.mutation_id.in_(sorted(ids))))
-    return {row.mutation_id: Stored(*row) for row in rows}
-
-
-def _held_records(uow: UnitOfWork, journal: UUID) -> set[UUID]:
-    table = MUTATIONS.c
-    rows = select(table.record_id).where(table.journal == journal, table.outcome == Outcome.HELD.value)
-    return {record for record in uow.session.connection().execute(rows).scalars() if record is not None}
-
-
-_LOCK = (
-    select(JOURNALS.c.expected_number, JOURNALS.c.held, JOURNALS.c.doubted_through)
-    .where(JOURNALS.c.journal == bindparam("of"))
-    .with_for_update()
-)

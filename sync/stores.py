@@ -15,12 +15,14 @@ from marshmallow import Schema
 from schemas.base import write_instant
 from schemas.errors import JsonValue
 from sync.apply import Applier
+from sync.chunk import open_chunk
 from sync.engine import SyncEngine
 from sync.facts import DeviceGone
 from sync.held import retry_held
 from sync.host import Caller, UnitOfWork
-from sync.journal import Answer
-from sync.push import locked_journal, open_chunk, repeated, skew_of
+from sync.journal import locked_journal
+from sync.outcomes import Answer
+from sync.push import repeated, skew_of
 from sync.rows import Draft, PushedRow
 from sync.sent import read_all
 from sync.sql import batches
@@ -124,8 +126,7 @@ class RowPush:
             sent = read_all(messages, number)
             chunk = open_chunk(uow, applier, journal, sent, skew_of(self.device_now, uow.now))
             applier.lock_records(sent)
-            for mutation in sent:
-                chunk.take(mutation)
+            chunk.take_all(sent)
             chunk.close(chunk.expected_number - 1)
             answers = chunk.answers
         self.note(uow, [row for row, _ in part])

@@ -9,11 +9,14 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 from uuid import UUID
 
+from sqlalchemy import Table
+
 from backend.access.actor import SYSTEM_USER_ID, Actor
 from backend.access.models import AuditEntry
 from backend.db.unit_of_work import UnitOfWork
 from schemas.access import Role
 from schemas.errors import PermissionRefused
+from sync.transaction import rows_of, write_last
 
 T, D, F, M, A = Role.TECHNICIAN, Role.DISPATCHER, Role.FINANCE, Role.MANAGER, Role.ADMINISTRATOR
 C = Role.CUSTOMER
@@ -234,9 +237,7 @@ def requires(
                 uow.flush()
                 if not permission.endswith(":read"):
                     given = args[0] if args else next((kwargs.get(name) for name in subject), None)
-                    uow.add(
-                        _audit_entry(uow, actor, permission, given or getattr(result, "id", None), kwargs)
-                    )
+                    _audit(uow, actor, permission, given or getattr(result, "id", None), kwargs)
             return result
 
         wearing = cast("Guarded[P, R]", guarded)
@@ -264,9 +265,8 @@ def requires_for_each(
             with _signed_by(uow, actor):
                 result = action(uow, actor, items)
                 uow.flush()
-                uow.add_all(
-                    _audit_entry(uow, actor, permission, item["id"], {**item, "id": None}) for item in items
-                )
+                for item in items:
+                    _audit(uow, actor, permission, item["id"], {**item, "id": None})
             return result
 
         wearing = cast("Guarded[[Sequence[ItemT]], R]", guarded)
@@ -296,16 +296,20 @@ def _signed_by(uow: UnitOfWork, actor: Actor) -> Iterator[None]:
         info["actor_id"] = outer
 
 
-def _audit_entry(
+def _audit(
     uow: UnitOfWork, actor: Actor, permission: str, subject: object, fields: Mapping[str, object]
-) -> AuditEntry:
-    return AuditEntry(
-        id=uow.mint_id(),
-        at=uow.now,
-        actor_id=actor.user_id,
-        role=actor.role,
-        device_id=actor.device_id,
-        action=permission.replace(":", "."),
-        subject_id=subject if isinstance(subject, UUID) else None,
-        detail={"fields": sorted(name for name, value in fields.items() if value is not None)},
-    )
+) -> None:
+    entry = {
+        "id": uow.mint_id(),
+        "at": uow.now,
+        "actor_id": actor.user_id,
+        "role": actor.role,
+        "device_id": actor.device_id,
+        "action": permission.replace(":", "."),
+        "subject_id": subject if isinstance(subject, UUID) else None,
+        "detail": {"fields": sorted(name for name, value in fields.items() if value is not None)},
+    }
+    write_last(uow.session, _AUDIT_LOG, entry)
+
+
+_AUDIT_LOG = rows_of(cast("Table", AuditEntry.__table__))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from backend.access.actor import Actor
 from backend.db.types import Instant
 from schemas.access import Role
+from sync.transaction import told_once
 
 S = TypeVar("S", bound=Select[Any])
 SQLColumn: TypeAlias = "ColumnElement[Any] | InstrumentedAttribute[Any]"
@@ -88,7 +89,7 @@ def assigned_work_orders(reach: Reach, name: str) -> Select[UUID]:
 def holding_of(session: Session, visit_id: UUID) -> Row[Any, Any] | None:
     """Whose the visit is now and how it stands (`technician_id`, `status`); None when there is none."""
     wanted = select(VISITS.c.technician_id, VISITS.c.status).where(VISITS.c.id == visit_id)
-    return session.execute(wanted).one_or_none()
+    return told_once(session, VISITS.name, (visit_id,), lambda: session.execute(wanted).one_or_none())
 
 
 def visit_exists(session: Session, visit_id: UUID) -> bool:
@@ -99,7 +100,8 @@ def visit_exists(session: Session, visit_id: UUID) -> bool:
 def has_visit(session: Session, technician_id: UUID, visit_id: UUID) -> bool:
     """Whether the visit is the technician's now."""
     mine = (VISITS.c.id == visit_id) & (VISITS.c.technician_id == technician_id)
-    return bool(session.scalar(select(exists().where(mine))))
+    ask = select(exists().where(mine))
+    return told_once(session, VISITS.name, (visit_id, technician_id), lambda: bool(session.scalar(ask)))
 
 
 def ever_had_visit(session: Session, technician_id: UUID, visit_id: UUID) -> bool:

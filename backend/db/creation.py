@@ -6,6 +6,7 @@ from uuid import UUID
 from backend.db.base import Record
 from backend.db.unit_of_work import UnitOfWork
 from schemas.errors import IdAlreadyUsed
+from sync.transaction import is_absent
 
 R = TypeVar("R", bound=Record)
 
@@ -15,7 +16,7 @@ def created_before(uow: UnitOfWork, model: type[R], record_id: UUID | None, /, *
 
     Raises IdAlreadyUsed when the id exists with other content. Simultaneous attempts meet at the primary key.
     """
-    if record_id is None:
+    if record_id is None or is_absent(uow.session, model, record_id):
         return None
     row = uow.session.get(model, record_id)
     if row is None:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, Table, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
@@ -17,6 +17,9 @@ from backend.db.engine import looking, reading, writing
 from backend.db.look import Look, Looks, through
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from schemas.errors import JsonValue
+from sync.hook import WHOLE_RECORD, record_changes
+from sync.sql import insert_rows
+from sync.transaction import keep_in_mind
 
 Row = TypeVar("Row", bound=Base)
 
@@ -72,6 +75,17 @@ class UnitOfWork:
         self.session.add_all(added)
         self.session.flush()
         return added
+
+    def add_at_once(self, model: type[Record], collection: str, rows: Iterable[Mapping[str, object]]) -> None:
+        """Write many new records of a collection in one statement, past the session: nobody holds them after.
+
+        A row maps the columns that are not the same for every new record; all rows map the same ones.
+        """
+        added = [{**row, "revision": 1, "created_at": self.now} for row in rows]
+        insert_rows(self.session, cast("Table", model.__table__), added)
+        record_changes(
+            self.session, collection, {cast("UUID", row["id"]): 1 for row in added}, (WHOLE_RECORD,)
+        )
 
     def flush(self) -> None:
         """Send the changes made to loaded rows to the database."""
@@ -134,6 +148,7 @@ class UnitOfWorkFactory:
         self.mint_id = mint_id
         self.handlers: Mapping[type[Fact], Sequence[Handler]] = handlers or {}
         self.session_factory = sessionmaker(autoflush=False, expire_on_commit=False)
+        keep_in_mind(self.session_factory)
         self._write_engine = writing(engine)
         self._read_engine = reading(engine)
         self._looks = Looks.of(looking(engine))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from backend.access.actor import Actor
 from backend.access.reach import Reach, assigned_visits, narrowed
 from backend.db.folding import fold
-from backend.db.lookup import locked, one_row
+from backend.db.lookup import locked, one_row, row_by_id
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.parts.models import ChecklistItem, Kit, KitLine, Part, PartUsage, StockMovement, VanStock
 from backend.parts.rules import (
@@ -23,6 +23,7 @@ from backend.parts.rules import (
     missing_for_dispatch,
 )
 from schemas.parts import PartKind, UsageDirection
+from sync.transaction import locked_row
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def stock_movements_visible_to(actor: Actor) -> Select[StockMovement]:
 
 def part_for(session: Session, part_id: UUID) -> Part:
     """That part; raises PartNotFound."""
-    return one_row(session, select(Part).where(Part.id == part_id), PartNotFound)
+    return row_by_id(session, Part, part_id, PartNotFound)
 
 
 def kit_for(session: Session, kit_id: UUID) -> Kit:
@@ -231,9 +232,7 @@ def list_stock_movements(
 
 def locked_checklist_item(session: Session, checklist_item_id: UUID) -> ChecklistItem | None:
     """A checklist line, locked."""
-    return session.scalars(
-        locked(select(ChecklistItem).where(ChecklistItem.id == checklist_item_id))
-    ).one_or_none()
+    return locked_row(session, ChecklistItem, checklist_item_id)
 
 
 def locked_line_of_part(session: Session, visit_id: UUID, part_id: UUID) -> ChecklistItem | None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
@@ -39,6 +39,7 @@ from backend.reports.rules import (
 from schemas.attachments import MediaState
 from schemas.parts import PartKind
 from schemas.reports import ReportStatus
+from sync.transaction import find, keep, row_if_locked
 
 R = TypeVar("R", bound=Record)
 Found = TypeVar("Found")
@@ -87,7 +88,8 @@ def conduct_rule_by_id(session: Session, rule_id: UUID) -> ConductRule:
 
 def any_row(session: Session, model: type[R], record_id: UUID) -> R:
     """That row as it is now, once it is known that whoever asks may have it. Raises ReportNotFound."""
-    return _found(_fresh(session, select(model).where(model.id == record_id)))
+    held = row_if_locked(session, model, record_id)
+    return held or _found(_fresh(session, select(model).where(model.id == record_id)))
 
 
 def visit_of(session: Session, model: type[OfVisit], record_id: UUID) -> UUID:
@@ -95,6 +97,8 @@ def visit_of(session: Session, model: type[OfVisit], record_id: UUID) -> UUID:
 
     Raises ReportNotFound.
     """
+    if (held := row_if_locked(session, model, record_id)) is not None:
+        return held.visit_id
     return _found(session.scalar(select(model.visit_id).where(model.id == record_id)))
 
 
@@ -115,8 +119,13 @@ def report_of_visit(session: Session, visit_id: UUID) -> ServiceReport | None:
 
 def locked_report_of_visit(session: Session, visit_id: UUID) -> ServiceReport | None:
     """The same, locked until the transaction ends, so that two files that arrive at once are both counted."""
+    place = ("report of visit", visit_id)
+    if (held := find(session, place)) is not None:
+        return cast("ServiceReport", held)
     statement = select(ServiceReport).where(ServiceReport.visit_id == visit_id)
-    return _fresh(session, statement.with_for_update(key_share=True))
+    report = _fresh(session, statement.with_for_update(key_share=True))
+    keep(session, place, report)
+    return report
 
 
 def card_of_visit(session: Session, visit_id: UUID) -> FeedbackCard | None:

@@ -9,6 +9,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.requests import queries
 from backend.requests.models import CaseTouch
 from schemas.requests import Touch
+from sync.transaction import find, keep
 
 
 def touch_case(uow: UnitOfWork, case_id: UUID, user_id: UUID, how: Touch) -> None:
@@ -16,7 +17,11 @@ def touch_case(uow: UnitOfWork, case_id: UUID, user_id: UUID, how: Touch) -> Non
 
     `case_id`: as `CaseTouch` has it.
     """
+    place = ("case touched", case_id, user_id, how)
+    if find(uow.session, place):
+        return
     if queries.has_touched(uow.session, case_id, user_id, how):
+        keep(uow.session, place, True)
         return
     try:
         with uow.savepoint():
@@ -24,3 +29,4 @@ def touch_case(uow: UnitOfWork, case_id: UUID, user_id: UUID, how: Touch) -> Non
     except IntegrityError as error:
         if constraint_name(error) != "uq_case_touches_once":
             raise
+    keep(uow.session, place, True)

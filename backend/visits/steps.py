@@ -187,7 +187,7 @@ def case_of(uow: UnitOfWork, visit: Visit) -> tuple[UUID, UUID, UUID | None, UUI
 
 
 def _work_order_of(uow: UnitOfWork, visit: Visit) -> WorkOrder:
-    return uow.session.get_one(WorkOrder, visit.work_order_id)
+    return queries.work_order_by_id(uow.session, visit.work_order_id)
 
 
 def withdraw_offers(uow: UnitOfWork, visit_id: UUID) -> None:

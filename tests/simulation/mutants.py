@@ -14,10 +14,11 @@ import mobile_client_stub.exchange
 import sync.push
 from mobile_client_stub import journal, records
 from mobile_client_stub.words import new_id
+from sync.chunk import Chunk
 from sync.exchange import Exchange
 from sync.host import Host
-from sync.journal import Chunk, Stored
 from sync.mutations import Outcome
+from sync.outcomes import Stored
 from sync.push import repeated
 from sync.sent import Sent
 from sync.status import Status

@@ -20,6 +20,7 @@ from sync.host import Audience, UnitOfWork
 from sync.models import CHANGES
 from sync.refresh import Refresh
 from sync.scope import Difference
+from sync.transaction import write_what_is_left
 from tests.sync import days
 from tests.sync.device import Device, device_of
 from tests.sync.pausing import Beside, Gate
@@ -99,6 +100,12 @@ def refresh_once(toy: Toy, technician: UUID) -> Callable[[], None]:
     return run
 
 
+def write_all(uow: UnitOfWork) -> None:
+    """Everything that the transaction writes is written, its changes included; only the commit is missing."""
+    uow.flush()
+    write_what_is_left(uow.session)
+
+
 def naive_take_changes() -> Callable[[UnitOfWork], Changed]:
     """A mutant: changes are read behind a watermark and stay; whoever drew an early number and commits late
     is lost.
@@ -125,7 +132,7 @@ def early_number_late_commit(toy: Toy) -> None:
     device.sync()
     with toy.write() as slow:
         slow.session.get_one(Job, first).remark = "slow"
-        slow.flush()
+        write_all(slow)
         days.change(toy, Job, second, remark="quick")
         device.sync()
     toy.sync.expand()
@@ -156,7 +163,7 @@ def being_given_a_visit_at_that_place(toy: Toy, in_writer: Callable[[UnitOfWork]
     device.sync()
     with toy.write() as renaming:
         renaming.session.get_one(Place, place).name = "new name"
-        renaming.flush()
+        write_all(renaming)
         in_writer(renaming)
         days.a_job(toy, technician, order=order)
         device.sync()

@@ -4,13 +4,15 @@ engines.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 
 from sync.checks import check
 from sync.decisions import Decider, Decision, decide, take_entry
@@ -99,6 +101,62 @@ def test_a_fact_that_cannot_be_written_with_others_costs_them_nothing(
     assert outcomes(device.sync()) == ["applied", outcome, "applied"]
     assert lines_of(toy) == ["a", "c"]
     assert len(inbox(toy)) == 1
+
+
+def test_a_mutation_in_trouble_undoes_nothing_of_those_around_it(toy: Toy) -> None:
+    device, job = a_device_with_a_job(toy)
+    line = uuid4()
+    device.do("job.start", job)
+    device.do("job_line.add", line, job_id=str(job), text="before")
+    device.do("job_line.add", uuid4(), job_id=str(job), text="half")
+    device.do("job.edit", job, 1, findings="rust")
+    device.do("job_line.add", line, job_id=str(job), text="the same id")
+    device.do("job.finish", job)
+    assert outcomes(device.sync()) == ["applied", "applied", "overridden", "applied", "overridden", "applied"]
+    assert lines_of(toy) == ["before"]
+    stands = device.records["jobs", str(job)]
+    assert (stands["state"], stands["findings"], stands["remark"]) == ("finished", "rust", "")
+    with toy.host.begin(write=False) as uow:
+        assert uow.session.get_one(Job, job).revision == 4, "each change was made once"
+
+
+def test_a_batch_without_trouble_is_one_savepoint_and_one_full_of_it_a_few_for_each(toy: Toy) -> None:
+    device, job = a_device_with_a_job(toy)
+    for _ in range(20):
+        device.do("job.edit", job, 1, findings="rust")
+    with savepoints_in(toy.engine) as begun:
+        assert outcomes(device.sync()) == ["applied"] * 20
+    assert len(begun) == 1
+    device.do("job.start", uuid4())
+    for _ in range(31):
+        device.do("job.edit", job, 1, findings="rust")
+    with savepoints_in(toy.engine) as begun:
+        assert outcomes(device.ask()) == ["held"] + ["applied"] * 31
+    assert len(begun) <= 8, "after trouble one goes alone, then two together, then four"
+
+
+def test_a_batch_full_of_trouble_is_not_begun_again_for_each(toy: Toy) -> None:
+    device, _ = a_device_with_a_job(toy)
+    for _ in range(50):
+        device.do("job.start", uuid4())
+    with savepoints_in(toy.engine) as begun:
+        assert outcomes(device.ask()) == ["held"] * 50
+    assert len(begun) <= 50 + 50 + 1, "each by itself, and each once more because something new arrived"
+
+
+@contextmanager
+def savepoints_in(engine: Engine) -> Iterator[list[str]]:
+    """The savepoints begun inside the block."""
+    begun: list[str] = []
+
+    def note(_connection: object, name: str) -> None:
+        begun.append(name)
+
+    event.listen(engine, "savepoint", note)
+    try:
+        yield begun
+    finally:
+        event.remove(engine, "savepoint", note)
 
 
 def test_a_fact_for_the_inbox_gets_its_own_outcome_among_others(toy: Toy) -> None:

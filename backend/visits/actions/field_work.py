@@ -145,7 +145,15 @@ def add_visit_note(
     ):
         return known
     take_fact(uow, actor, visit_id)
-    return uow.add(_note(uow, actor, note_id or uow.mint_id(), visit_id, text, occurred_at))
+    return uow.add(
+        VisitNote(
+            id=note_id or uow.mint_id(),
+            visit_id=visit_id,
+            author_id=actor.user_id,
+            text=text,
+            occurred_at=occurred_at or uow.now,
+        )
+    )
 
 
 class NewNote(TypedDict):
@@ -158,22 +166,8 @@ class NewNote(TypedDict):
 
 
 @requires_for_each("visit_note:add")
-def add_visit_notes(uow: UnitOfWork, actor: Actor, notes: Sequence[NewNote]) -> list[VisitNote]:
+def add_visit_notes(uow: UnitOfWork, actor: Actor, notes: Sequence[NewNote]) -> None:
     """`add_visit_note` for many new notes, in one statement. An id that exists is an IntegrityError."""
     for visit_id in dict.fromkeys(note["visit_id"] for note in notes):
         take_fact(uow, actor, visit_id)
-    return uow.add_all(
-        _note(uow, actor, note["id"], note["visit_id"], note["text"], note["occurred_at"]) for note in notes
-    )
-
-
-def _note(
-    uow: UnitOfWork, actor: Actor, note_id: UUID, visit_id: UUID, text: str, occurred_at: datetime | None
-) -> VisitNote:
-    return VisitNote(
-        id=note_id,
-        visit_id=visit_id,
-        author_id=actor.user_id,
-        text=text,
-        occurred_at=occurred_at or uow.now,
-    )
+    uow.add_at_once(VisitNote, "visit_notes", [{**note, "author_id": actor.user_id} for note in notes])

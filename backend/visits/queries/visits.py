@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
 from backend.access.reach import Reach, ever_had_visit, narrowed
-from backend.db.lookup import locked, one_row
+from backend.db.lookup import locked, locked_by_id, one_row, row_by_id
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.visits.models import Visit, VisitAssignment, VisitEvent, VisitNote
 from backend.visits.rules import OPEN, VisitNotFound, WorkAfterRevocation
@@ -35,7 +35,7 @@ def visit_for(session: Session, actor: Actor, visit_id: UUID) -> Visit:
 
 def visit_by_id(session: Session, visit_id: UUID) -> Visit:
     """That visit, whoever asks; raises VisitNotFound."""
-    return one_row(session, select(Visit).where(Visit.id == visit_id), VisitNotFound)
+    return row_by_id(session, Visit, visit_id, VisitNotFound)
 
 
 def visit_to_change(session: Session, actor: Actor, visit_id: UUID) -> Visit:
@@ -49,14 +49,12 @@ def visit_in_the_field(session: Session, actor: Actor, visit_id: UUID) -> Visit:
     Raises WorkAfterRevocation when it was cancelled or is no longer the technician's, VisitNotFound when it
     never was his.
     """
-    visit = session.scalars(locked(select(Visit).where(Visit.id == visit_id))).one_or_none()
-    if visit is None:
-        raise VisitNotFound("Check the id of the visit.")
+    visit = locked_by_id(session, Visit, visit_id, VisitNotFound)
     if actor.technician_id is None:
         return visit_for(session, actor, visit_id)
-    if not ever_had_visit(session, actor.technician_id, visit_id):
-        raise VisitNotFound("Check the id of the visit.")
     if visit.technician_id != actor.technician_id:
+        if not ever_had_visit(session, actor.technician_id, visit_id):
+            raise VisitNotFound("Check the id of the visit.")
         raise WorkAfterRevocation(
             "The visit was given to somebody else. Your report is kept for the dispatcher."
         )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
 from backend.access.reach import assigned_work_orders, narrowed
-from backend.db.lookup import locked, one_row
+from backend.db.lookup import locked_by_id, one_row, row_by_id
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.visits.models import PaymentBadge, Visit, WorkOrder
 from backend.visits.rules import WorkOrderNotFound, derive_status
@@ -42,12 +42,12 @@ def work_order_for(session: Session, actor: Actor, work_order_id: UUID) -> WorkO
 
 def work_order_by_id(session: Session, work_order_id: UUID) -> WorkOrder:
     """That work order; raises WorkOrderNotFound."""
-    return one_row(session, select(WorkOrder).where(WorkOrder.id == work_order_id), WorkOrderNotFound)
+    return row_by_id(session, WorkOrder, work_order_id, WorkOrderNotFound)
 
 
 def locked_work_order(session: Session, work_order_id: UUID) -> WorkOrder:
     """That work order, fresh and locked until the transaction ends; raises WorkOrderNotFound."""
-    return one_row(session, locked(select(WorkOrder).where(WorkOrder.id == work_order_id)), WorkOrderNotFound)
+    return locked_by_id(session, WorkOrder, work_order_id, WorkOrderNotFound)
 
 
 def list_work_orders(

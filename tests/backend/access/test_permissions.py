@@ -18,6 +18,7 @@ from backend.db.paging import PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from schemas.access import Role
 from schemas.errors import PermissionRefused
+from sync.transaction import write_what_is_left
 from tests.api import Api
 from tests.databases import Database
 
@@ -25,6 +26,7 @@ CREATED = {"email": "grace@example.org", "display_name": "Grace", "role": Role.T
 
 
 def entries(uow: UnitOfWork) -> list[AuditEntry]:
+    write_what_is_left(uow.session)
     return list(uow.session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
 
