@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from backend.db.spatial import register_spatial_functions
 from backend.db.sqlite_lock import hold_database
+from backend.db.sqlite_queue import WriteQueue
 from backend.db.sqlite_rights import Rights
 
 PAUSE_SECONDS = 0.2
@@ -185,7 +186,7 @@ def _sqlite_engine(url: URL, pool_size: int, rights: Rights | None, beside: Mapp
         event.listen(engine, "connect", partial(_read_beside, schema, other, driver.sqlite_version_info))
     if rights is not None:
         event.listen(engine, "connect", lambda connection, _record: connection.set_authorizer(rights))
-    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", partial(_begin_sqlite, WriteQueue(engine)))
     return engine
 
 
@@ -222,7 +223,7 @@ def _read_beside(
     dbapi_connection.execute(f"ATTACH DATABASE ? AS {schema}", (f"file:{quote(str(file))}?mode=ro",))
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(queue: WriteQueue, connection: Connection) -> None:
     # A read transaction that turns into a writing one fails at once when somebody wrote in between,
     # whatever busy_timeout says; so whoever may write takes the write lock at the start.
     access = connection.get_execution_options().get(_ACCESS)
@@ -230,4 +231,7 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA query_only = {int(access == _READ)}")
         connection.exec_driver_sql(f"PRAGMA foreign_keys = {int(access != _MIGRATE)}")
         connection.info[_ACCESS] = access
-    connection.exec_driver_sql("BEGIN" if access == _READ else "BEGIN IMMEDIATE")
+    if access == _READ:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        queue.begin_immediate(connection)
