@@ -62,10 +62,16 @@ def _told(case: Case, world: World) -> Row | None:
 
 
 def write(file: Path, rows: list[Row]) -> None:
-    """Put the table between its two marks."""
+    """Put the table between its two marks; lines of other faults than these stay as they are."""
     before, _, rest = file.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    file.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines(rows)) + f"\n\n{END}{after}")
+    old, _, after = rest.partition(END)
+    *head, _ = lines(rows[:1])
+    ours = [line for line in lines(rows) if line not in head]
+    theirs = [line for line in old.split("\n") if line.startswith("| F")]
+    replaced = tuple(row.name for row in rows)
+    table = [*ours, *(line for line in theirs if not line.startswith(replaced))]
+    table.sort(key=lambda line: int(line.split()[1].removeprefix("F")))
+    file.write_text(f"{before}{BEGIN}\n\n" + "\n".join([*head, *table]) + f"\n\n{END}{after}")
 
 
 def main() -> int:
@@ -81,8 +87,8 @@ def main() -> int:
     with cluster_home() as home, tempfile.TemporaryDirectory() as folder, Warm() as warm:
         found = run(Databases(home), Path(folder), set(given.faults), warm=warm, thorough=not given.quick)
         came = list(found)
-    rows = sorted((row for row in came if row is not None), key=lambda row: int(row.case.fault[1:]))
-    if given.write:
+    rows = [row for row in came if row is not None]
+    if given.write and rows:
         write(given.write, rows)
     return 0 if came and all(row is not None and row.verdict.clean for row in came) else 1
 

@@ -37,6 +37,12 @@ class Row:
     engine: str
     verdict: Verdict
     seconds: float
+    measured: str = ""
+
+    @property
+    def name(self) -> str:
+        """The first two cells of its line."""
+        return f"| {self.case.fault} {self.case.title} | {self.engine} |"
 
 
 def case(
@@ -60,7 +66,7 @@ def run_case(case: Case, world: World) -> Row:
         case.work(world)
         world.proxy.heal()
         seconds = world.drain()
-        return Row(case, world.engine_name, world.judge(), seconds)
+        return Row(case, world.engine_name, world.judge(), seconds, world.measured)
     finally:
         world.proxy.heal()
         world.end_case()
@@ -78,7 +84,8 @@ def lines(rows: list[Row]) -> Iterator[str]:
     for row in rows:
         found = row.verdict
         state = "" if found.clean else " **not clean**"
+        done = f"{how(row.case)} {row.measured}".strip()
         yield (
-            f"| {row.case.fault} {row.case.title} | {row.engine} | {how(row.case)} | {row.case.seen} "
+            f"{row.name} {done} | {row.case.seen} "
             f"| {found.mutations} | {found.lost} | {found.doubled} | {row.seconds:.1f}{state} |"
         )

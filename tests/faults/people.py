@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 from mobile_client_stub import journal
+from mobile_client_stub.phone import Phone
 from tests.faults.case import case
 from tests.faults.proxy import LOST_REPLY, NONE
 from tests.faults.world import World, attempt, shifted, write_notes
 from tests.journeys.office import Office
 
 
-def _office(world: World) -> Office:
-    person = next(one for one in world.firm.office if one.role == "dispatcher")
+def _office(world: World, role: str = "dispatcher") -> Office:
+    person = next(one for one in world.firm.office if one.role == role)
     return Office(world.server.url, person.email, person.password)
 
 
@@ -86,17 +88,37 @@ def revoked_phone(world: World) -> None:
     """The office revokes a phone that holds eight hours of work; then the phone comes back."""
     phone = world.phone(clock=shifted(timedelta(hours=-8)))
     write_notes(phone, 6)
-    office = _office(world)
-    office.post(f"/devices/{phone.account.device_id}/revoke")
+    with closing(_office(world)) as office:
+        office.post(f"/devices/{phone.account.device_id}/revoke")
+        _comes_back(world, phone, office)
+
+
+@case(
+    "F27",
+    "A user disabled while the phone was without a network",
+    seen="the phone is wiped; its work waits in the field inbox",
+)
+def disabled_user(world: World) -> None:
+    """An administrator disables the user of a phone that holds eight hours of work; then it comes back."""
+    phone = world.phone(clock=shifted(timedelta(hours=-8)))
+    write_notes(phone, 6)
+    user = phone.account.user_id
+    with closing(_office(world)) as office, closing(_office(world, "administrator")) as administrator:
+        administrator.post(f"/users/{user}/disable")
+        _comes_back(world, phone, office)
+        administrator.post(f"/users/{user}/enable")
+
+
+def _comes_back(world: World, phone: Phone, office: Office) -> None:
+    """It hands in its work, gets nothing, and is wiped."""
     mine = [one.message() for one in journal.everything(phone.store.connection)]
     world.phones.remove(phone)
     assert phone.sync().wiped
     phone.close()
     waiting = {entry["mutation_id"] for entry in office.every("/sync/inbox", settled="false")}
     assert {message["mutation_id"] for message in mine} <= waiting
-    office.close()
     for message in mine:
         world.note_sent(message, "held")
 
 
-CASES = (two_editors, wrong_phones, lost_refresh, revoked_phone, jumping_server)
+CASES = (two_editors, wrong_phones, lost_refresh, revoked_phone, disabled_user, jumping_server)

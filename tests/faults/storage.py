@@ -17,6 +17,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from tests.faults.case import case
+from tests.faults.own_cluster import OwnCluster
 from tests.faults.world import World, attempt, wait_until, write_notes
 from tests.postgres import Cluster, cluster_in
 
@@ -28,11 +29,14 @@ POSTGRESQL, SQLITE = ("postgresql",), ("sqlite",)
     "F13",
     "Disk full",
     seen="503 with Retry-After; nothing is acknowledged until there is room",
-    engines=SQLITE,
     world="small disk",
+    quick_on=SQLITE,
 )
 def full_disk(world: World) -> None:
-    """The volume of the database fills up while a phone pushes; then room is made."""
+    """The volume of the database fills up while a phone pushes; then room is made.
+
+    PostgreSQL ends itself when there is no room for its log: it is started again then.
+    """
     phone, trouble = world.phone(), None
     make_room = _fill(world)
     try:
@@ -44,6 +48,8 @@ def full_disk(world: World) -> None:
         assert phone.outbox().unsent
     finally:
         make_room()
+    if isinstance(world.cluster, OwnCluster) and world.cluster.process.poll() is not None:
+        world.cluster.start()
 
 
 def _fill(world: World) -> Callable[[], None]:
@@ -54,6 +60,7 @@ def _fill(world: World) -> Callable[[], None]:
             while file.write(b"\0" * 65536):
                 pass
         return ballast.unlink
+    assert world.engine_name == "sqlite", "who may mount no small disk cannot fill PostgreSQL's"
     largest = Path(str(make_url(world.url).database)).stat().st_size
     pids = world.server.workers_alive()
     before = [resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids]
@@ -105,20 +112,25 @@ def failing_fsync(world: World) -> None:
     engines=POSTGRESQL,
 )
 def unsafe_settings(world: World) -> None:
-    """PostgreSQL with fsync off, as after somebody's tuning."""
-    cluster = cluster_in(world.home, durable=False)
-    data = world.folder / "unsafe"
-    environment = {
-        **os.environ,
-        "DOORSTEP_DATABASE": cluster.url("postgres"),
-        "DOORSTEP_DATA": str(data),
-        "DOORSTEP_ALLOW_UNSAFE_DATABASE": "0",
-    }
-    warm = world.server.warm
-    assert warm is not None
-    code, said = warm.run(["serve"], environment, data.with_suffix(".log"))
-    assert code == 2, said
-    assert "fsync=off" in said
+    """PostgreSQL with fsync off, and a database with synchronous_commit off, as after somebody's tuning."""
+    without_fsync = cluster_in(world.home, durable=False).url("postgres")
+    name = f"hasty_{uuid4().hex}"
+    assert isinstance(world.cluster, Cluster)
+    hasty = world.cluster.create_database(name)
+    with world.cluster.connect() as connection:
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    for url, setting in ((without_fsync, "fsync=off"), (hasty, "synchronous_commit=off")):
+        data = world.folder / setting
+        environment = {
+            **os.environ,
+            "DOORSTEP_DATABASE": url,
+            "DOORSTEP_DATA": str(data),
+            "DOORSTEP_ALLOW_UNSAFE_DATABASE": "0",
+        }
+        assert world.server.warm is not None
+        code, said = world.server.warm.run(["serve"], environment, data.with_suffix(".log"))
+        assert code == 2, said
+        assert setting in said
 
 
 @case("F16", "Deadlock", seen="nothing: the server repeats the transaction", engines=POSTGRESQL)

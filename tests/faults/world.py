@@ -95,6 +95,8 @@ class World:
     dice: random.Random = field(default_factory=lambda: random.Random(20))
     phones: list[Phone] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    measured: str = ""
+    """What the case took the time of, in a sentence for the table."""
     _made: int = 0
 
     def rounds(self, quick: int, thorough: int) -> int:
@@ -175,6 +177,7 @@ class World:
             phone.close()
         self.phones.clear()
         self.sent.clear()
+        self.measured = ""
 
     def _held_by_a_new_one(self, phone: Phone) -> set[tuple[str, str, str]]:
         owner = [person.id for person in self.firm.technicians].index(phone.account.user_id)

@@ -13,9 +13,10 @@ from tests.faults.case import Case
 from tests.faults.own_cluster import own_cluster
 from tests.faults.world import World, world_on
 from tests.journeys.warm import Warm
-from tests.postgres import cluster_in
+from tests.postgres import cluster_home, cluster_in
 
-SMALL_DISK = "32m"
+SMALL_DISK = {"sqlite": "32m", "postgresql": "400m"}
+"""A new PostgreSQL cluster with two of our databases and its log takes some 150 MB."""
 WORKERS = {"sqlite": 1, "postgresql": 2}
 
 
@@ -47,7 +48,18 @@ def own_world(
                 yield world
         return
     assert case.world == "small disk", case.world
-    with small_disk(folder / "disk") as disk:
+    if engine == "postgresql":
+        # PostgreSQL runs as another user, who cannot enter the folders of a test.
+        with (
+            cluster_home() as home,
+            small_disk(home / "disk", SMALL_DISK[engine]) as disk,
+            own_cluster(disk) as own,
+            world_on(own.cluster.url("doorstep"), folder, thorough=thorough, warm=warm) as world,
+        ):
+            world.cluster, world.disk = own, disk if os.path.ismount(disk) else None
+            yield world
+        return
+    with small_disk(folder / "disk", SMALL_DISK[engine]) as disk:
         url = f"sqlite:///{disk / 'doorstep.sqlite'}"
         with world_on(url, folder, thorough=thorough, warm=warm, is_new=True) as world:
             world.disk = disk if os.path.ismount(disk) else None
@@ -55,10 +67,10 @@ def own_world(
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """A small tmpfs for whoever may mount one; for others a folder (the case limits file sizes there)."""
     folder.mkdir(parents=True)
-    options = ["-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
+    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     mounted = (
         os.geteuid() == 0
         and subprocess.run(["mount", *options], capture_output=True, check=False).returncode == 0
