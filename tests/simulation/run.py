@@ -235,7 +235,8 @@ def _refuse_unusable(url: str) -> None:
         if pending(url):
             raise CannotRun("The database has no tables of ours, or old ones. Run: doorstep db upgrade")
         with administration(url, make_url(url).database) as connection:
-            row = connection.execute("SELECT EXISTS (SELECT FROM field.users)").fetchone()
+            people = "SELECT EXISTS (SELECT FROM field.users WHERE role <> 'system')"
+            row = connection.execute(people).fetchone()
     except (OperationalError, psycopg.OperationalError) as error:
         raise CannotRun(f"The database cannot be used: {str(error).strip().splitlines()[0]}") from error
     if row is None or row[0]:

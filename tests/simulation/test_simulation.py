@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import tests.simulation.run
 import tests.simulation.world
 from backend.cli import main, protocol
 from backend.cli.entry import REFUSED
-from tests.databases import SQLITE_ONLY, Databases
+from tests.databases import SQLITE_ONLY, Database, Databases
+from tests.given import access
 from tests.simulation.mutants import MUTANTS, Mutant
-from tests.simulation.run import simulate
+from tests.simulation.run import CannotRun, simulate
 
 WITHIN = 2_000
 """Steps in which every mutant must be found."""
@@ -62,6 +65,21 @@ def test_a_mutant_is_found_and_nothing_where_none_is(
             (tmp_path / "clean").mkdir()
             assert simulate(tmp_path / "clean", seed, told.steps, fresh_url).broken is None
             clean[seed] = told.steps
+
+
+def test_an_upgraded_postgresql_is_copied_and_one_with_people_refused(
+    postgresql_database: Database, tmp_path: Path
+) -> None:
+    postgresql_database.engine.dispose()  # what somebody is connected to cannot be copied
+    copies = tests.simulation.run.Databases(tmp_path, postgresql_database.url)
+    copies.prepare()
+    with copies.fresh_url() as url:
+        assert url != postgresql_database.url
+        assert simulate(tmp_path, 1, 1, lambda: nullcontext(url)).broken is None
+    with postgresql_database.factory.begin() as uow:
+        access.an_actor(uow)
+    with pytest.raises(CannotRun, match="empty"):
+        copies.prepare()
 
 
 def test_without_its_sources_the_command_says_where_the_simulator_is(
