@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy import Text, Uuid, bindparam, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from sync.between import begin_expand
 from sync.collections import EVERYONE
 from sync.held import ANY_WAIT
 from sync.host import EVERYBODY, Audience, UnitOfWork
-from sync.models import CHANGES, FEED_ROWS, MARKS, STATE
+from sync.models import CHANGES, FEED_ROWS, MARKS
 from sync.scope import Scope
 from sync.sql import batches, dialect_of, write
 
@@ -24,7 +25,6 @@ MOST_NOTICES = 100
 
 _HEARD = func.unnest(bindparam("audiences", type_=ARRAY(Text))).column_valued("heard")
 _NOTIFY = select(func.pg_notify(CHANNEL, _HEARD))
-_ONE_AT_A_TIME = select(STATE.c.epoch).where(STATE.c.id == 1).with_for_update()
 _TAKE = delete(CHANGES).returning(CHANGES.c.collection, CHANGES.c.record_id)
 _HOLDERS = (
     select(FEED_ROWS.c.audience)
@@ -53,12 +53,14 @@ def expand(uow: UnitOfWork, scope: Scope) -> Expanded:
     that is running, so that whoever expands before reading sees the effects of everything committed before.
     On PostgreSQL the waiting rooms of all processes hear of the marks when this commits.
     """
-    # One at a time, by a row's lock: two that delete the same rows in another order would deadlock.
-    uow.session.connection().execute(_ONE_AT_A_TIME)
+    # One at a time (on SQLite all who write are): two that delete the same rows in another order deadlock.
+    on_postgresql = dialect_of(uow.session) == "postgresql"
+    if on_postgresql:
+        begin_expand(uow.session)
     changed = take_changes(uow)
     audiences = audiences_of(uow, scope, changed)
     write(uow.session, insert(MARKS), [{"audience": audience} for audience in sorted(audiences)])
-    if dialect_of(uow.session) == "postgresql":
+    if on_postgresql:
         notify(uow, audiences)
     waits = changed and uow.session.connection().execute(ANY_WAIT).first() is not None
     return Expanded(audiences, changed if waits else {})

@@ -12,9 +12,10 @@ from uuid import UUID
 
 import orjson
 from marshmallow import Schema
-from sqlalchemy import Executable, Row, bindparam, delete, func, insert, select, true, update
+from sqlalchemy import Executable, Row, bindparam, delete, false, func, insert, select, true, update
 from sqlalchemy.orm import Session
 
+from sync.between import KEEP_OFF, VERSION, nobody_came
 from sync.collections import EVERYONE, Collection
 from sync.feed import hash_of, put_envelope, removal_envelope, signed, write_body
 from sync.host import Audience, UnitOfWork
@@ -29,7 +30,7 @@ REVISIONS_REMEMBERED = 4
 _LOCK = {
     "sqlite": select(FEEDS).where(FEEDS.c.audience == bindparam("audience")),
     # To plan scope against feed takes longer than to compare them, and the plan is the same for everybody.
-    "postgresql": select(FEEDS, func.set_config("plan_cache_mode", "force_generic_plan", true()))
+    "postgresql": select(FEEDS, VERSION, func.set_config("plan_cache_mode", "force_generic_plan", true()))
     .where(FEEDS.c.audience == bindparam("audience"))
     .with_for_update(),
 }
@@ -61,8 +62,15 @@ class Refresh:
         if figures is None and not rolled and shape == feed.shape:
             return False
         seen = {"of": self.audience.key, "local_day": day, "time_zone": self.time_zone, "shape": shape}
-        self.uow.session.connection().execute(_ADVANCE, {**seen, **(figures or _figures_of(feed))})
-        return figures is not None and self.leave_mark()
+        kept_off = self.advance({**seen, **(figures or _figures_of(feed))})
+        if figures is None or (kept_off and nobody_came(self.uow.session, feed.version)):
+            return False
+        return self.leave_mark()
+
+    def advance(self, figures: dict[str, Any]) -> bool:
+        """Write the feed's row; whether expands are kept off from now until commit."""
+        session = self.uow.session
+        return bool(session.connection().execute(_ADVANCE[dialect_of(session)], figures).scalar())
 
     def lock_feed(self) -> Row[Any]:
         """The feed's row, locked until commit; made when this is the first pull of the audience."""
@@ -80,7 +88,7 @@ class Refresh:
         return result.rowcount > 0
 
     def leave_mark(self) -> bool:
-        """Mark the audience again, because something changed; only a run that finds nothing clears its mark.
+        """Mark the audience again, because something changed and an expand may have come in between.
 
         V moves A→B; this run has read the scope of B; V moves B→C and is expanded, which marks A and C,
         because B's feed does not show V yet. Without the mark left here B would keep V for ever. On SQLite
@@ -283,10 +291,11 @@ _REMOVE = (
         position=bindparam("position"), envelope=bindparam("envelope"), removed_at=bindparam("removed_at")
     )
 )
-_ADVANCE = (
+_SEEN = (
     update(FEEDS)
     .where(FEEDS.c.audience == bindparam("of"))
     .values(
         {name: bindparam(name) for name in ("head", "records", "digest", "local_day", "time_zone", "shape")}
     )
 )
+_ADVANCE = {"sqlite": _SEEN.returning(false()), "postgresql": _SEEN.returning(KEEP_OFF)}

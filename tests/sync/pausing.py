@@ -50,6 +50,10 @@ class Beside:
     def is_running(self) -> bool:
         return self._thread.is_alive()
 
+    def wait(self, seconds: float) -> None:
+        """Until it has ended, for so long at most."""
+        self._thread.join(seconds)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,14 +19,17 @@ import sync.expand
 from sync.expand import Changed, expand
 from sync.host import Audience, UnitOfWork
 from sync.models import CHANGES
-from sync.refresh import Refresh
-from sync.scope import Difference
+from sync.refresh import _ADVANCE, Refresh
+from sync.scope import Difference, Scope
 from sync.transaction import write_what_is_left
 from tests.sync import days
 from tests.sync.device import Device, device_of
-from tests.sync.pausing import Beside, Gate
+from tests.sync.pausing import PATIENCE, Beside, Gate
 from tests.sync.test_law import assert_law
 from tests.sync.toy import TECHNICIAN, Article, Job, JobLine, Place, Toy
+
+SOON = 0.5
+"""Seconds in which whatever is not held up has ended."""
 
 
 class LawBroken(AssertionError):
@@ -362,3 +366,113 @@ def test_eight_writers_at_once_lose_rows_to_a_sequence_cursor_and_none_to_ours(p
     device.sync()
     assert device.names("articles") == {str(record) for record in written}
     assert naive < set(written), "the naive cursor was expected to lose something"
+
+
+class NotKeptOff(Refresh):
+    """A mutant: a refresh that believes that no expand runs beside it, and keeps none off."""
+
+    def advance(self, figures: dict[str, Any]) -> bool:
+        self.uow.session.connection().execute(_ADVANCE["sqlite"], figures)
+        return True
+
+
+def paused_before_commit(of: type[Refresh], gate: Gate) -> type[Refresh]:
+    """The same refresh, stopping once when all is written."""
+
+    class Paused(of):  # type: ignore[misc,valid-type]
+        def run(self) -> bool:
+            is_marked: bool = super().run()
+            gate.pass_through()
+            return is_marked
+
+    return Paused
+
+
+def moved_to(toy: Toy, job: UUID, technician: UUID) -> None:
+    days.change(toy, Job, job, technician_id=technician)
+
+
+def a_visit_that_moves_on_at_the_last_moment(toy: Toy, step: type[Refresh]) -> None:
+    """V moves A→B; refresh(B) has decided about its mark; V moves B→C and is expanded; refresh(B) commits."""
+    a, b, c = uuid4(), uuid4(), uuid4()
+    gate = Gate()
+    job = days.a_job(toy, a)
+    devices = [device_of(toy, technician) for technician in (a, b, c)]
+    for device in devices:
+        device.sync()
+    moved_to(toy, job, b)
+    toy.sync.expand()
+    with refreshing_by(toy, paused_before_commit(step, gate)), Beside(refresh_once(toy, b)):
+        gate.wait_until_reached()
+        moved_to(toy, job, c)
+        with Beside(toy.sync.expand) as expanding:
+            expanding.wait(SOON)  # for ever, if it is kept off
+            gate.open()
+    with refreshing_by(toy, step):
+        the_law_holds(toy, *devices)
+
+
+def a_refresh_that_commits_while_an_expand_runs(
+    toy: Toy, step: type[Refresh], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """refresh(B) has read its scope; V moves B→C; an expand looks for holders; refresh(B) commits first."""
+    a, b, c = uuid4(), uuid4(), uuid4()
+    read, looked = Gate(), Gate()
+    job = days.a_job(toy, a)
+    devices = [device_of(toy, technician) for technician in (a, b, c)]
+    for device in devices:
+        device.sync()
+    moved_to(toy, job, b)
+    toy.sync.expand()
+    find = sync.expand.audiences_of
+
+    def find_and_wait(uow: UnitOfWork, scope: Scope, changed: Changed) -> set[str]:
+        found = find(uow, scope, changed)
+        looked.pass_through()
+        return found
+
+    refreshing = Beside(refresh_once(toy, b))
+    with refreshing_by(toy, paused_after_scope(step, read)), refreshing:
+        read.wait_until_reached()
+        moved_to(toy, job, c)
+        monkeypatch.setattr(sync.expand, "audiences_of", find_and_wait)
+        with Beside(toy.sync.expand):
+            looked.wait_until_reached()
+            read.open()
+            refreshing.wait(PATIENCE)
+            looked.open()
+    with refreshing_by(toy, step):
+        the_law_holds(toy, *devices)
+
+
+def test_an_expand_waits_for_a_refresh_that_goes_without_its_mark(pg: Toy) -> None:
+    a_visit_that_moves_on_at_the_last_moment(pg, Refresh)
+
+
+def test_mutant_an_expand_that_is_not_kept_off_does_not_see_who_holds_the_visit(pg: Toy) -> None:
+    with pytest.raises(LawBroken):
+        a_visit_that_moves_on_at_the_last_moment(pg, NotKeptOff)
+
+
+def test_a_refresh_beside_a_running_expand_leaves_its_mark(pg: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_refresh_that_commits_while_an_expand_runs(pg, Refresh, monkeypatch)
+
+
+def test_mutant_a_refresh_that_overlooks_a_running_expand_keeps_the_visit_for_ever(
+    pg: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LawBroken):
+        a_refresh_that_commits_while_an_expand_runs(pg, NotKeptOff, monkeypatch)
+
+
+def test_a_refresh_that_nobody_disturbs_looks_once(pg: Toy) -> None:
+    technician = uuid4()
+    job = days.a_job(pg, technician)
+    device = device_of(pg, technician)
+    device.sync()
+    days.change(pg, Job, job, remark="new")
+    pg.sync.expand()
+    with pg.host.begin() as uow:
+        audience = Audience(TECHNICIAN, technician)
+        assert pg.sync.refresh_step(uow, pg.sync.scope, audience, days.ZONE).run() is False
+    the_law_holds(pg, device)
