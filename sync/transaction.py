@@ -29,11 +29,15 @@ Writer = Callable[[Session, Sequence[Any]], None]
 
 @dataclass
 class _Mind:
-    """One transaction's. `known`: values with the number of their entry; `last`: what is to be written."""
+    """One transaction's. `known`: values with the number of their entry; `last`: what is to be written.
+
+    `told`: by table, where answers about it are.
+    """
 
     known: dict[Place, tuple[int, object]] = field(default_factory=dict)
     last: list[tuple[Writer, object]] = field(default_factory=list)
     marks: dict[SessionTransaction, tuple[int, int]] = field(default_factory=dict)
+    told: dict[str, set[Place]] = field(default_factory=dict)
     entries: int = 0
 
     def keep(self, place: Place, value: object) -> None:
@@ -141,6 +145,7 @@ def told_once(session: Session, table: str, key: tuple[object, ...], ask: Callab
         return cast("T", answer)
     told = ask()
     keep(session, place, told)
+    _mind(session).told.setdefault(table, set()).add(place)
     return told
 
 
@@ -184,8 +189,9 @@ def _flushed(session: Session, _context: UOWTransaction) -> None:
         return
     rows = (*session.new, *session.dirty, *session.deleted)
     changed = {cast("Table", inspect(row).mapper.local_table).name for row in rows}
-    for key in [key for key in mind.known if key[0] is _TOLD and key[1] in changed]:
-        del mind.known[key]
+    for table in changed & mind.told.keys():
+        for place in mind.told.pop(table):
+            mind.known.pop(place, None)
     for row in session.deleted:
         state = inspect(row)
         for kind in (_LOCKED, _SEEN):
