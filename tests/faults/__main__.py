@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,10 +24,16 @@ ENGINES = ("sqlite", "postgresql")
 
 
 def run(
-    databases: Databases, folder: Path, wanted: set[str], *, warm: Warm, thorough: bool
+    databases: Databases,
+    folder: Path,
+    engines: Sequence[str],
+    wanted: set[str],
+    *,
+    warm: Warm,
+    thorough: bool,
 ) -> Iterator[Row | None]:
     """Every case on every engine it is for; the lighter ones of an engine on one server."""
-    for engine in ENGINES:
+    for engine in engines:
         with ExitStack() as life:
             shared: World | None = None
             for number, case in enumerate(CASES):
@@ -81,11 +87,14 @@ def main() -> int:
         "--write", type=Path, metavar="FILE", help="put the table between the marks of this file"
     )
     parser.add_argument("--quick", action="store_true", help="the short variants, as in the test suite")
+    parser.add_argument("--engine", choices=ENGINES, help="only on this one")
     parser.add_argument("faults", nargs="*", metavar="F1", help="only these")
     given = parser.parse_args()
     os.environ["DOORSTEP_ALLOW_UNSAFE_DATABASE"] = "1"
     with cluster_home() as home, tempfile.TemporaryDirectory() as folder, Warm() as warm:
-        found = run(Databases(home), Path(folder), set(given.faults), warm=warm, thorough=not given.quick)
+        engines = (given.engine,) if given.engine else ENGINES
+        wanted, thorough = set(given.faults), not given.quick
+        found = run(Databases(home), Path(folder), engines, wanted, warm=warm, thorough=thorough)
         came = list(found)
     rows = [row for row in came if row is not None]
     if given.write and rows:
