@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -17,6 +18,8 @@ from tests.simulation.run import CannotRun, Databases, Told, be_quiet, simulate
 
 MEMORY = Path("/dev/shm")
 REFUSED = 2
+TELL_EVERY = 1_000
+"""Steps between two lines where no bar can be drawn."""
 
 
 @click.command()
@@ -62,15 +65,15 @@ def _shown(databases: Databases, seed: int, steps: int, processes: int, console:
     databases.prepare()
     columns = (TextColumn("simulate"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
-        task = shown.add_task("", total=steps)
-        return simulate(
-            databases.folder,
-            seed,
-            steps,
-            databases.fresh_url,
-            lambda: shown.advance(task),
-            processes=processes,
-        )
+        task, done = shown.add_task("", total=steps), itertools.count(1)
+
+        def count() -> None:
+            shown.advance(task)
+            number = next(done)
+            if not console.is_terminal and number % TELL_EVERY == 0:
+                console.print(f"simulate: {number} of {steps} steps", highlight=False)
+
+        return simulate(databases.folder, seed, steps, databases.fresh_url, count, processes=processes)
 
 
 def _counted(told: Told) -> str:
