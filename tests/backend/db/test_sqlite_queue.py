@@ -1,4 +1,4 @@
-"""Threads of one process write to SQLite in the order in which they came, and nobody is forgotten in the queue."""
+"""Threads of one process write to SQLite in the order in which they came, and none is forgotten."""
 
 import threading
 import time
