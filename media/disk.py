@@ -106,21 +106,19 @@ class DiskStore:
 
     def promote(self, declared: DeclaredObject) -> StoredObject:
         """See `ObjectStore.promote`."""
-        if stored := self.head(declared.key):
-            return stored
-        arrived = self._parts_here(declared)
         try:
+            arrived = self._parts_here(declared)
             if len(arrived) == 1:
                 for _ in checked(declared, _pieces(arrived[0])):
                     pass
                 self._publish(arrived[0], declared.key)
             else:
                 self.put_stream(declared, (chunk for part in arrived for chunk in _pieces(part)))
-        except FileNotFoundError:
-            # Somebody else completed the same bytes in this moment.
+        except (UploadMissing, FileNotFoundError) as missing:
+            # Perhaps somebody else completed the same bytes in this moment.
             if stored := self.head(declared.key):
                 return stored
-            raise UploadMissing("Send the file again.") from None
+            raise missing if isinstance(missing, UploadMissing) else UploadMissing("Send it again.") from None
         except (ContentHashDiffers, ContentLengthDiffers):
             self._throw_away(declared)
             raise

@@ -133,7 +133,8 @@ class ObjectStore(Protocol):
         """Read back what a device sent, and make it the object when it is what was declared.
 
         Raises `UploadMissing` while not everything has arrived, and an `UploadRefused` when it is not what
-        was declared; what has the wrong length or hash is then thrown away.
+        was declared; what has the wrong length or hash is then thrown away. What somebody else made an
+        object in the meantime is one.
         """
         ...
 

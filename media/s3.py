@@ -106,8 +106,6 @@ class S3Store:
         than what it was told. The copy is made only of exactly what was read.
         """
         with self.bucket.asking():
-            with suppress(UploadMissing):
-                return self._stored(declared)
             if len(declared.part_sizes) > 1:
                 s3_parts.join(self.bucket, _incoming(declared), declared)
             try:

@@ -101,7 +101,9 @@ def confirm_upload(store: ObjectStore, declared: DeclaredObject) -> StoredObject
 
     Raises `UploadMissing` (send them first), or an `UploadRefused` (declared wrongly, or sent wrongly).
     """
-    stored = store.promote(declared)
+    stored = store.head(declared.key)
+    if stored is None:
+        return store.promote(declared)
     if stored.size != declared.size:
         raise ContentLengthDiffers(
             f"The file has {stored.size} bytes, {declared.size} were declared.",

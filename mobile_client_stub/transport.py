@@ -96,8 +96,12 @@ class Server:
             return None
         return reply.body if reply.status == 200 else None
 
-    def put_file(self, url: str, headers: Mapping[str, str], path: Path) -> None:
+    def put_file(
+        self, url: str, headers: Mapping[str, str], path: Path, span: tuple[int, int] | None = None
+    ) -> None:
         """Put a file's bytes where the server said, with exactly the headers it said. Raises as `call` does.
+
+        `span`: where the bytes of a part begin, and how many they are.
 
         The address carries its own right; no token travels with it, for it may lead to another host.
         """
@@ -106,7 +110,9 @@ class Server:
             raise Refused(0, {"detail": "The server gave an upload address that is no HTTP address."})
 
         def build() -> httpx.Request:
-            return self._client.build_request("PUT", target, headers=dict(headers), content=_pieces_of(path))
+            return self._client.build_request(
+                "PUT", target, headers=dict(headers), content=_pieces_of(path, span)
+            )
 
         _body_of(self._patiently(build))
 
@@ -243,7 +249,10 @@ def _seconds(header: str | None) -> float | None:
         return None
 
 
-def _pieces_of(path: Path) -> Iterator[bytes]:
+def _pieces_of(path: Path, span: tuple[int, int] | None) -> Iterator[bytes]:
+    offset, left = span or (0, path.stat().st_size)
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
+        file.seek(offset)
+        while left > 0 and (piece := file.read(min(PIECE, left))):
+            left -= len(piece)
             yield piece

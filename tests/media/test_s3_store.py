@@ -1,15 +1,19 @@
 """The S3 store on OpenStack Swift: the contract, and what only a store elsewhere can get wrong."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from media import s3_bucket
 from media.errors import StorageUnavailable, UploadMissing
 from media.s3 import INCOMING, S3Store
 from media.s3_lifecycle import has_lifecycle, set_lifecycle
 from media.uploads import begin_upload, confirm_upload
+from tests.faults.proxy import BLACK_HOLE, FaultProxy
 from tests.media.doors import S3Door
 from tests.media.files import JPEG, LONG, declared, hashes_of, in_pieces
 from tests.media.object_store_contract import ObjectStoreContract
@@ -115,3 +119,49 @@ def test_a_wrong_password_and_a_missing_bucket_are_states_and_no_crash(swift: Sw
         S3Store(address).reach()
     with pytest.raises(StorageUnavailable):
         confirm_upload(S3Store(address), declared(JPEG))
+
+
+def test_a_store_that_hangs_holds_up_few_and_not_for_long(
+    swift: Swift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_bucket, "READ_SECONDS", 0.6)
+    with FaultProxy(swift.port) as proxy:
+        proxy.otherwise = lambda: BLACK_HOLE
+        store = S3Store(swift.address(swift.new_bucket(), port=proxy.port))
+        took: list[float] = []
+
+        def ask(_: int) -> None:
+            began = time.monotonic()
+            with pytest.raises(StorageUnavailable):
+                store.head(declared(JPEG).key)
+            took.append(time.monotonic() - began)
+
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(ask, range(20)))
+        assert proxy.connections <= 2 * s3_bucket.CALLS_AT_ONCE
+        assert len([seconds for seconds in took if seconds > 1]) <= s3_bucket.CALLS_AT_ONCE
+        took.clear()
+        ask(0)  # a moment later it is not even asked
+        assert took[0] < 0.1
+        monkeypatch.setattr(s3_bucket, "COOLING_SECONDS", 0.0)
+        store.bucket._asked_again_at = 0.0
+        proxy.heal()
+        assert store.head(declared(JPEG).key) is None
+
+
+def test_the_rule_of_a_store_that_knows_rules_stands_beside_those_of_others(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules: list[dict[str, object]] = [{"ID": "theirs", "Status": "Enabled"}]
+
+    def put(**request: object) -> None:
+        rules[:] = request["LifecycleConfiguration"]["Rules"]  # type: ignore[index]
+
+    client = store.bucket.client
+    monkeypatch.setattr(client, "get_bucket_lifecycle_configuration", lambda **_: {"Rules": rules})
+    monkeypatch.setattr(client, "put_bucket_lifecycle_configuration", put)
+    for _ in range(2):
+        assert set_lifecycle(store)
+        assert [rule["ID"] for rule in rules] == ["theirs", "doorstep-abandoned-uploads"]
+    assert rules[1]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert rules[1]["Filter"] == {"Prefix": INCOMING}
