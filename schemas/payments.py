@@ -10,6 +10,7 @@ from schemas.base import (
     Count,
     Currency,
     Email,
+    Enumeration,
     Flag,
     Id,
     Instant,
@@ -146,6 +147,27 @@ class ImportedBody(Shape):
     returned = Count()
     proposed = Count()
     unmatched = Count()
+
+
+class ClearTo(StrEnum):
+    """What a bank entry is when it concerns no customer: the bank's fee, or a provider's payout."""
+
+    FEES = "fees"
+    STRIPE = "stripe"
+    STUB = "stub"
+
+
+class ClearBankEntry(Shape):
+    """That a waiting entry concerns no customer, and why."""
+
+    to = Enumeration(ClearTo, required=True)
+    reason = Text(max=LONGEST_REASON, required=True)
+
+
+class ConfirmRefund(Shape):
+    """Which debit of the bank a refund is."""
+
+    bank_entry_id = Id(required=True)
 
 
 class AskRefund(Shape):

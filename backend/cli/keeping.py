@@ -12,6 +12,7 @@ from rich.console import Console
 
 from backend.checks import Checked, check_everything
 from backend.cli.entry import main, opened, refuse, with_settings
+from backend.cli.payments import check_beside
 from backend.db.outbox_message import OutboxState
 from backend.db.paging import PageRequest
 from backend.doctor import examine
@@ -36,6 +37,10 @@ MOST_LINES = 200
 def check(settings: Settings, journals: tuple[Path, ...], as_json: bool) -> None:
     """The oracle: is everything that was acknowledged stored once, and does every feed equal its scope?"""
     checked: Checked = check_everything(opened(settings), journals)
+    ledger = check_beside(settings)
+    if ledger is not None:
+        checked.figures |= {f"payments: {name}": figure for name, figure in ledger.figures.items()}
+        checked.faults += [f"payments: {fault}" for fault in ledger.faults]
     if as_json:
         click.echo(json.dumps(checked.as_json(), indent=2))
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -22,6 +24,8 @@ from backend.db.engine import UnsafeDatabase, make_engine
 from backend.db.sqlite_lock import DatabaseHeldElsewhere
 from backend.db.upgrade import pending, upgrade
 from backend.payments.app import wire_payments
+from backend.payments.checks import LedgerChecked, check_ledger, reconcile
+from backend.payments.databases import open_both
 from backend.payments.models import CHAIN
 from backend.payments.roles import grant_roles
 from backend.payments.settings import PREFIX, PaymentsSettings, read_payments_settings
@@ -59,6 +63,23 @@ def bring_up_to_date(settings: PaymentsSettings) -> None:
     if not field or not Path(field).is_file():
         refuse(f"There is no database of the field at {field}: start `doorstep serve` first.")
     upgrade(settings.database_url, CHAIN)
+
+
+def check_beside(settings: Settings) -> LedgerChecked | None:
+    """The check of the ledger beside this field's database; None when there is none, or none for us."""
+    env = {**os.environ, "DOORSTEP_DATA": str(settings.data_dir), "DOORSTEP_DATABASE": settings.database_url}
+    if not settings.database_url.startswith("sqlite") and f"{PREFIX}DATABASE" not in env:
+        return None
+    beside = read_payments_settings(env)
+    file = make_url(beside.database_url).database
+    if beside.database_url.startswith("sqlite") and not Path(file or "").is_file():
+        return None
+    bring_up_to_date(beside)
+    sides = open_both(beside)
+    try:
+        return check_ledger(sides)
+    finally:
+        sides.dispose()
 
 
 @main.group()
@@ -117,6 +138,37 @@ def create_person(settings: PaymentsSettings, email: str, name: str) -> None:
     if password is None:
         refuse(f"{address} belongs to somebody already.")
     click.echo(f"{address}  {password}")
+
+
+@payments.command("check")
+@with_payments_settings
+@click.option("--json", "as_json", is_flag=True)
+def check_payments(settings: PaymentsSettings, as_json: bool) -> None:
+    """Does every transaction balance, every badge say what the ledger says, every message have an outcome?"""
+    bring_up_to_date(settings)
+    checked = check_ledger(wire_payments(settings).sides)
+    if as_json:
+        click.echo(json.dumps(checked.as_json(), indent=2))
+    else:
+        for name, figure in checked.figures.items():
+            click.echo(f"{name}: {figure}")
+        for fault in checked.faults:
+            click.echo(f"wrong: {fault}")
+        click.echo("payments: sound" if checked.sound else f"payments: {len(checked.faults)} faults")
+    sys.exit(0 if checked.sound else 1)
+
+
+@payments.command("reconcile")
+@with_payments_settings
+def reconcile_payments(settings: PaymentsSettings) -> None:
+    """Hold ledger, providers and bank statements against each other; run it every day."""
+    bring_up_to_date(settings)
+    wiring = wire_payments(settings)
+    alarms = reconcile(wiring.sides, wiring.providers)
+    for alarm in alarms:
+        click.echo(f"alarm: {alarm}")
+    click.echo("payments: reconciled" if not alarms else f"payments: {len(alarms)} alarms")
+    sys.exit(1 if alarms else 0)
 
 
 @db.command("roles")

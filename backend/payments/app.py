@@ -24,6 +24,7 @@ from backend.payments.pages import pages
 from backend.payments.people import FinanceDoor
 from backend.payments.providers import Provider
 from backend.payments.providers.stub import StubProvider
+from backend.payments.refunds import send_refunds
 from backend.payments.routes import finance, webhooks
 from backend.payments.settings import PaymentsSettings
 from backend.payments.stub_pages import stub_pages
@@ -89,7 +90,7 @@ def transports(wiring: PaymentsWiring) -> Mapping[str, Transport]:
 
 
 class Rounds:
-    """What is looked at again and again: approvals to bill, messages to act on, payments to ask about."""
+    """What is looked at again and again: approvals to bill, messages, refunds, payments to ask about."""
 
     def __init__(self, wiring: PaymentsWiring) -> None:
         self._wiring = wiring
@@ -111,6 +112,7 @@ class Rounds:
         wiring = self._wiring
         bill_what_was_approved(wiring.factory, wiring.terms)
         work_inbox(wiring.factory, wiring.providers)
+        send_refunds(wiring.factory, wiring.providers)
         now = wiring.clock()
         if self._polled_at is None or now - self._polled_at >= POLL_EVERY:
             self._polled_at = now

@@ -238,8 +238,8 @@ def _make_badge(uow: UnitOfWork, work_order_id: UUID) -> None:
     }
     # both dialects' inserts know ON CONFLICT by the same methods, but share no class that says so
     making = sqlite.insert(_BADGE) if connection.dialect.name == "sqlite" else postgresql.insert(_BADGE)
-    made = connection.execute(making.values(values).on_conflict_do_nothing(index_elements=["work_order_id"]))
-    if made.rowcount:
+    making = making.values(values).on_conflict_do_nothing(index_elements=["work_order_id"])
+    if connection.execute(making.returning(_BADGE.c.id)).first() is not None:
         record_changes(uow.session, BADGES, {badge_id: 1})
 
 

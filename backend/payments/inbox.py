@@ -57,8 +57,9 @@ def take_message(
             received_at=uow.now,
             verified=True,
         )
-        done = connection.execute(statement.on_conflict_do_nothing(index_elements=["provider", "event_id"]))
-    return bool(done.rowcount)
+        statement = statement.on_conflict_do_nothing(index_elements=["provider", "event_id"])
+        made = connection.execute(statement.returning(InboxEvent.id)).first()
+    return made is not None
 
 
 def work_inbox(factory: UnitOfWorkFactory, providers: Providers) -> int:

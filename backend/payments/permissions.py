@@ -15,15 +15,16 @@ from schemas.errors import PermissionRefused
 
 PERMISSIONS = frozenset(
     {
+        "bank_entry:clear",
         "bank_entry:match",
         "bank_entry:read",
         "bank_statement:import",
         "cash_complaint:read",
-        "journal:read",
         "payment_request:read",
         "payment_request:write_off",
         "refund:approve",
         "refund:ask",
+        "refund:confirm",
         "refund:read",
     }
 )

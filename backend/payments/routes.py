@@ -20,13 +20,17 @@ from backend.payments.people import SignedIn
 from backend.payments.wiring import payments_wiring
 from backend.web.blueprint import Room
 from schemas.payments import (
+    AskRefund,
     BankEntryBody,
+    ClearBankEntry,
     ComplaintBody,
+    ConfirmRefund,
     ImportedBody,
     ImportStatement,
     MatchBankEntry,
     PaymentRequestBody,
     PaymentRequestQuery,
+    RefundBody,
     SessionBody,
     SignIn,
     WriteOff,
@@ -112,6 +116,44 @@ def match_bank_entry(uow: UnitOfWork, person: Actor, fields: Fields, entry_id: U
 def list_cash_complaints(uow: UnitOfWork, person: Actor) -> Sequence[CashComplaint]:
     """Customers who say that somebody asked for cash."""
     return actions.list_cash_complaints(uow, person)
+
+
+@finance.get("/refunds", answer=RefundBody, many=True, permission="refund:read")
+def list_refunds(uow: UnitOfWork, person: Actor) -> Sequence[actions.SeenRefund]:
+    """Refunds, the newest first."""
+    return actions.list_refunds(uow, person)
+
+
+@finance.post(
+    "/payment-requests/<uuid:request_id>/refunds",
+    body=AskRefund,
+    answer=RefundBody,
+    permission="refund:ask",
+)
+def ask_refund(uow: UnitOfWork, person: Actor, fields: Fields, request_id: UUID) -> actions.SeenRefund:
+    """Ask for money to be sent back the way it came."""
+    alone = payments_wiring().payments.refund_alone_minor
+    return actions.ask_refund(uow, person, request_id, alone_minor=alone, **fields)
+
+
+@finance.post("/refunds/<uuid:refund_id>/approve", answer=RefundBody, permission="refund:approve")
+def approve_refund(uow: UnitOfWork, person: Actor, refund_id: UUID) -> actions.SeenRefund:
+    """The second person says yes."""
+    return actions.approve_refund(uow, person, refund_id)
+
+
+@finance.post(
+    "/refunds/<uuid:refund_id>/confirm", body=ConfirmRefund, answer=RefundBody, permission="refund:confirm"
+)
+def confirm_refund(uow: UnitOfWork, person: Actor, fields: Fields, refund_id: UUID) -> actions.SeenRefund:
+    """Say which debit of the bank this refund is."""
+    return actions.confirm_refund(uow, person, refund_id, **fields)
+
+
+@finance.post("/bank-entries/<uuid:entry_id>/clear", body=ClearBankEntry, permission="bank_entry:clear")
+def clear_bank_entry(uow: UnitOfWork, person: Actor, fields: Fields, entry_id: UUID) -> None:
+    """Say that a waiting entry concerns no customer."""
+    actions.clear_bank_entry(uow, person, entry_id, **fields)
 
 
 @webhooks.post("/webhooks/<provider>", permission_free=True, own_transactions=True, raw_body=True)

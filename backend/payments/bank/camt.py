@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import IO, Any
 
 from lxml import etree
@@ -19,6 +20,7 @@ _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.\d\d", 
 _NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "NOT PROVIDED"})
 _LONGEST_TEXT = 2_000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NO_STATEMENT = "This is not a camt.053 document; ask the bank for that format."
 _OPENING, _CLOSING = ("OPBD", "PRCD"), ("CLBD",)
 """Balances of booked entries; the opening of a statement may be called the closing of the one before."""
 
@@ -87,6 +89,7 @@ def _read(source: IO[bytes]) -> Iterator[Statement]:
     parsing = etree.iterparse(
         source,
         events=("start", "end"),
+        tag=[f"{{*}}{name}" for name in ("Document", "Stmt", "Acct", "Bal", "Ntry")],
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
@@ -95,14 +98,14 @@ def _read(source: IO[bytes]) -> Iterator[Statement]:
         remove_pis=True,
     )
     statement: Statement | None = None
-    is_first = True
+    is_known = False
     for event, element in parsing:
-        if is_first:
-            _check_root(element)
-            is_first = False
-        name = etree.QName(element).localname if isinstance(element.tag, str) else ""
+        name = etree.QName(element).localname
         if event == "start":
-            if name == "Stmt":
+            if name == "Document" and not is_known:
+                _check_root(element)
+                is_known = True
+            elif name == "Stmt":
                 statement = Statement()
             continue
         parent = element.getparent()
@@ -114,10 +117,12 @@ def _read(source: IO[bytes]) -> Iterator[Statement]:
             statement = None
             element.clear()
         elif etree.QName(parent).localname == "Stmt":
-            _take(statement, name, element)
+            _take(statement, name, element, parent)
             element.clear()
             while element.getprevious() is not None:
                 del parent[0]
+    if not is_known:
+        raise StatementUnreadable(_NO_STATEMENT)
 
 
 def _check_root(root: Any) -> None:
@@ -125,24 +130,21 @@ def _check_root(root: Any) -> None:
         raise StatementUnreadable("A bank statement has no document type; this file has one.")
     name = etree.QName(root)
     if name.localname != "Document" or not _NAMESPACE.fullmatch(name.namespace or ""):
-        raise StatementUnreadable("This is not a camt.053 document; ask the bank for that format.")
+        raise StatementUnreadable(_NO_STATEMENT)
 
 
-def _take(statement: Statement, name: str, element: Any) -> None:
-    """One child of a statement."""
-    if name == "Id":
-        statement.statement_id = _text(element) or ""
-    elif name in ("ElctrncSeqNb", "LglSeqNb"):
-        text = _text(element) or ""
-        if statement.sequence is None and text.isascii() and text.isdigit():
-            statement.sequence = int(text[:15])
-    elif name == "Acct":
+def _take(statement: Statement, name: str, element: Any, parent: Any) -> None:
+    """One child of a statement; what stands before its account names it."""
+    if name == "Acct":
+        statement.statement_id = _at(parent, "Id") or ""
+        number = _at(parent, "ElctrncSeqNb") or _at(parent, "LglSeqNb") or ""
+        statement.sequence = int(number[:15]) if number.isascii() and number.isdigit() else None
         account = _at(element, "Id/IBAN") or _at(element, "Id/Othr/Id") or ""
         statement.iban = account.replace(" ", "").upper()
         statement.currency = _at(element, "Ccy") or ""
     elif name == "Bal":
         _take_balance(statement, element)
-    elif name == "Ntry":
+    else:
         statement.entries += 1
         statement.lines += _lines(statement, element)
 
@@ -188,7 +190,7 @@ def _lines(statement: Statement, entry: Any) -> list[Line]:
 def _part(details: Any, entry: Any, currency: str) -> int | None:
     """The amount of one transaction of a batch, with its sign; None when it is not said in our currency."""
     for path in ("Amt", "AmtDtls/TxAmt/Amt"):
-        amount = details.find("/".join(f"{{*}}{step}" for step in path.split("/")))
+        amount = details.find(_path(path))
         if amount is not None and amount.get("Ccy") == currency:
             sign = _at(details, "CdtDbtInd") or _at(entry, "CdtDbtInd")
             minor = parse_decimal(_text(amount) or "", currency).minor
@@ -272,8 +274,14 @@ def _text(element: Any) -> str | None:
     return text[:_LONGEST_TEXT] or None
 
 
+@cache
+def _path(path: str) -> str:
+    """The same in whatever version's namespace."""
+    return "/".join(f"{{*}}{step}" for step in path.split("/"))
+
+
 def _all(element: Any, path: str) -> list[str]:
-    found = element.findall("/".join(f"{{*}}{step}" for step in path.split("/")))
+    found = element.findall(_path(path))
     return [text for each in found if (text := _text(each))]
 
 

@@ -43,7 +43,6 @@ class TransactionKind(StrEnum):
     SUSPENSE_MATCHED = "suspense_matched"
     SUSPENSE_CLEARED = "suspense_cleared"
     FEE = "fee"
-    PAID_OUT = "paid_out"
     WRITTEN_OFF = "written_off"
     REFUND_ASKED = "refund_asked"
     REFUND_DONE = "refund_done"
@@ -233,12 +232,6 @@ def suspended(bank: Account, entry_id: UUID, minor: int, source_key: str, at: da
     return Posting("bank", source_key, TransactionKind.TRANSFER_UNMATCHED, at, entries)
 
 
-def paid_out(bank: Account, provider: str, minor: int, source_key: str, at: datetime) -> Posting:
-    """What a provider collected for us has arrived at the bank."""
-    entries = {bank: minor, Account(AccountKind.CLEARING, bank.currency, detail=provider): -minor}
-    return Posting("bank", source_key, TransactionKind.PAID_OUT, at, entries)
-
-
 def fee(provider: str, money: Money, source_key: str, at: datetime) -> Posting:
     """What a provider keeps for itself."""
     entries = {
@@ -270,6 +263,20 @@ def written_off(key: UUID, request_id: UUID, money: Money, by: ByPerson) -> Post
         by.at,
         entries,
         request_id=request_id,
+        person_id=by.person_id,
+        note=by.note,
+    )
+
+
+def cleared(entry_id: UUID, to: Account, waiting: int, by: ByPerson) -> Posting:
+    """What waited in suspense concerns no customer: `waiting` is positive when it came in."""
+    entries = {Account(AccountKind.SUSPENSE, to.currency, entry_id): waiting, to: -waiting}
+    return Posting(
+        "suspense",
+        f"{entry_id}:cleared",
+        TransactionKind.SUSPENSE_CLEARED,
+        by.at,
+        entries,
         person_id=by.person_id,
         note=by.note,
     )

@@ -1,4 +1,4 @@
-"""What people of finance do: look, match, split, write off. Refunds have a module of their own."""
+"""What people of finance do about what came in: look, match, split, clear, write off."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ from backend.payments.models import CashComplaint, PaymentRequest
 from backend.payments.permissions import requires
 from backend.payments.receiving import receive
 from backend.payments.rules import postings
-from backend.payments.rules.errors import BankEntrySettled, CurrenciesMixed, NothingOwed
+from backend.payments.rules.errors import (
+    BankEntrySettled,
+    CurrenciesMixed,
+    NothingOwed,
+)
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind, ByPerson, Receipt, Standing, TransactionKind
+from schemas.payments import ClearTo
 
 
 @dataclass(frozen=True)
@@ -196,3 +201,22 @@ def write_off_payment_request(
 def list_cash_complaints(uow: UnitOfWork, person: Actor) -> Sequence[CashComplaint]:
     """Who was asked for cash."""
     return queries.complaints(uow.session)
+
+
+@requires("bank_entry:clear")
+def clear_bank_entry(uow: UnitOfWork, person: Actor, entry_id: UUID, *, to: ClearTo, reason: str) -> None:
+    """Say that a waiting entry concerns no customer: the bank's fee, or what a provider paid out.
+
+    All of what waits, once. Raises BankEntryNotFound, BankEntrySettled.
+    """
+    entry = queries.bank_entry_by_id(uow.session, entry_id)
+    queries.lock_subject(uow.session, entry_id)
+    waiting = queries.suspense(uow.session).get(entry_id, 0)
+    if queries.transaction_keys(uow.session, "suspense", [f"{entry_id}:cleared"]):
+        return
+    if waiting == 0:
+        raise BankEntrySettled("Nothing is left of this entry.")
+    kind = AccountKind.FEES if to is ClearTo.FEES else AccountKind.CLEARING
+    detail = "bank" if to is ClearTo.FEES else to.value
+    by = ByPerson(person.user_id, uow.now, reason)
+    ledger.post(uow, postings.cleared(entry_id, Account(kind, entry.currency, detail=detail), waiting, by))

@@ -1,0 +1,37 @@
+"""What people of finance do, one module per subject."""
+
+from backend.payments.actions.matching import (
+    WaitingEntry,
+    clear_bank_entry,
+    import_bank_statement,
+    list_cash_complaints,
+    list_payment_requests,
+    list_waiting_entries,
+    match_bank_entry,
+    show_payment_request,
+    write_off_payment_request,
+)
+from backend.payments.actions.refunding import (
+    SeenRefund,
+    approve_refund,
+    ask_refund,
+    confirm_refund,
+    list_refunds,
+)
+
+__all__ = [
+    "SeenRefund",
+    "WaitingEntry",
+    "approve_refund",
+    "ask_refund",
+    "clear_bank_entry",
+    "confirm_refund",
+    "import_bank_statement",
+    "list_cash_complaints",
+    "list_payment_requests",
+    "list_refunds",
+    "list_waiting_entries",
+    "match_bank_entry",
+    "show_payment_request",
+    "write_off_payment_request",
+]

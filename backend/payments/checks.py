@@ -1,0 +1,146 @@
+"""The oracle of the ledger: what must be true of money, looked at from the stored rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from backend.payments import field_side, queries
+from backend.payments.badges import badge_state
+from backend.payments.databases import TwoSides
+from backend.payments.inbox import Providers
+from backend.payments.models import BankStatement
+from backend.payments.rules.errors import ProviderUnavailable
+from backend.payments.rules.money import Money
+from backend.payments.rules.postings import Account, AccountKind
+from schemas.visits import PaymentBadgeState
+
+LONGEST_SUSPENSE = timedelta(days=5)
+LONGEST_WAIT = timedelta(hours=1)
+"""For a message of a provider, or for an outbox row, before somebody has to look."""
+_AT_ONCE = 500
+
+
+@dataclass
+class LedgerChecked:
+    """What was found: figures, and every fault as a sentence. No names and no references in either."""
+
+    figures: dict[str, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {"sound": self.sound, "figures": self.figures, "faults": self.faults}
+
+
+def check_ledger(sides: TwoSides) -> LedgerChecked:
+    """Sums, references, badges, messages and suspense; changes nothing."""
+    with sides.ledger.begin(write=False) as uow:
+        session, now = uow.session, uow.now
+        checked = LedgerChecked(dict(queries.figures(session)))
+        checked.faults += [
+            f"transaction {transaction}: its entries in {currency} sum to {total}, not to 0"
+            for transaction, currency, total in queries.unbalanced(session)
+        ]
+        checked.faults += [
+            f"transaction {transaction}: it has no entries"
+            for transaction in queries.empty_transactions(session)
+        ]
+        checked.faults += _requests_that_were_not_issued_right(session)
+        checked.faults += _badges_that_lie(session)
+        checked.faults += _what_waits_too_long(session, now)
+    return checked
+
+
+def _requests_that_were_not_issued_right(session: Session) -> Iterator[str]:
+    for request_id, due, issued, lines in queries.issued_against_lines(session):
+        if due != issued:
+            yield f"request {request_id}: {due} is due and {issued} was issued"
+        if lines is not None and lines != due:
+            yield f"request {request_id}: {due} is due and its lines make {lines}"
+
+
+def _badges_that_lie(session: Session) -> Iterator[str]:
+    """A badge that says something else than the ledger: waiting in the outbox, or forged."""
+    shown = dict(_every_badge(session))
+    orders = queries.work_orders_with_requests(session)
+    for work_order_id, request_ids in orders.items():
+        wanted = badge_state(queries.standings(session, request_ids).values())
+        said = shown.pop(work_order_id, PaymentBadgeState.NONE.value)
+        if said != wanted.value:
+            yield f"work order {work_order_id}: the badge says {said}, the ledger {wanted.value}"
+    for work_order_id, said in shown.items():
+        if said != PaymentBadgeState.NONE.value:
+            yield f"work order {work_order_id}: the badge says {said}, and nothing was ever asked for it"
+
+
+def _every_badge(session: Session) -> Iterator[tuple[UUID, str]]:
+    after: UUID | None = None
+    while page := field_side.badges_shown(session, after, _AT_ONCE):
+        yield from page
+        after = page[-1][0]
+
+
+def _what_waits_too_long(session: Session, now: datetime) -> Iterator[str]:
+    for event_id in queries.events_waiting_since(session, now - LONGEST_WAIT):
+        yield f"message {event_id}: nobody acted on it"
+    waiting = queries.suspense(session)
+    for entry in queries.bank_entries(session, waiting.keys()):
+        if entry.booked_on < (now - LONGEST_SUSPENSE).date():
+            yield f"bank entry {entry.id}: in suspense since {entry.booked_on.isoformat()}"
+    for refund in queries.refunds_to_send(session):
+        if refund.asked_at < now - LONGEST_SUSPENSE:
+            yield f"refund {refund.id}: approved, and no outcome"
+
+
+def reconcile(sides: TwoSides, providers: Providers) -> list[str]:
+    """What does not agree between ledger, providers and bank; each as a sentence. Asks the providers."""
+    with sides.ledger.begin(write=False) as uow:
+        accounts = queries.balances_of(uow.session, AccountKind.CLEARING)
+        statements = queries.statements_in_order(uow.session)
+        bank = queries.balances_of(uow.session, AccountKind.BANK)
+    alarms = list(_clearing_against_providers(accounts, providers))
+    for (iban, currency), every in statements.items():
+        moved = bank.get(Account(AccountKind.BANK, currency, detail=iban), 0)
+        alarms += _statements_against_ledger(f"account …{iban[-4:]}", every, moved)
+    return alarms
+
+
+def _statements_against_ledger(account: str, every: Sequence[BankStatement], moved: int) -> Iterator[str]:
+    """A gap in the numbers, a balance that does not follow, a sum that the ledger does not have."""
+    for before, after in pairwise(every):
+        assert before.sequence is not None
+        assert after.sequence is not None
+        if after.sequence > before.sequence + 1:
+            yield f"{account}: statements {before.sequence + 1} to {after.sequence - 1} are missing"
+        elif before.closing_minor != after.opening_minor:
+            yield f"{account}: statement {after.sequence} does not begin where {before.sequence} ended"
+    opening, closing = every[0].opening_minor, every[-1].closing_minor
+    if opening is not None and closing is not None and opening + moved != closing:
+        yield f"{account}: by the ledger {moved} moved, by the bank {closing - opening}"
+
+
+def _clearing_against_providers(accounts: dict[Account, int], providers: Providers) -> Iterator[str]:
+    for account, total in accounts.items():
+        provider = providers.get(account.detail)
+        if provider is None:
+            continue
+        try:
+            held = provider.balance(account.currency)
+        except ProviderUnavailable:
+            yield f"{account.detail}: does not answer"
+            continue
+        if held.minor != total:
+            ours = Money(total, account.currency)
+            yield f"{account.detail}: by the ledger it holds {ours}, by itself {held}"

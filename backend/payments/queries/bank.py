@@ -1,0 +1,94 @@
+"""Reading bank statements and what waits in suspense."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from backend.payments.models import (
+    BankEntry,
+    BankFile,
+    BankStatement,
+    LedgerAccount,
+    LedgerEntry,
+)
+from backend.payments.rules.errors import BankEntryNotFound
+from backend.payments.rules.postings import (
+    AccountKind,
+)
+from sync.sql import batches
+
+
+def bank_file_by_hash(session: Session, sha256: str) -> BankFile | None:
+    """The file imported before with this content."""
+    return session.scalar(select(BankFile).where(BankFile.sha256 == sha256))
+
+
+def known_bank_keys(session: Session, iban: str, keys: Iterable[str]) -> set[str]:
+    """Which of these entries were imported before, from whatever file."""
+    found: set[str] = set()
+    for batch in batches(list(keys)):
+        found |= set(
+            session.scalars(select(BankEntry.key).where(BankEntry.iban == iban, BankEntry.key.in_(batch)))
+        )
+    return found
+
+
+def statement_before(session: Session, iban: str, currency: str, sequence: int) -> BankStatement | None:
+    """The statement of this account with the highest sequence below this one."""
+    return session.scalar(
+        select(BankStatement)
+        .where(
+            BankStatement.iban == iban,
+            BankStatement.currency == currency,
+            BankStatement.sequence < sequence,
+        )
+        .order_by(BankStatement.sequence.desc())
+        .limit(1)
+    )
+
+
+def statement_with_sequence(session: Session, iban: str, currency: str, sequence: int) -> bool:
+    """Whether a statement of this account with this number was imported."""
+    return bool(
+        session.scalar(
+            select(
+                exists().where(
+                    BankStatement.iban == iban,
+                    BankStatement.currency == currency,
+                    BankStatement.sequence == sequence,
+                )
+            )
+        )
+    )
+
+
+def bank_entry_by_id(session: Session, entry_id: UUID) -> BankEntry:
+    """That bank entry; raises BankEntryNotFound."""
+    found = session.get(BankEntry, entry_id)
+    if found is None:
+        raise BankEntryNotFound("Check the id.")
+    return found
+
+
+def suspense(session: Session) -> Mapping[UUID, int]:
+    """What waits in suspense, by bank entry: positive is money we hold and cannot tell whose."""
+    rows = session.execute(
+        select(LedgerAccount.subject, func.sum(LedgerEntry.amount))
+        .join(LedgerEntry, LedgerEntry.account_id == LedgerAccount.id)
+        .where(LedgerAccount.kind == AccountKind.SUSPENSE)
+        .group_by(LedgerAccount.subject)
+        .having(func.sum(LedgerEntry.amount) != 0)
+    )
+    return {subject: -int(total) for subject, total in rows if subject is not None}
+
+
+def bank_entries(session: Session, entry_ids: Collection[UUID]) -> Sequence[BankEntry]:
+    """These bank entries, by day."""
+    found: list[BankEntry] = []
+    for batch in batches(sorted(entry_ids)):
+        found += session.scalars(select(BankEntry).where(BankEntry.id.in_(batch)))
+    return sorted(found, key=lambda entry: (entry.booked_on, entry.id))

@@ -1,0 +1,58 @@
+"""Reading who of finance may come in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from backend.db.types import Instant
+from backend.payments.models import (
+    LedgerAudit,
+    Person,
+    PersonSession,
+)
+
+HOLDER = (
+    select(Person.id)
+    .join(PersonSession, PersonSession.person_id == Person.id)
+    .where(
+        PersonSession.token_sha256 == bindparam("token"),
+        PersonSession.expires_at > bindparam("now", type_=Instant()),
+        Person.disabled_at.is_(None),
+    )
+)
+"""Who holds the token with this hash now."""
+
+
+def person_by_email(session: Session, email: str) -> Person | None:
+    """Whoever may sign in with this address."""
+    return session.scalar(select(Person).where(Person.email == email, Person.disabled_at.is_(None)))
+
+
+def is_known_address(session: Session, email: str) -> bool:
+    """Whether the address is anybody's, disabled or not."""
+    return bool(session.scalar(select(exists().where(Person.email == email))))
+
+
+def refused_sign_ins(session: Session, person_id: UUID, since: datetime) -> int:
+    """How often somebody was refused at the door since then."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(LedgerAudit)
+            .where(
+                LedgerAudit.subject_id == person_id,
+                LedgerAudit.action == "session.refused",
+                LedgerAudit.at > since,
+            )
+        )
+        or 0
+    )
+
+
+def forget_sessions(session: Session, now: datetime) -> None:
+    """Delete what is over."""
+    session.execute(delete(PersonSession).where(PersonSession.expires_at <= now))

@@ -1,0 +1,125 @@
+"""Reading what was asked of customers, and the ways to pay that were opened for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from backend.db.paging import Page, PageRequest, fetch_page
+from backend.payments.models import (
+    Checkout,
+    InboxEvent,
+    InboxOutcome,
+    LedgerTransaction,
+    PaymentRequest,
+    RequestLine,
+)
+from backend.payments.rules.errors import PaymentRequestNotFound
+from sync.sql import batches
+
+
+def request_by_id(session: Session, request_id: UUID) -> PaymentRequest:
+    """That request; raises PaymentRequestNotFound."""
+    found = session.get(PaymentRequest, request_id)
+    if found is None:
+        raise PaymentRequestNotFound("Check the id.")
+    return found
+
+
+def request_by_link(session: Session, link_sha256: str) -> PaymentRequest:
+    """The request behind a customer's link; raises PaymentRequestNotFound."""
+    found = session.scalar(select(PaymentRequest).where(PaymentRequest.link_sha256 == link_sha256))
+    if found is None:
+        raise PaymentRequestNotFound("Open the link from your mail again; it may have been cut off.")
+    return found
+
+
+def requests_by_reference(session: Session, references: Collection[str]) -> dict[str, PaymentRequest]:
+    """Requests by their creditor reference."""
+    found: dict[str, PaymentRequest] = {}
+    for batch in batches(sorted(references)):
+        rows = session.scalars(select(PaymentRequest).where(PaymentRequest.reference.in_(batch)))
+        found |= {row.reference: row for row in rows}
+    return found
+
+
+def requests_of_work_order(session: Session, work_order_id: UUID) -> Sequence[UUID]:
+    """What was asked for one work order."""
+    return session.scalars(
+        select(PaymentRequest.id).where(PaymentRequest.work_order_id == work_order_id)
+    ).all()
+
+
+def lines_of(session: Session, request_id: UUID) -> Sequence[RequestLine]:
+    """The lines of a request, in order."""
+    return session.scalars(
+        select(RequestLine).where(RequestLine.request_id == request_id).order_by(RequestLine.position)
+    ).all()
+
+
+def how_many_requests(session: Session) -> int:
+    """How many requests there are."""
+    return session.scalar(select(func.count()).select_from(PaymentRequest)) or 0
+
+
+def receipts_of(session: Session, request_id: UUID) -> Sequence[LedgerTransaction]:
+    """What came in for a request and what went back, in order."""
+    return session.scalars(
+        select(LedgerTransaction)
+        .where(LedgerTransaction.request_id == request_id)
+        .order_by(LedgerTransaction.posted_at, LedgerTransaction.id)
+    ).all()
+
+
+def list_requests(
+    session: Session, page: PageRequest, *, customer_id: UUID | None = None, work_order_id: UUID | None = None
+) -> Page[PaymentRequest]:
+    """Payment requests, of a customer or of a work order, oldest first."""
+    statement = select(PaymentRequest)
+    if customer_id is not None:
+        statement = statement.where(PaymentRequest.customer_id == customer_id)
+    if work_order_id is not None:
+        statement = statement.where(PaymentRequest.work_order_id == work_order_id)
+    return fetch_page(session, statement, page, key=PaymentRequest.issued_at)
+
+
+def checkout_by_provider_id(session: Session, provider: str, provider_id: str) -> Checkout | None:
+    """The checkout that a provider calls by this name."""
+    return session.scalar(
+        select(Checkout).where(Checkout.provider == provider, Checkout.provider_id == provider_id)
+    )
+
+
+def checkouts_of(session: Session, request_id: UUID, provider: str) -> Sequence[Checkout]:
+    """The checkouts opened for a request, the newest first."""
+    return session.scalars(
+        select(Checkout)
+        .where(Checkout.request_id == request_id, Checkout.provider == provider)
+        .order_by(Checkout.created_at.desc(), Checkout.id.desc())
+    ).all()
+
+
+def unanswered_checkouts(session: Session, provider: str, since: datetime) -> Sequence[Checkout]:
+    """Checkouts since then that nothing was posted for: what a poll has to ask about."""
+    is_posted = exists().where(
+        LedgerTransaction.source == provider,
+        LedgerTransaction.request_id == Checkout.request_id,
+        LedgerTransaction.posted_at >= Checkout.created_at,
+    )
+    return session.scalars(
+        select(Checkout)
+        .where(Checkout.provider == provider, Checkout.created_at >= since, ~is_posted)
+        .order_by(Checkout.id)
+    ).all()
+
+
+def waiting_events(session: Session, limit: int) -> Sequence[InboxEvent]:
+    """Messages that nobody has worked on, oldest first."""
+    done = exists().where(InboxOutcome.event_id == InboxEvent.id)
+    return session.scalars(
+        select(InboxEvent).where(~done).order_by(InboxEvent.received_at, InboxEvent.id).limit(limit)
+    ).all()

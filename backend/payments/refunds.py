@@ -1,0 +1,88 @@
+"""Sends refunds that were approved: asked of the provider outside any transaction, and never twice."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.payments import ledger, queries
+from backend.payments.inbox import Providers
+from backend.payments.models import Refund, RefundStep
+from backend.payments.providers import Provider
+from backend.payments.rules import postings
+from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable
+from backend.payments.rules.money import Money
+from backend.payments.rules.postings import Account, AccountKind, Reversal, TransactionKind
+from schemas.payments import RefundState
+
+log = structlog.get_logger(__name__)
+
+
+def take_step(
+    uow: UnitOfWork, refund_id: UUID, state: RefundState, *, person_id: UUID | None = None, detail: str = ""
+) -> None:
+    """Write down a step of a refund."""
+    uow.add(
+        RefundStep(
+            id=uow.mint_id(), refund_id=refund_id, state=state, at=uow.now, person_id=person_id, detail=detail
+        )
+    )
+
+
+def send_refunds(factory: UnitOfWorkFactory, providers: Providers) -> int:
+    """Send what was approved and has no outcome yet; how many reached one.
+
+    The refund's own id is the provider's key: an answer that was lost is asked for again, and nothing is sent
+    twice. A refund whose outcome nobody knows stays where it is, for everybody to see.
+    """
+    with factory.begin(write=False) as uow:
+        waiting = [
+            (refund.id, refund.provider, refund.payment_id, Money(refund.amount_minor, refund.currency))
+            for refund in queries.refunds_to_send(uow.session)
+        ]
+    settled = 0
+    for refund_id, name, payment_id, money in waiting:
+        provider = providers.get(name)
+        if provider is None:  # by bank: a person sends it and says so
+            continue
+        try:
+            went = provider.refund(payment_id, money, key=str(refund_id))
+        except ProviderUnavailable:
+            log.warning("refund.unknown", refund=str(refund_id))
+            continue
+        except ProviderRefused as error:
+            log.error("refund.refused", refund=str(refund_id), code=error.code)
+            went = False
+        with factory.begin() as uow:
+            settle_refund(uow, refund_id, went=went, out_of=_clearing(provider, money))
+        settled += 1
+    return settled
+
+
+def _clearing(provider: Provider, money: Money) -> Account:
+    return Account(AccountKind.CLEARING, money.currency, detail=provider.name)
+
+
+def settle_refund(
+    uow: UnitOfWork, refund_id: UUID, *, went: bool, out_of: Account, person_id: UUID | None = None
+) -> None:
+    """Post what came of a refund, once: the money went, or the whole of it is taken back."""
+    queries.lock_subject(uow.session, refund_id)
+    refund = queries.refund_by_id(uow.session, refund_id)
+    if queries.refund_state(uow.session, refund_id) in (RefundState.DONE, RefundState.FAILED):
+        return
+    money = Money(refund.amount_minor, refund.currency)
+    if went:
+        ledger.post(uow, postings.refund_done(refund.id, refund.request_id, money, out_of, uow.now))
+    else:
+        _reverse(uow, refund)
+    state = RefundState.DONE if went else RefundState.FAILED
+    take_step(uow, refund_id, state, person_id=person_id)
+
+
+def _reverse(uow: UnitOfWork, refund: Refund) -> None:
+    asked = queries.posted_under(uow.session, "refund", f"{refund.id}:asked")
+    reversal = Reversal("refund", f"{refund.id}:failed", TransactionKind.REFUND_FAILED, uow.now)
+    ledger.post(uow, postings.reversed_by(asked, reversal))

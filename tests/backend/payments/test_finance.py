@@ -1,0 +1,274 @@
+"""What people of finance do, at their own door, and what the ledger's own checks find."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from backend.cli import main
+from backend.payments import ledger, queries
+from backend.payments.actions import approve_refund, ask_refund, clear_bank_entry, confirm_refund
+from backend.payments.actions.refunding import SeenRefund
+from backend.payments.app import create_payments_app
+from backend.payments.checks import check_ledger, reconcile
+from backend.payments.models import PaymentRequest
+from backend.payments.providers.stub import Fault
+from backend.payments.refunds import send_refunds
+from backend.payments.rules.errors import RefundTooLarge, SecondPersonNeeded, SourceKeyContradicted
+from backend.payments.rules.postings import Account, AccountKind, Posting, Receipt, TransactionKind, received
+from schemas.payments import ClearTo, RefundState
+from tests.api import Client
+from tests.backend.payments.bank_files import Paid, statement_file
+from tests.backend.payments.test_bank import bank_balance, take, waiting
+from tests.backend.payments.test_providers import checkout_of, clearing, tell, work
+from tests.backend.payments.world import Firm
+
+
+def paid_by_card(firm: Firm, minor: int = 14_550) -> PaymentRequest:
+    request = firm.asked(minor)
+    tell(firm, firm.stub.pay(checkout_of(firm, request), firm.clock()))
+    work(firm)
+    return request
+
+
+def ask(firm: Firm, request: PaymentRequest, minor: int, who: str = "Noor") -> SeenRefund:
+    somebody = firm.somebody(who)
+    with firm.payments.factory.begin() as uow:
+        return ask_refund(
+            uow,
+            somebody,
+            request.id,
+            refund_id=uow.mint_id(),
+            amount_minor=minor,
+            currency=request.currency,
+            reason="The pump was faulty.",
+            alone_minor=5_000,
+        )
+
+
+def approve(firm: Firm, refund: SeenRefund, who: str) -> SeenRefund:
+    somebody = firm.somebody(who)
+    with firm.payments.factory.begin() as uow:
+        return approve_refund(uow, somebody, refund.id)
+
+
+def send(firm: Firm) -> int:
+    return send_refunds(firm.payments.factory, firm.payments.providers)
+
+
+def test_a_refund_above_the_limit_takes_two_persons_and_goes_once(firm: Firm) -> None:
+    request = paid_by_card(firm)
+    refund = ask(firm, request, 10_000)
+    assert refund.needs_second_person
+    assert send(firm) == 0
+    with pytest.raises(SecondPersonNeeded):
+        approve(firm, refund, "Noor")
+    assert approve(firm, refund, "Emre").state is RefundState.APPROVED
+    firm.stub.fault(Fault.TIMEOUT_AFTER_REFUNDING)
+    assert send(firm) == 0  # F24: it went, and nobody knows
+    assert send(firm) == 1
+    assert send(firm) == 0
+    assert clearing(firm) == firm.stub.balance("EUR")
+    assert firm.standing(request).refundable == 4_550
+    assert firm.standing(request).state == "paid"
+
+
+def test_never_more_goes_back_than_came_in(firm: Firm) -> None:
+    request = paid_by_card(firm)
+    ask(firm, request, 5_000)
+    ask(firm, request, 5_000)
+    with pytest.raises(RefundTooLarge):
+        ask(firm, request, 5_000)
+    assert ask(firm, request, 4_550).state is RefundState.APPROVED
+    assert send(firm) == 3
+    assert firm.standing(request).refundable == 0
+    assert clearing(firm).minor == 0
+
+
+def test_a_refund_that_fails_is_taken_back_and_can_be_asked_for_again(firm: Firm) -> None:
+    request = paid_by_card(firm)
+    ask(firm, request, 5_000)
+    firm.stub.fault(Fault.REFUND_FAILS)
+    assert send(firm) == 1
+    assert firm.standing(request).refundable == 14_550
+    assert check_ledger(firm.payments.sides).figures["refunds"] == 1
+    ask(firm, request, 5_000)
+    assert send(firm) == 1
+    assert clearing(firm).minor == 9_550
+
+
+def test_what_was_paid_too_much_by_transfer_goes_back_by_transfer(firm: Firm) -> None:
+    request = firm.asked(10_000)
+    take(firm, statement_file([Paid(12_000, request.reference)]))
+    refund = ask(firm, request, 2_000)
+    assert send(firm) == 0
+    assert firm.standing(request).credit == 0
+    take(firm, statement_file([Paid(-2_000, text="refund")], statement_id="S-2"))
+    somebody = firm.somebody()
+    with firm.payments.factory.begin() as uow:
+        (entry_id,) = queries.suspense(uow.session)
+        done = confirm_refund(uow, somebody, refund.id, bank_entry_id=entry_id)
+    assert done.state is RefundState.DONE
+    assert waiting(firm) == []
+    assert (firm.standing(request).state, bank_balance(firm)) == ("paid", 10_000)
+
+
+def test_fees_and_payouts_leave_suspense(lite_firm: Firm) -> None:
+    paid_by_card(lite_firm, 10_000)
+    take(lite_firm, statement_file([Paid(-700, text="fee"), Paid(10_000, text="payout")]))
+    somebody = lite_firm.somebody()
+    with lite_firm.payments.factory.begin() as uow:
+        for entry_id in list(queries.suspense(uow.session)):
+            is_fee = queries.bank_entry_by_id(uow.session, entry_id).amount_minor < 0
+            to = ClearTo.FEES if is_fee else ClearTo.STUB
+            for _ in range(2):
+                clear_bank_entry(uow, somebody, entry_id, to=to, reason="It says so.")
+    assert waiting(lite_firm) == []
+    assert clearing(lite_firm).minor == 0
+
+
+def test_finance_signs_in_at_its_own_door_and_nobody_else_does(firm: Firm, app: Flask) -> None:
+    door = firm.payments.authenticator
+    password = door.create_person(firm.payments.factory, "noor@example.org", "Noor")
+    assert password is not None
+    assert door.create_person(firm.payments.factory, "noor@example.org", "Other") is None
+    nobody = Client(app)
+    assert nobody.get("/payment-requests").status_code == 401
+    wrong = nobody.post("/sessions", {"email": "noor@example.org", "password": "wrong"})
+    assert wrong.status_code == 401
+    given = nobody.post("/sessions", {"email": "Noor@example.org", "password": password})
+    assert given.status_code == 200
+    noor = Client(app, None, given.json["access_token"])
+    request = firm.asked(1_000)
+    (seen,) = noor.get("/payment-requests").json["items"]
+    assert (seen["id"], seen["owed_minor"], seen["state"]) == (str(request.id), 1_000, "open")
+    gone = {"decision_id": str(uuid4()), "amount_minor": 1_000, "currency": "EUR", "reason": "Bankrupt."}
+    for _ in range(2):
+        assert noor.post(f"/payment-requests/{request.id}/write_off", gone).status_code == 204
+    assert noor.get(f"/payment-requests/{request.id}").json["state"] == "nothing_due"
+    more = {**gone, "decision_id": str(uuid4()), "amount_minor": 1}
+    assert noor.post(f"/payment-requests/{request.id}/write_off", more).status_code == 409
+    file = statement_file([Paid(900, text="Who am I?")])
+    done = noor.send("POST", "/bank-statements?name=a.xml", data=file)
+    assert (done.status_code, done.json["new"]) == (200, 1)
+    assert noor.send("POST", "/bank-statements", data=b"<a/>").status_code == 422
+    (entry,) = noor.get("/bank-entries/waiting").json
+    assert (entry["waiting_minor"], entry["remittance"]) == (900, "Who am I?")
+    firm.clock.advance(minutes=31)
+    assert noor.get("/payment-requests").status_code == 401
+
+
+def test_somebody_who_keeps_guessing_a_password_is_kept_out(lite_firm: Firm) -> None:
+    door = lite_firm.payments.authenticator
+    password = door.create_person(lite_firm.payments.factory, "noor@example.org", "Noor")
+    assert password is not None
+    browser = Client(create_payments_app(lite_firm.payments))
+    for _ in range(10):
+        browser.post("/sessions", {"email": "noor@example.org", "password": "wrong"})
+    right = {"email": "noor@example.org", "password": password}
+    assert browser.post("/sessions", right).status_code == 401
+    lite_firm.clock.advance(minutes=16)
+    assert browser.post("/sessions", right).status_code == 200
+
+
+def test_the_database_refuses_what_does_not_balance_and_every_change(firm: Firm) -> None:
+    paid_by_card(firm)
+    for statement in (
+        "UPDATE entries SET amount = amount + 1",
+        "DELETE FROM entries",
+        "UPDATE transactions SET note = 'x'",
+        "DELETE FROM inbox",
+        "INSERT INTO entries SELECT transaction_id, (SELECT id FROM accounts WHERE kind = 'fees'), 1 "
+        "FROM entries WHERE amount > 100",
+    ):
+        with firm.payments.factory.begin() as uow:
+            ledger.post(uow, _fee(firm))
+        with pytest.raises(DBAPIError), firm.payments.factory.begin() as uow:
+            uow.session.execute(text(statement))
+    lone = (
+        "INSERT INTO transactions (id, source, source_key, kind, effective_at, posted_at) "
+        "SELECT {id}, 'x', 'x', 'fee', effective_at, posted_at FROM transactions LIMIT 1"
+    )
+    new_id = "gen_random_uuid()" if firm.is_postgresql else "'" + uuid4().hex + "'"
+    with pytest.raises(DBAPIError), firm.payments.factory.begin() as uow:
+        uow.session.execute(text(lone.format(id=new_id)))
+    orphan = f"INSERT INTO entries SELECT {new_id}, account_id, 5 FROM entries LIMIT 1"
+    with pytest.raises(DBAPIError), firm.payments.factory.begin() as uow:
+        uow.session.execute(text(orphan))
+    with firm.payments.factory.begin(write=False) as uow:
+        assert queries.unbalanced(uow.session) == []
+        assert queries.empty_transactions(uow.session) == []
+
+
+def _fee(firm: Firm) -> Posting:
+    entries = {Account(AccountKind.FEES, "EUR"): 5, Account(AccountKind.CLEARING, "EUR"): -5}
+    return Posting("test", "fee", TransactionKind.FEE, firm.clock(), entries)
+
+
+def test_two_stories_about_the_same_money_are_an_error_and_the_same_story_twice_is_one(firm: Firm) -> None:
+    request = firm.asked(1_000)
+    bank = Account(AccountKind.BANK, "EUR")
+
+    def receipt(minor: int) -> Posting:
+        came = Receipt(bank, minor, "bank", "k", TransactionKind.TRANSFER_MATCHED, firm.clock())
+        return received(request.id, came, 1_000)
+
+    with firm.payments.factory.begin() as uow:
+        assert ledger.post(uow, receipt(1_000))
+        assert not ledger.post(uow, receipt(1_000))
+    with pytest.raises(SourceKeyContradicted), firm.payments.factory.begin() as uow:
+        ledger.post(uow, receipt(999))
+
+
+def test_the_check_finds_a_badge_that_lies_and_what_waits_too_long(firm: Firm) -> None:
+    request = firm.billed()
+    assert check_ledger(firm.payments.sides).sound
+    take(firm, statement_file([Paid(14_550, request.reference), Paid(5)]))
+    (lie,) = check_ledger(firm.payments.sides).faults
+    assert lie == f"work order {request.work_order_id}: the badge says none, the ledger paid"
+    firm.deliver()
+    assert check_ledger(firm.payments.sides).sound
+    firm.clock.advance(days=9)
+    (late,) = check_ledger(firm.payments.sides).faults
+    assert "in suspense since 2026-03-03" in late
+
+
+def test_reconciling_finds_gaps_and_money_that_is_not_where_the_ledger_says(lite_firm: Firm) -> None:
+    paid_by_card(lite_firm)
+    sides, providers = lite_firm.payments.sides, lite_firm.payments.providers
+    take(lite_firm, statement_file([Paid(100)], sequence=1, opening=0))
+    assert reconcile(sides, providers) == []
+    take(lite_firm, statement_file([Paid(50)], statement_id="S-3", sequence=3, opening=200))
+    assert reconcile(sides, providers) == [
+        "account …3000: statements 2 to 2 are missing",
+        "account …3000: by the ledger 150 moved, by the bank 250",
+    ]
+    take(lite_firm, statement_file([Paid(100)], statement_id="S-2", sequence=2, opening=100))
+    assert reconcile(sides, providers) == []
+    lite_firm.stub.pay(checkout_of(lite_firm, lite_firm.asked(70)), lite_firm.clock())
+    assert reconcile(sides, providers) == ["stub: by the ledger it holds EUR 145.50, by itself EUR 146.20"]
+
+
+def test_doorstep_check_looks_at_the_ledger_too(lite_firm: Firm, tmp_path: Path) -> None:
+    lite_firm.billed()
+    arguments = ["check", "--database", lite_firm.url, "--data", str(tmp_path), "--json"]
+    sound = CliRunner().invoke(main, arguments)
+    assert (sound.exit_code, json.loads(sound.stdout)["figures"]["payments: requests"]) == (0, 1)
+    forger = sqlite3.connect(lite_firm.url.removeprefix("sqlite:///"))
+    with forger:
+        forger.execute(
+            "INSERT INTO payment_badges (id, revision, created_at, work_order_id, state) "
+            "SELECT id, 1, created_at, id, 'paid' FROM work_orders"
+        )
+    forger.close()
+    forged = CliRunner().invoke(main, arguments)
+    assert forged.exit_code == 1
+    assert "the badge says paid, the ledger none" in str(json.loads(forged.stdout)["faults"])

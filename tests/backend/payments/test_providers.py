@@ -1,0 +1,238 @@
+"""Cards and their messages: late, twice, reordered, forged, never; and a provider that stops answering."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import func, select
+
+from backend.payments import queries
+from backend.payments.app import create_payments_app
+from backend.payments.badges import project_badge
+from backend.payments.checkouts import open_checkout
+from backend.payments.inbox import poll, take_message, work_inbox
+from backend.payments.models import InboxEvent, InboxOutcome, LedgerTransaction, PaymentRequest
+from backend.payments.providers.signing import signed
+from backend.payments.providers.stub import SIGNATURE, Fault, Webhook
+from backend.payments.rules.errors import ProviderUnavailable, WebhookRefused
+from backend.payments.rules.money import Money
+from backend.payments.rules.postings import Account, AccountKind
+from schemas.payments import InboxState
+from schemas.visits import PaymentBadgeState
+from tests.api import Client
+from tests.backend.payments.world import Firm
+
+
+def checkout_of(firm: Firm, request: PaymentRequest) -> str:
+    """The stub's name of a new checkout for what is owed."""
+    address = open_checkout(firm.payments.factory, firm.stub, request.id, firm="Doorstep", back="http://x")
+    return urlsplit(address).path.rpartition("/")[2]
+
+
+def tell(firm: Firm, webhook: Webhook) -> bool:
+    headers = {name.lower(): value for name, value in webhook.headers.items()}
+    return take_message(firm.payments.factory, firm.stub, webhook.raw, headers)
+
+
+def work(firm: Firm) -> int:
+    return work_inbox(firm.payments.factory, firm.payments.providers)
+
+
+def outcomes(firm: Firm) -> list[InboxState]:
+    with firm.payments.factory.begin(write=False) as uow:
+        return list(uow.session.scalars(select(InboxOutcome.state).order_by(InboxOutcome.at)))
+
+
+def postings(firm: Firm) -> int:
+    with firm.payments.factory.begin(write=False) as uow:
+        return uow.session.scalar(select(func.count()).select_from(LedgerTransaction)) or 0
+
+
+def clearing(firm: Firm) -> Money:
+    with firm.payments.factory.begin(write=False) as uow:
+        account = Account(AccountKind.CLEARING, "EUR", detail="stub")
+        return Money(queries.balance(uow.session, account), "EUR")
+
+
+def test_a_message_told_twice_and_two_messages_about_one_payment_post_once(firm: Firm) -> None:
+    request = firm.asked()
+    checkout = checkout_of(firm, request)
+    paid = firm.stub.pay(checkout, firm.clock())
+    assert tell(firm, paid)
+    assert not tell(firm, paid)
+    assert tell(firm, firm.stub.message("payment.succeeded_late", checkout, firm.clock()))
+    before = postings(firm)
+    assert work(firm) == 2
+    assert postings(firm) == before + 1
+    assert sorted(outcomes(firm)) == [InboxState.NOTHING_NEW, InboxState.POSTED]
+    assert firm.standing(request).state == "paid"
+    assert clearing(firm) == firm.stub.balance("EUR")
+
+
+def test_a_message_may_come_before_our_own_row(lite_firm: Firm) -> None:
+    """F22: the provider opened the checkout, its answer was lost, the customer paid all the same."""
+    request = lite_firm.asked()
+    lite_firm.stub.fault(Fault.TIMEOUT_AFTER_OPENING)
+    with pytest.raises(ProviderUnavailable):
+        checkout_of(lite_firm, request)
+    (checkout,) = lite_firm.stub._payments
+    tell(lite_firm, lite_firm.stub.pay(checkout, lite_firm.clock()))
+    assert work(lite_firm) == 0
+    assert checkout_of(lite_firm, request) == checkout
+    assert work(lite_firm) == 1
+    assert lite_firm.standing(request).state == "paid"
+
+
+def test_a_dispute_heard_of_before_the_payment_leaves_it_owed(lite_firm: Firm) -> None:
+    request = lite_firm.asked()
+    checkout = checkout_of(lite_firm, request)
+    paid = lite_firm.stub.pay(checkout, lite_firm.clock())
+    disputed = lite_firm.stub.dispute(checkout, lite_firm.clock())
+    for webhook in (disputed, paid):
+        tell(lite_firm, webhook)
+    work(lite_firm)
+    assert (lite_firm.standing(request).state, lite_firm.standing(request).owed) == ("open", 14_550)
+    assert clearing(lite_firm) == Money(0, "EUR")
+
+
+def test_a_message_three_days_late_is_acted_on_and_one_that_never_comes_is_asked_for(firm: Firm) -> None:
+    late, never = firm.asked(), firm.asked(2_000)
+    webhook = firm.stub.pay(checkout_of(firm, late), firm.clock())
+    firm.stub.pay(checkout_of(firm, never), firm.clock())
+    firm.clock.advance(days=3)
+    resent = Webhook(webhook.raw, {SIGNATURE: signed(webhook.raw, firm.stub._secret, firm.clock())})
+    tell(firm, resent)
+    work(firm)
+    assert firm.standing(late).state == "paid"
+    assert firm.standing(never).state == "open"
+    since = firm.clock() - timedelta(days=8)
+    assert poll(firm.payments.factory, firm.stub, since) == 1
+    assert poll(firm.payments.factory, firm.stub, since) == 0
+    assert firm.standing(never).state == "paid"
+
+
+def test_a_provider_that_is_away_loses_no_message(lite_firm: Firm) -> None:
+    request = lite_firm.asked()
+    tell(lite_firm, lite_firm.stub.pay(checkout_of(lite_firm, request), lite_firm.clock()))
+    lite_firm.stub.fault(Fault.AWAY)
+    assert work(lite_firm) == 0
+    assert work(lite_firm) == 1
+    assert lite_firm.standing(request).state == "paid"
+
+
+@pytest.mark.parametrize("money", [Money(1, "EUR"), Money(14_550, "USD"), Money(14_551, "EUR")])
+def test_a_payment_of_another_amount_or_currency_is_refused(lite_firm: Firm, money: Money) -> None:
+    request = lite_firm.asked()
+    checkout = checkout_of(lite_firm, request)
+    lite_firm.stub.charge_other(checkout, money)
+    tell(lite_firm, lite_firm.stub.pay(checkout, lite_firm.clock()))
+    work(lite_firm)
+    assert outcomes(lite_firm) == [InboxState.REFUSED]
+    assert lite_firm.standing(request).state == "open"
+
+
+def _unsigned(webhook: Webhook, firm: Firm) -> Webhook:
+    return Webhook(webhook.raw, {})
+
+
+def _reserialised(webhook: Webhook, firm: Firm) -> Webhook:
+    return Webhook(json.dumps(json.loads(webhook.raw), indent=1).encode(), webhook.headers)
+
+
+def _by_another_key(webhook: Webhook, firm: Firm) -> Webhook:
+    return Webhook(webhook.raw, {SIGNATURE: signed(webhook.raw, b"another key", firm.clock())})
+
+
+def _old(webhook: Webhook, firm: Firm) -> Webhook:
+    return _signed_at(webhook, firm, timedelta(seconds=-301))
+
+
+def _future(webhook: Webhook, firm: Firm) -> Webhook:
+    return _signed_at(webhook, firm, timedelta(seconds=301))
+
+
+def _signed_at(webhook: Webhook, firm: Firm, away: timedelta) -> Webhook:
+    return Webhook(webhook.raw, {SIGNATURE: signed(webhook.raw, firm.stub._secret, firm.clock() + away)})
+
+
+def _other_account(webhook: Webhook, firm: Firm) -> Webhook:
+    return firm.stub.message("payment.paid", _checkout(webhook), firm.clock(), account="acct_other")
+
+
+def _live(webhook: Webhook, firm: Firm) -> Webhook:
+    return firm.stub.message("payment.paid", _checkout(webhook), firm.clock(), live=True)
+
+
+def _no_json(webhook: Webhook, firm: Firm) -> Webhook:
+    return Webhook(b"[]", {SIGNATURE: signed(b"[]", firm.stub._secret, firm.clock())})
+
+
+def _checkout(webhook: Webhook) -> str:
+    checkout: str = json.loads(webhook.raw)["checkout"]
+    return checkout
+
+
+FORGERIES: list[Callable[[Webhook, Firm], Webhook]] = [
+    *(_unsigned, _reserialised, _by_another_key, _old, _future, _other_account, _live, _no_json)
+]
+
+
+@pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__)
+def test_a_message_that_is_not_the_providers_is_refused_and_not_kept(
+    lite_firm: Firm, forge: Callable[[Webhook, Firm], Webhook]
+) -> None:
+    """B17, S17."""
+    request = lite_firm.asked()
+    forged = forge(lite_firm.stub.pay(checkout_of(lite_firm, request), lite_firm.clock()), lite_firm)
+    with pytest.raises(WebhookRefused):
+        tell(lite_firm, forged)
+    browser = Client(create_payments_app(lite_firm.payments))
+    sent = browser.send("POST", "/webhooks/stub", headers=forged.headers, data=forged.raw)
+    assert sent.status_code == 422
+    with lite_firm.payments.factory.begin(write=False) as uow:
+        assert uow.session.scalar(select(func.count()).select_from(InboxEvent)) == 0
+
+
+def test_a_message_signed_by_the_old_and_the_new_key_is_taken(lite_firm: Firm) -> None:
+    webhook = lite_firm.stub.pay(checkout_of(lite_firm, lite_firm.asked()), lite_firm.clock())
+    stamp, _, right = webhook.headers[SIGNATURE].partition(",")
+    both = Webhook(webhook.raw, {SIGNATURE: f"{stamp},v1={'0' * 64},{right}"})
+    assert tell(lite_firm, both)
+
+
+def test_a_provider_nobody_knows_has_no_door(lite_firm: Firm) -> None:
+    browser = Client(create_payments_app(lite_firm.payments))
+    assert browser.send("POST", "/webhooks/paypal", data=b"{}").status_code == 404
+    assert browser.send("POST", "/webhooks/stub", data=b"x" * (300 << 10)).status_code == 413
+
+
+def test_a_storm_of_messages_is_posted_once_each(firm: Firm) -> None:
+    """L8 in small: 60 payments, a third told twice, shuffled."""
+    requests = [firm.asked(1_000 + position) for position in range(60)]
+    webhooks = [firm.stub.pay(checkout_of(firm, each), firm.clock()) for each in requests]
+    storm = webhooks + webhooks[::3]
+    random.Random(7).shuffle(storm)
+    before = postings(firm)
+    assert sum(tell(firm, webhook) for webhook in storm) == 60
+    assert work(firm) == 60
+    assert postings(firm) == before + 60
+    assert {firm.standing(each).state for each in requests} == {"paid"}
+    assert clearing(firm) == firm.stub.balance("EUR")
+
+
+def test_a_worker_that_dies_between_posting_and_badge_is_made_up_for(firm: Firm) -> None:
+    """F25."""
+    request = firm.billed()
+    tell(firm, firm.stub.pay(checkout_of(firm, request), firm.clock()))
+    work(firm)
+    assert firm.badge(request) is None
+    firm.deliver()
+    assert firm.badge(request) is PaymentBadgeState.PAID
+    for _ in range(2):
+        project_badge(firm.payments.sides, request.work_order_id)
+    assert firm.badge(request) is PaymentBadgeState.PAID
