@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.databases import Databases
-from tests.faults.case import Case, Row, lines, run_case
+from tests.faults.case import Case, Row, lines, name_of, run_case
 from tests.faults.cases import CASES
 from tests.faults.world import World
 from tests.faults.worlds import own_world, shared_world
@@ -68,16 +68,14 @@ def _told(case: Case, world: World) -> Row | None:
 
 
 def write(file: Path, rows: list[Row]) -> None:
-    """Put the table between its two marks; lines of other faults than these stay as they are."""
+    """Put the table between its two marks; lines of other cases than these stay as they are."""
     before, _, rest = file.read_text().partition(BEGIN)
     old, _, after = rest.partition(END)
-    *head, _ = lines(rows[:1])
-    ours = [line for line in lines(rows) if line not in head]
-    theirs = [line for line in old.split("\n") if line.startswith("| F")]
-    replaced = tuple(row.name for row in rows)
-    table = [*ours, *(line for line in theirs if not line.startswith(replaced))]
-    table.sort(key=lambda line: int(line.split()[1].removeprefix("F")))
-    file.write_text(f"{before}{BEGIN}\n\n" + "\n".join([*head, *table]) + f"\n\n{END}{after}")
+    table, ours = list(lines([])), list(lines(rows))
+    for case in sorted(CASES, key=lambda case: int(case.fault[1:])):
+        for name in (name_of(case, engine) for engine in ENGINES):
+            table += [line for line in (*ours, *old.splitlines()) if line.startswith(name)][:1]
+    file.write_text(f"{before}{BEGIN}\n\n" + "\n".join(table) + f"\n\n{END}{after}")
 
 
 def main() -> int:

@@ -42,7 +42,7 @@ class Row:
     @property
     def name(self) -> str:
         """The first two cells of its line."""
-        return f"| {self.case.fault} {self.case.title} | {self.engine} |"
+        return name_of(self.case, self.engine)
 
 
 def case(
@@ -75,6 +75,11 @@ def run_case(case: Case, world: World) -> Row:
 def how(case: Case) -> str:
     """How it is provoked: the first sentence of its docstring."""
     return " ".join((case.work.__doc__ or "").split("\n\n")[0].split())
+
+
+def name_of(case: Case, engine: str) -> str:
+    """The first two cells of the line of a case on an engine: no other line begins with them."""
+    return f"| {case.fault} {case.title} | {engine} |"
 
 
 def lines(rows: list[Row]) -> Iterator[str]:
