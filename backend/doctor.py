@@ -14,10 +14,13 @@ from rich.table import Table
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.attachments.storage import address_of
 from backend.db.engine import UnsafeDatabase, make_engine, sqlite_driver
 from backend.db.sqlite_lock import is_faulty
 from backend.db.upgrade import pending
 from backend.settings import Settings
+from media.errors import StorageUnavailable
+from media.s3 import S3Store
 
 LEAST_FREE_BYTES = 1 << 30
 
@@ -60,6 +63,7 @@ def examine(settings: Settings) -> Findings:
         _data,
         _secret,
         _database,
+        _files,
         _mail,
     )
     return Findings(tuple(finding for check in checks for finding in check(settings)))
@@ -144,6 +148,20 @@ def _database(settings: Settings) -> Iterator[Finding]:
         "older than this program" if behind else "up to date",
         "doorstep db upgrade" if behind else "",
     )
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    if settings.s3_bucket:
+        try:
+            S3Store(address_of(settings)).reach()
+            yield Finding("files", True, f"bucket {settings.s3_bucket}")
+        except StorageUnavailable as error:
+            advice = "Correct DOORSTEP_S3_…, or what the key may do: docs/operations.md."
+            yield Finding("files", False, error.detail.rpartition("The store: ")[2], advice)
+    else:
+        yield Finding("files", True, str(settings.media_folder))
+    found = settings.scanner or "none: files are called not scanned"
+    yield Finding("virus scanner", True, found)
 
 
 def _mail(settings: Settings) -> Iterator[Finding]:

@@ -42,13 +42,21 @@ def keep_house(wiring: Wiring) -> list[str]:
         except Exception:
             log.exception("chore failed", chore=chore.__name__)
             failed.append(chore.__name__)
-    try:
-        forget_what_is_past(wiring.sync)
-        wiring.objects.sweep(before=wiring.clock() - UNFINISHED_UPLOADS_KEPT)
-    except Exception:
-        log.exception("chore failed", chore=forget_what_is_past.__name__)
-        failed.append(forget_what_is_past.__name__)
+    for work in (_forget_past_journals, _sweep_uploads):
+        try:
+            work(wiring)
+        except Exception:
+            log.exception("chore failed", chore=work.__name__)
+            failed.append(work.__name__)
     return failed
+
+
+def _forget_past_journals(wiring: Wiring) -> None:
+    forget_what_is_past(wiring.sync)
+
+
+def _sweep_uploads(wiring: Wiring) -> None:
+    wiring.objects.sweep(before=wiring.clock() - UNFINISHED_UPLOADS_KEPT)
 
 
 class Housekeeper:

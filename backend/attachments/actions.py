@@ -135,7 +135,7 @@ def note_examination(
 
 
 def _order_examination(uow: UnitOfWork, media_id: UUID) -> MediaExamination:
-    """Ask the worker for it, once per order: the number of the order is in the message's key."""
+    """Ask the worker for it; each order is a message of its own, for an earlier one may have been given up."""
     examination = examination_of(uow.session, media_id, lock=True)
     if examination is None:
         examination = uow.add(
@@ -150,5 +150,5 @@ def _order_examination(uow: UnitOfWork, media_id: UUID) -> MediaExamination:
         examination.pictures, examination.reason = PicturesState.DUE, None
         examination.thumbnail_key = examination.copy_key = None
     uow.flush()
-    uow.post(EXAMINE, {}, key=f"{media_id}/{examination.revision}")
+    uow.post(EXAMINE, {}, key=f"{media_id}/{uow.now.isoformat()}")
     return examination

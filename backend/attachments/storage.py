@@ -21,15 +21,18 @@ def store_of(settings: Settings, upload_secret: bytes) -> ObjectStore:
     """A bucket where the settings name one, else the folder `media` of the data directory."""
     if not settings.s3_bucket:
         return DiskStore(settings.media_folder, UploadSigner(upload_secret, UPLOAD_PATH))
-    return S3Store(
-        S3Address(
-            bucket=settings.s3_bucket,
-            endpoint=settings.s3_endpoint or None,
-            public_endpoint=settings.s3_public_endpoint or None,
-            region=settings.s3_region,
-            access_key=settings.s3_access_key or None,
-            secret_key=settings.s3_secret_key or None,
-        )
+    return S3Store(address_of(settings))
+
+
+def address_of(settings: Settings) -> S3Address:
+    """The bucket of the settings, and how to reach it."""
+    return S3Address(
+        bucket=settings.s3_bucket,
+        endpoint=settings.s3_endpoint or None,
+        public_endpoint=settings.s3_public_endpoint or None,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key or None,
+        secret_key=settings.s3_secret_key or None,
     )
 
 

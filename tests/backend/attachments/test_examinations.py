@@ -16,6 +16,7 @@ from backend.outbox.rules import Lane
 from backend.outbox.sending import send_due
 from media.scanning import Scanner, ScannerUnavailable
 from tests.api import Api, Client
+from tests.clock import SettableClock
 from tests.given import attachments, reports
 from tests.media.pictures import EICAR, a_bomb, a_photo_with_place, a_picture
 
@@ -152,15 +153,17 @@ def test_where_there_is_a_scanner_nothing_is_served_before_it_has_looked(
     problem(firm.office.get(f"/media/{media_id}/thumbnail"), 409, "media-not-scanned")
 
 
-def test_the_office_has_a_file_looked_at_again(firm: Firm) -> None:
+def test_the_office_has_a_file_looked_at_again(firm: Firm, clock: SettableClock) -> None:
     media_id = firm.store(a_picture() + EICAR)
     assert firm.examine() == 1
     assert firm.of(media_id)["scan"] == "unscanned"
     assert firm.office.get(f"/media/{media_id}/content").status_code == 200
+    clock.advance(seconds=1)
     again = firm.office.post(f"/media/{media_id}/examine")
     assert again.json["pictures"] == "due"
     assert firm.examine(KnowsEicar()) == 1
     assert firm.of(media_id)["scan"] == "infected"
+    clock.advance(seconds=1)
     firm.office.post(f"/media/{media_id}/examine")
     firm.examine()
     assert firm.of(media_id)["scan"] == "infected"  # nobody looked this time, and that is no acquittal
