@@ -135,7 +135,7 @@ def note_examination(
 
 
 def _order_examination(uow: UnitOfWork, media_id: UUID) -> MediaExamination:
-    """Ask the worker for it; each order is a message of its own, for an earlier one may have been given up."""
+    """Ask the worker for it; each order is a message of its own: an earlier one may have been given up."""
     examination = examination_of(uow.session, media_id, lock=True)
     if examination is None:
         examination = uow.add(
