@@ -38,6 +38,8 @@ from backend.outbox.rules import Lane
 from backend.outbox.transports import mail_transport
 from backend.outbox.worker import OutboxWorker
 from backend.pages.routes import pages
+from backend.reports.seal.pressing import Pressing, PressProcess
+from backend.reports.sealing import Sealer, letterhead_of
 from backend.settings import Settings
 from backend.sync_host import SyncHost, install_engine
 from backend.web.documents import Api
@@ -156,14 +158,22 @@ def connect(app: Flask, api: Api, wiring: Wiring) -> None:
     install_engine(app, wiring.sync, wiring.settings.server_threads)
 
 
+def sealer_of(wiring: Wiring, pressing: Pressing) -> Sealer:
+    """What issues reports on this database and store."""
+    settings = wiring.settings
+    return Sealer(wiring.factory, wiring.objects, pressing, letterhead_of(settings), settings.seal_folder)
+
+
 def start_outbox(app: Flask) -> Sequence[OutboxWorker]:
     """Start to do what transactions asked for, in threads of this process: one for what is slow."""
     wiring: ServedWiring = app.extensions[EXTENSION]
     settings = wiring.settings
     mail = mail_transport(settings.mail_url, settings.mail_folder, settings.mail_sender)
+    press = PressProcess(settings.seal_folder, settings.timestamp_url or None)
+    slow = {EXAMINE: examiner_of(wiring), **sealer_of(wiring, press).transports()}
     workers = (
         OutboxWorker(wiring.factory, {"mail": mail}),
-        OutboxWorker(wiring.factory, {EXAMINE: examiner_of(wiring)}, lane=Lane.SLOW),
+        OutboxWorker(wiring.factory, slow, lane=Lane.SLOW),
     )
     for worker in workers:
         worker.start()

@@ -27,6 +27,9 @@ class Settings:
     moves the server's clock (decision 5) and is 0 outside demos and tests. `trusted_proxies` is how many
     proxies of ours stand before the server, each adding to `X-Forwarded-For` whom it heard from.
     `s3_bucket` puts files into a bucket in place of the data directory; `scanner` looks at them for viruses.
+    `firm_address` and `firm_contact` stand in the letterhead of reports. `timestamp_url` is a timestamp
+    authority (RFC 3161), none when empty; `timestamp_roots` a PEM file with the certificates that its answers
+    rest on.
     """
 
     database_url: str
@@ -37,6 +40,10 @@ class Settings:
     mail_url: str = "folder:"
     mail_sender: str = "Doorstep <no-reply@doorstep.invalid>"
     firm_name: str = "Doorstep"
+    firm_address: str = ""
+    firm_contact: str = ""
+    timestamp_url: str = ""
+    timestamp_roots: str = ""
     access_token_seconds: int = 900
     refresh_days: int = 100
     enrolment_code_seconds: int = 600
@@ -66,6 +73,11 @@ class Settings:
     def mail_folder(self) -> Path:
         """Where mail is laid down as `.eml` files while no mail server is configured."""
         return self.data_dir / "mail"
+
+    @property
+    def seal_folder(self) -> Path:
+        """The company's seal keys, and the anchors of the chain."""
+        return self.data_dir / "seal"
 
     @property
     def media_folder(self) -> Path:
@@ -116,6 +128,10 @@ _TEXTS = (
     "s3_access_key",
     "s3_secret_key",
     "scanner",
+    "firm_address",
+    "firm_contact",
+    "timestamp_url",
+    "timestamp_roots",
 )
 _FLAGS = ("throttle", "allow_unsafe_database")
 _NUMBERS = ("clock_offset_seconds",)

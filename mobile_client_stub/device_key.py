@@ -1,6 +1,11 @@
-"""The phone's own key, without which a refresh token is worth nothing; real phones keep it in hardware."""
+"""The phone's own key, without which a refresh token is worth nothing and which signs its reports.
+
+Real phones keep it in hardware.
+"""
 
 import base64
+import hashlib
+import json
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
@@ -8,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     generate_private_key,
 )
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -18,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 PURPOSE = b"doorstep refresh\n"
+MANIFEST_TYPE = "doorstep-manifest"
 
 
 def new_key() -> str:
@@ -34,6 +41,27 @@ def public_half(device_key: str) -> str:
 def proof_of(device_key: str, refresh_token: str) -> str:
     """The signature (ECDSA, SHA-256, base64) that a refresh owes."""
     return _text(_load(device_key).sign(PURPOSE + refresh_token.encode(), ECDSA(SHA256())))
+
+
+def key_name(device_key: str) -> str:
+    """What the key is called: the thumbprint of its public half (RFC 7638, SHA-256, base64url)."""
+    numbers = _load(device_key).public_key().public_numbers()
+    x, y = (_base64url(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    jwk = json.dumps({"crv": "P-256", "kty": "EC", "x": x, "y": y}, separators=(",", ":"))
+    return _base64url(hashlib.sha256(jwk.encode()).digest())
+
+
+def sign_detached(device_key: str, payload: bytes) -> str:
+    """A JWS (ES256) whose payload travels beside it: `header..signature`."""
+    header = {"alg": "ES256", "kid": key_name(device_key), "typ": MANIFEST_TYPE}
+    protected = _base64url(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())
+    signed = f"{protected}.{_base64url(payload)}".encode()
+    r, s = decode_dss_signature(_load(device_key).sign(signed, ECDSA(SHA256())))
+    return f"{protected}..{_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _load(device_key: str) -> EllipticCurvePrivateKey:

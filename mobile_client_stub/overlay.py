@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mobile_client_stub.journal import Mutation
 from mobile_client_stub.words import Body
 
+_SHOWN_BY_NONE = frozenset({"evidence"})
 Look = Callable[[Body | None, Mutation], Body | None]
 
 
@@ -24,7 +25,8 @@ def _changes(collection: str, **stamps: str) -> Effect:
         if record is None:
             return None
         stamped = {name: mutation.occurred_at if value == "@" else value for name, value in stamps.items()}
-        return record | mutation.fields | stamped
+        shown = {name: value for name, value in mutation.fields.items() if name not in _SHOWN_BY_NONE}
+        return record | shown | stamped
 
     return Effect(collection, look)
 

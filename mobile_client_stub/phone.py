@@ -26,6 +26,7 @@ from mobile_client_stub.words import Body, Clock, PhoneError, one_that_matches, 
 from mobile_client_stub.work import FieldWork
 
 _CURRENT = "current"
+_TABLES = ("account", "progress", "mutations", "places", "records", "staged", "media", "manifests")
 GONE = 410
 
 
@@ -323,7 +324,16 @@ class Phone(FieldWork):
         if any(medium.may_go for medium in media_queue.all_media(connection)):
             return False
         with self.store.transaction() as connection:
-            for table in ("account", "progress", "mutations", "places", "records", "staged", "media"):
+            for table in (
+                "account",
+                "progress",
+                "mutations",
+                "places",
+                "records",
+                "staged",
+                "media",
+                "manifests",
+            ):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a literal list
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

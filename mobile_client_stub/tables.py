@@ -87,4 +87,14 @@ CREATE TABLE IF NOT EXISTS media (
     attempts      INTEGER NOT NULL DEFAULT 0,
     trouble       TEXT
 );
+CREATE TABLE IF NOT EXISTS manifests (          -- what this phone signed of its reports, in their order
+    made          INTEGER PRIMARY KEY AUTOINCREMENT,
+    device_id     TEXT NOT NULL,
+    report_id     TEXT NOT NULL,
+    sha256        TEXT NOT NULL,
+    manifest      TEXT NOT NULL,
+    answers       TEXT NOT NULL,
+    signature     TEXT NOT NULL,
+    made_at       TEXT NOT NULL
+);
 """

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mobile_client_stub.statements import STATEMENTS
 from mobile_client_stub.terminal import Here, pass_here
 from mobile_client_stub.words import PhoneError, text_of
 
@@ -199,11 +200,17 @@ def freeze(here: Here, visit: str) -> None:
 @click.option(
     "--strokes", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A stroke file."
 )
+@click.option(
+    "--language",
+    type=click.Choice(sorted(STATEMENTS)),
+    help="Of the sentence above the signature; the customer's own unless given.",
+)
 @pass_here
-def sign(here: Here, visit: str, name: str, role: str, strokes: Path | None) -> None:
+def sign(here: Here, visit: str, name: str, role: str, strokes: Path | None, language: str | None) -> None:
     """The customer signs the report of VISIT."""
     drawn = None if strokes is None else strokes.read_bytes()
-    here.did("service_report.sign", here.phone.sign(visit, name, role, strokes=drawn))
+    signed = here.phone.sign(visit, name, role, strokes=drawn, language=language)
+    here.did("service_report.sign", signed)
 
 
 @verbs.command()

@@ -3,9 +3,11 @@
 from datetime import datetime
 from pathlib import Path
 
-from mobile_client_stub import journal, media_queue, records
+from mobile_client_stub import closing, journal, media_queue, records
+from mobile_client_stub.closing import Ending
+from mobile_client_stub.manifest import Evidence
 from mobile_client_stub.overlay import EFFECTS
-from mobile_client_stub.store import Store
+from mobile_client_stub.store import Account, Store
 from mobile_client_stub.strokes import strokes_of
 from mobile_client_stub.words import Body, Clock, PhoneError, text_of
 
@@ -24,6 +26,19 @@ class FieldWork:
         """The database of whoever uses the phone."""
         raise NotImplementedError
 
+    @property
+    def account(self) -> Account:
+        """Who uses the phone."""
+        raise NotImplementedError
+
+    def view(self, collection: str) -> dict[str, Body]:
+        """A collection as the user sees it."""
+        raise NotImplementedError
+
+    def records_of_visit(self, collection: str, visit_id: str) -> list[Body]:
+        """All records of a collection that belong to a visit (whole id)."""
+        raise NotImplementedError
+
     def record(self, collection: str, typed: str, noun: str) -> Body:
         """The one record that the typed id means, as the user sees it."""
         raise NotImplementedError
@@ -40,10 +55,12 @@ class FieldWork:
         *,
         occurred_at: datetime | None = None,
         file: tuple[str, media_queue.File] | None = None,
+        evidence: Evidence | None = None,
     ) -> str:
         """Put any mutation into the journal, in one transaction; returns its id.
 
-        `file` (kind of medium, bytes that are kept) goes into the media queue with it.
+        `file` (kind of medium, bytes that are kept) goes into the media queue with it, `evidence` into the
+        chain of what this phone has signed.
         """
         given = {name: value for name, value in (fields or {}).items() if value is not None}
         moment = occurred_at or self.clock()
@@ -56,6 +73,8 @@ class FieldWork:
                 media_queue.add(
                     connection, record, mutation_id, text_of(given, "visit_id"), file[0], file[1], moment
                 )
+            if evidence is not None:
+                closing.keep(connection, self.account.device_id, record, evidence, moment)
         return mutation_id
 
     def step(
@@ -223,26 +242,27 @@ class FieldWork:
         role: str = "customer",
         *,
         strokes: bytes | None = None,
+        language: str | None = None,
         occurred_at: datetime | None = None,
     ) -> str:
-        """The customer signs: the strokes (drawn for them when there are none) and whose they are."""
-        report_id = self._report(visit)
+        """The customer signs: the strokes (drawn for them when there are none) and whose they are.
+
+        `language` is that of the sentence above the signature: the customer's own unless given.
+        """
         media_id = self.photo(visit, strokes or strokes_of(name), "signature", occurred_at=occurred_at)
         fields: Body = {"signer_name": name, "signer_role": role, "signature_media_id": media_id}
-        self.write("service_report.sign", report_id, fields, occurred_at=occurred_at)
-        return report_id
+        ending = Ending("signed", signer_name=name, signer_role=role, signature_media_id=media_id)
+        return self._close(visit, "service_report.sign", fields, ending, occurred_at, language)
 
     def refuse_to_sign(self, visit: str, reason: str, *, occurred_at: datetime | None = None) -> str:
         """The customer does not want to sign, and says why."""
-        report_id = self._report(visit)
-        self.write("service_report.refuse", report_id, {"reason": reason}, occurred_at=occurred_at)
-        return report_id
+        ending = Ending("refused", reason=reason)
+        return self._close(visit, "service_report.refuse", {"reason": reason}, ending, occurred_at)
 
     def nobody_signs(self, visit: str, reason: str, *, occurred_at: datetime | None = None) -> str:
         """Nobody is there to sign, and why."""
-        report_id = self._report(visit)
-        self.write("service_report.mark_absent", report_id, {"reason": reason}, occurred_at=occurred_at)
-        return report_id
+        ending = Ending("absent", reason=reason)
+        return self._close(visit, "service_report.mark_absent", {"reason": reason}, ending, occurred_at)
 
     def feedback(
         self,
@@ -267,6 +287,22 @@ class FieldWork:
 
     def _report(self, visit: str) -> str:
         return text_of(self.record_of_visit("service_reports", visit, "service report"), "id")
+
+    def _close(
+        self,
+        visit: str,
+        kind: str,
+        fields: Body,
+        ending: Ending,
+        occurred_at: datetime | None,
+        language: str | None = None,
+    ) -> str:
+        report = self.record_of_visit("service_reports", visit, "service report")
+        report_id, moment = text_of(report, "id"), occurred_at or self.clock()
+        evidence = closing.evidence_of(self, report, ending, moment, language)
+        signed = {} if evidence is None else {"evidence": evidence.as_body()}
+        self.write(kind, report_id, fields | signed, occurred_at=moment, evidence=evidence)
+        return report_id
 
     def _new(self, kind: str, fields: Body, occurred_at: datetime | None) -> str:
         record = self.store.mint_id()

@@ -176,6 +176,21 @@ class Secret(fields.String):
         return value
 
 
+class Verbatim(fields.String):
+    """Text whose every byte counts, because it is hashed or signed: taken as it is, or refused."""
+
+    def __init__(self, *, max: int, **kwargs: Any) -> None:  # noqa: A002
+        super().__init__(validate=validate.Length(min=1, max=max), **kwargs)
+
+    def _deserialize(self, value: object, *_: Any, **__: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Must be text.")
+        # Canonical JSON and JWS escape or have none of these; a database would refuse some of them.
+        if any(unicodedata.category(character) in {"Cs", "Cc"} for character in value):
+            raise ValidationError("Must not contain control characters or lone surrogates.")
+        return value
+
+
 class Email(Line):
     """An address such as ada@example.org; the domain is written in lower case."""
 

@@ -18,9 +18,13 @@ from schemas.base import (
     RecordShape,
     Shape,
     Text,
+    Verbatim,
 )
 
 LONGEST_PROSE = 10_000
+LONGEST_MANIFEST = 200_000
+LONGEST_ANSWERS = 400_000
+LONGEST_SIGNATURE = 1_000
 
 
 class ConductPhase(StrEnum):
@@ -61,9 +65,33 @@ class ReportStatus(StrEnum):
 
 
 class SealState(StrEnum):
-    """Whether the company's seal is on the report; `none` until seals exist."""
+    """Whether the company's seal is on the report: `due` when all is there and only the seal is missing."""
 
     NONE = "none"
+    DUE = "due"
+    SEALED = "sealed"
+
+
+class TimestampState(StrEnum):
+    """Whether a third party says when a sealed document existed; `none` when the firm asks no authority."""
+
+    NONE = "none"
+    PENDING = "pending"
+    GIVEN = "given"
+
+
+class Standing(StrEnum):
+    """Whether a sealed document is the last word on its visit."""
+
+    CURRENT = "current"
+    SUPERSEDED = "superseded"
+
+
+class DocumentKind(StrEnum):
+    """What the company seals."""
+
+    REPORT = "report"
+    ADDENDUM = "addendum"
 
 
 class SignerRole(StrEnum):
@@ -145,24 +173,39 @@ class WriteServiceReport(Shape):
     work_done = Text(max=LONGEST_PROSE, allow_none=True)
 
 
+class Evidence(Shape):
+    """What the customer was shown, signed by the phone before anybody else had it (docs/reports.md).
+
+    `manifest` and `answers` are JSON in canonical form (RFC 8785), `signature` is the detached JWS (ES256) of
+    the manifest. A phone that enrolled with a key owes them whenever it closes a report.
+    """
+
+    manifest = Verbatim(required=True, max=LONGEST_MANIFEST)
+    answers = Verbatim(required=True, max=LONGEST_ANSWERS)
+    signature = Verbatim(required=True, max=LONGEST_SIGNATURE)
+
+
 class SignServiceReport(Shape):
     """Who signed, as whom, and the medium (kind `signature`) that holds the ink."""
 
     signer_name = Line(required=True, max=200)
     signer_role = Enumeration(SignerRole, required=True)
     signature_media_id = Id(required=True)
+    evidence = fields.Nested(Evidence)
 
 
 class RefuseServiceReport(Shape):
     """Why the customer would not sign."""
 
     reason = Text(required=True, max=2000)
+    evidence = fields.Nested(Evidence)
 
 
 class MarkAbsentServiceReport(Shape):
     """Why nobody was there to sign."""
 
     reason = Text(required=True, max=2000)
+    evidence = fields.Nested(Evidence)
 
 
 class CloseServiceReport(Shape):
@@ -172,7 +215,7 @@ class CloseServiceReport(Shape):
 
 
 class ServiceReportBody(RecordShape):
-    """A service report. `media_stored` of `media_expected` files have arrived; it is issued when all have."""
+    """A service report. `media_stored` of `media_expected` files have arrived; it is sealed when all have."""
 
     visit_id = Id(dump_only=True)
     status = Enumeration(ReportStatus, dump_only=True)
@@ -238,6 +281,46 @@ class Manifest(Shape):
     media_expected = Count(dump_only=True)
     media_stored = Count(dump_only=True)
     entries = fields.List(fields.Nested(ManifestEntry), dump_only=True)
+
+
+class SealingBody(Shape):
+    """A sealed document: whether it is the last word, and since when it exists. Nothing personal."""
+
+    kind = Enumeration(DocumentKind, dump_only=True)
+    sha256 = fields.String(dump_only=True)
+    fingerprint = fields.String(dump_only=True)
+    number = Count(dump_only=True, max=2**40)
+    sealed_at = Instant(dump_only=True)
+    standing = Enumeration(Standing, dump_only=True)
+    timestamp = Enumeration(TimestampState, dump_only=True)
+    timestamped_at = Instant(dump_only=True, allow_none=True)
+
+
+class ReportSealBody(Shape):
+    """How far a report is from its seal, in words (HTTP only), and what has been sealed of it, in order."""
+
+    seal_state = Enumeration(SealState, dump_only=True)
+    waiting_for = fields.List(fields.String(), dump_only=True)
+    documents = fields.List(fields.Nested(SealingBody), dump_only=True)
+
+
+class AddReportAddendum(Shape):
+    """Something to be said about an issued report; it is sealed after it and sent to the customer."""
+
+    id = Id()
+    report_id = Id(required=True)
+    text = Text(required=True, max=LONGEST_PROSE)
+
+
+class ReportAddendumBody(RecordShape):
+    """An addendum; `sealed_at` is null until the company's seal is on it."""
+
+    report_id = Id(dump_only=True)
+    number = Count(dump_only=True)
+    text = fields.String(dump_only=True)
+    written_by = Id(dump_only=True)
+    created_at = Instant(dump_only=True)
+    sealed_at = Instant(dump_only=True, allow_none=True)
 
 
 class AddReportCharge(Shape):
@@ -336,6 +419,12 @@ class OfVisitQuery(PageQuery):
     """Which rows: those of one visit."""
 
     visit_id = Id()
+
+
+class ReportAddendumQuery(PageQuery):
+    """Which addenda: those of one report."""
+
+    report_id = Id()
 
 
 class ReportChargeQuery(PageQuery):

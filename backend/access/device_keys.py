@@ -1,12 +1,19 @@
-"""Keys of phones: once registered, a refresh token is worth nothing without a signature by the key."""
+"""Keys of phones: once registered, a refresh token is worth nothing without a signature by the key.
+
+The same key signs what the customer was shown: the manifest of a report, as a detached JWS.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -53,3 +60,44 @@ def _load(public_key: str) -> EllipticCurvePublicKey | None:
     if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
         return key
     return None
+
+
+def key_name(public_key: str) -> str:
+    """What a key is called: its thumbprint (RFC 7638, SHA-256, base64url). Raises DeviceKeyUnusable."""
+    jwk = json.dumps(public_jwk(public_key), separators=(",", ":"), sort_keys=True)
+    return _base64url(hashlib.sha256(jwk.encode()).digest())
+
+
+def public_jwk(public_key: str) -> dict[str, str]:
+    """The key as a JWK (RFC 7517), for whoever checks a signature without us. Raises DeviceKeyUnusable."""
+    key = _load(public_key)
+    if key is None:
+        raise DeviceKeyUnusable
+    numbers = key.public_numbers()
+    x, y = (_base64url(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    return {"crv": "P-256", "kty": "EC", "x": x, "y": y}
+
+
+def verify_detached(public_key: str, jws: str, payload: bytes, header: Mapping[str, str]) -> bool:
+    """Whether `jws` (`protected..signature`, ES256) is the key's signature of `payload`, with that header.
+
+    There is one way to write each part: anything else is no signature.
+    """
+    key = _load(public_key)
+    protected, separator, signature = jws.partition("..")
+    expected = _base64url(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())
+    if key is None or not separator or protected != expected:
+        return False
+    try:
+        raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+        if len(raw) != 64 or _base64url(raw) != signature:
+            return False
+        encoded = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+        key.verify(encoded, f"{protected}.{_base64url(payload)}".encode(), ECDSA(SHA256()))
+    except (InvalidSignature, ValueError, binascii.Error):
+        return False
+    return True
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from backend.access import actions, queries, rules, sessions, throttle
 from backend.access.actor import Actor
-from backend.access.device_keys import check_key
-from backend.access.models import AuditEntry, Device, EnrolmentCode, User
+from backend.access.device_keys import check_key, key_name
+from backend.access.models import AuditEntry, Device, DeviceKey, EnrolmentCode, User
 from backend.access.passwords import Passwords
 from backend.access.permissions import HANDING_IN, PERMISSIONS, SYSTEM
 from backend.access.queries import Holder
@@ -242,6 +242,10 @@ class Doorkeeper:
                 enrolled_at=uow.now,
             )
         )
+        if phone.public_key is not None:
+            name = key_name(phone.public_key)
+            key = DeviceKey(device_id=device.id, name=name, public_key=phone.public_key, valid_from=uow.now)
+            uow.add(key)
         row.used_at, row.device_id = uow.now, device.id
         tokens = self.sessions.begin(uow, user.id, device.id)
         self._note_success(uow, tokens, user.role, "device.enrol")

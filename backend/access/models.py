@@ -45,6 +45,18 @@ class Device(Record):
     last_seen_at: Mapped[datetime | None]
 
 
+class DeviceKey(Base):
+    """A key of a phone and how long it was its key; `name` is its thumbprint (`device_keys.key_name`)."""
+
+    __tablename__ = "device_keys"
+
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    public_key: Mapped[str]
+    valid_from: Mapped[datetime]
+    valid_until: Mapped[datetime | None]
+
+
 class EnrolmentCode(Record):
     """A one-time code for enrolling a phone, as its hash."""
 

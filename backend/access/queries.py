@@ -17,6 +17,7 @@ from backend.access.models import (
     AccessToken,
     AuditEntry,
     Device,
+    DeviceKey,
     EnrolmentCode,
     SignIn,
     SpentRefreshToken,
@@ -204,6 +205,45 @@ def zone_and_revocation(session: Session, device_id: UUID) -> tuple[str, datetim
         .where(Device.id == device_id)
     ).one()
     return zone, min((moment for moment in moments if moment is not None), default=None)
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A key that a phone has or had: whose it was, and until when (None: it still is).
+
+    A revoked phone and a disabled user end a key too.
+    """
+
+    public_key: str
+    user_id: UUID
+    valid_from: datetime
+    valid_until: datetime | None
+
+
+def key_of_device(session: Session, device_id: UUID, name: str) -> KnownKey | None:
+    """The phone's key of that name (`device_keys.key_name`), valid or not."""
+    row = session.execute(
+        select(
+            DeviceKey.public_key,
+            DeviceKey.valid_from,
+            DeviceKey.valid_until,
+            Device.user_id,
+            Device.revoked_at,
+            User.disabled_at,
+        )
+        .join(Device, Device.id == DeviceKey.device_id)
+        .join(User, User.id == Device.user_id)
+        .where(DeviceKey.device_id == device_id, DeviceKey.name == name)
+    ).one_or_none()
+    if row is None:
+        return None
+    ends = [moment for moment in (row.valid_until, row.revoked_at, row.disabled_at) if moment is not None]
+    return KnownKey(row.public_key, row.user_id, row.valid_from, min(ends, default=None))
+
+
+def has_key(session: Session, device_id: UUID) -> bool:
+    """Whether that device signs what it closes."""
+    return bool(session.scalar(select(Device.public_key.is_not(None)).where(Device.id == device_id)))
 
 
 def audited_actions_of_devices(

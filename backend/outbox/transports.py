@@ -1,5 +1,6 @@
 """Ways out: what carries an outbox message to where it is meant to go."""
 
+import base64
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -129,7 +130,7 @@ def _refuse_for_good(codes: Any) -> None:
 
 
 def compose_mail(message: Outgoing, sender: str) -> EmailMessage:
-    """The mail that a payload `{to, subject, text, html?, attachments?: [{name, type, text}]}` asks for.
+    """The mail that `{to, subject, text, html?, attachments?: [{name, type, text or base64}]}` asks for.
 
     The same message always makes the same mail, Message-ID included, so that a second copy is known as one.
     Raises PermanentFailure when the payload cannot be a mail (a line break in the subject, no address).
@@ -156,7 +157,12 @@ def compose_mail(message: Outgoing, sender: str) -> EmailMessage:
 
 
 def _attach(mail: EmailMessage, attachment: dict[str, str]) -> None:
-    """`type` is a text type, perhaps with parameters: "text/calendar; method=PUBLISH"."""
+    """`type` is one of text, perhaps with parameters ("text/calendar; method=PUBLISH"), unless in base64."""
+    if "base64" in attachment:
+        kind, _, subtype = attachment["type"].partition("/")
+        content = base64.b64decode(attachment["base64"], validate=True)
+        mail.add_attachment(content, maintype=kind, subtype=subtype, filename=attachment["name"])
+        return
     media_type, *parameters = (part.strip() for part in attachment["type"].split(";"))
     kind, _, subtype = media_type.partition("/")
     if kind != "text" or not subtype:

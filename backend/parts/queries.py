@@ -176,6 +176,12 @@ def list_checklist_items(
     return fetch_page(session, statement, page, key=ChecklistItem.id)
 
 
+def usages_of_visit(session: Session, visit_id: UUID) -> list[PartUsage]:
+    """What was used at a visit or brought back from it, whoever asks."""
+    statement = select(PartUsage).where(PartUsage.visit_id == visit_id).order_by(PartUsage.id)
+    return list(session.scalars(statement.execution_options(populate_existing=True)))
+
+
 def list_part_usages(
     session: Session, actor: Actor, page: PageRequest, *, visit_id: UUID | None = None
 ) -> Page[PartUsage]:

@@ -6,7 +6,7 @@ from backend.access.actor import Actor
 from backend.attachments.queries import media_of_visit
 from backend.attachments.rules import MediaRegistered, MediaRejected, MediaStored
 from backend.db.unit_of_work import UnitOfWork
-from backend.reports.actions.report import issue_when_complete
+from backend.reports.actions.report import seal_when_complete
 from backend.reports.models import ConductRule, ConductStep, FeedbackCard, ServiceReport
 from backend.reports.queries import locked_report_of_visit, report_of_visit, rules_for_work_type
 from backend.reports.rules import CLOSED, NEEDS_CLOSED_REPORT, ReportUnsigned
@@ -57,12 +57,12 @@ def require_closed_report(uow: UnitOfWork, _: Actor, fact: VisitFinishing) -> No
 
 
 def count_media(uow: UnitOfWork, _: Actor, fact: MediaFact) -> None:
-    """Keep `media_stored` of `media_expected` true, and issue a closed report with its last file."""
+    """Keep `media_stored` of `media_expected` true, and have a closed report sealed with its last file."""
     report = locked_report_of_visit(uow.session, fact.visit_id)
     if report is None or report.status is ReportStatus.ISSUED:
         return
     if report.status in CLOSED:
-        issue_when_complete(uow, report)
+        seal_when_complete(uow, report)
     else:
         _count(uow, report)
 

@@ -22,7 +22,7 @@ from backend.dispatch.actions import create_shift
 from backend.parts.actions import record_part_usage, record_stock_movement
 from backend.parts.queries import checklist_of
 from backend.reports.actions import add_report_charge, record_removed_part
-from backend.reports.models import ConductRule
+from backend.reports.models import ConductRule, ReportAddendum
 from backend.reports.queries import steps_of_visit
 from backend.visits.actions import add_visit_note, issue_confirmation_link, offer_windows
 from backend.visits.models import PaymentBadge
@@ -259,7 +259,11 @@ def _found_at_the_visit(uow: UnitOfWork, work: reports.Work, part_id: UUID) -> d
         currency="EUR",
     )
     add_visit_note(uow, actor, visit_id=visit_id, text="The bell is broken.")
+    addendum = ReportAddendum(
+        id=uow.mint_id(), report_id=work.report_id, number=1, text="Guarantee.", written_by=actor.user_id
+    )
     return {
+        "addendum_id": uow.add(addendum).id,
         "checklist_item_id": checklist_of(uow.session, visit_id)[0].id,
         "part_usage_id": usage.id,
         "stock_movement_id": movement.id,

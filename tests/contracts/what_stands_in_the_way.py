@@ -24,7 +24,10 @@ POST /conduct-steps/<step_id>/waive                   signature-unusable        
 POST /service-reports/<report_id>/freeze              report-not-ready             backend/reports/test_reports.py::test_a_report_is_signed_with_ink_of_this_visit_after_it_was_frozen
 POST /service-reports/<report_id>/sign                report-not-frozen            backend/reports/test_reports.py::test_a_report_is_signed_with_ink_of_this_visit_after_it_was_frozen
 POST /service-reports/<report_id>/refuse              report-not-frozen            backend/reports/test_report_routes.py::test_a_frozen_report_may_be_signed_by_its_technician_and_is_only_shown_to_the_office
-POST /service-reports/<report_id>/mark-absent         report-not-frozen            backend/reports/test_reports.py::test_a_report_whose_files_are_all_here_is_issued_when_it_is_closed
+POST /service-reports/<report_id>/mark-absent         report-not-frozen            backend/reports/test_reports.py::test_a_report_whose_files_are_all_here_asks_for_its_seal_when_it_is_closed
+GET /service-reports/<report_id>/document             report-not-issued            evidence/test_issuing.py::test_the_last_file_brings_the_sealed_report_to_the_customer
+GET /seals/<name>                                     document-not-found           evidence/test_issuing.py::test_whoever_holds_a_file_learns_of_it_by_its_hash_and_nothing_about_people
+POST /report-addenda                                  report-not-issued            evidence/test_issuing.py::test_an_addendum_names_the_document_that_it_follows
 POST /callbacks/<callback_id>/attempts                callback-transition-refused  backend/aftercare/test_callback_routes.py::test_a_callback_is_taken_made_and_closed_over_http
 POST /callbacks/<callback_id>/close                   callback-transition-refused  backend/aftercare/test_callback_routes.py::test_a_callback_is_taken_made_and_closed_over_http
 POST /sync/inbox/<entry_id>/accept                    nothing-to-accept            backend/inbox/test_deciding.py::test_accepting_applies_the_kept_value_as_the_dispatchers_act_and_the_phone_hears_of_it

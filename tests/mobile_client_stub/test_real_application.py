@@ -18,16 +18,14 @@ from backend.visits.actions import cancel_visit
 from mobile_client_stub import media_queue, records
 from mobile_client_stub.faults import Fault, FaultyTransport, random_faults
 from mobile_client_stub.phone import Phone
-from mobile_client_stub.words import PhoneError, number_of, text_of
+from mobile_client_stub.words import PhoneError, text_of
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.databases import Database
 from tests.given import parts as given_parts
 from tests.given import reports as given
 from tests.given import visits as given_visits
-
-SERVER = "http://field.example"
-JPEG = b"\xff\xd8\xff\xe0" + b"\x07" * 5000
+from tests.given.phones import JPEG, enrol, live_through
 
 PickUp = Callable[..., Phone]
 
@@ -69,37 +67,6 @@ def phone(pick_up: PickUp, api: Api, work: given.Work) -> Phone:
     return phone
 
 
-def enrol(phone: Phone, api: Api, work: given.Work) -> None:
-    code = api.as_("dispatcher").post("/devices/enrolment-codes", {"user_id": str(work.technician.id)})
-    assert code.status_code == 201, code.text
-    phone.enrol(SERVER, code.json["code"])
-
-
-def live_through(phone: Phone, visit: str, clock: SettableClock) -> None:
-    """The whole visit, without a network."""
-    for step in ("accept", "depart", "arrive", "start"):
-        clock.advance(minutes=2)
-        phone.step(step, visit)
-    for item in phone.records_of_visit("checklist_items", visit):
-        phone.tick(text_of(item, "id"), packed=True, verified=True)
-        phone.use(text_of(item, "id"), number_of(item, "quantity"))
-        phone.charge(
-            visit, "Part", number_of(item, "quantity"), 1250, "EUR", part_id=text_of(item, "part_id")
-        )
-    phone.photo(visit, JPEG + b"before", "before")
-    phone.remove_part(visit, "Old valve", "dispose", consented_by="Grete Weber")
-    for step in phone.records_of_visit("conduct_steps", visit):
-        if step["proof"] == "answer":
-            phone.answer(text_of(step, "id"), "yes")
-    phone.photo(visit, JPEG + b"after", "after")
-    phone.write_report(visit, findings="A worn seal.", work_done="A new valve.")
-    phone.feedback(visit, {"quality": 5, "conduct": 4}, words="Friendly.")
-    phone.note(visit, "The key is at the neighbour's.")
-    phone.freeze(visit)
-    phone.sign(visit, "Grete Weber")
-    phone.step("complete", visit)
-
-
 def test_a_visit_lived_offline_is_on_the_server_after_one_sync(
     phone: Phone, work: given.Work, api: Api, clock: SettableClock
 ) -> None:
@@ -112,7 +79,7 @@ def test_a_visit_lived_offline_is_on_the_server_after_one_sync(
     ]
     assert set(report.exchanged.outcomes) == {"applied"}
     assert phone.record("visits", visit, "visit")["status"] == seen_offline == "completed"
-    assert phone.record_of_visit("service_reports", visit, "report")["status"] == "issued"
+    assert phone.record_of_visit("service_reports", visit, "report")["seal_state"] == "due"
     assert phone.media_of_visit(visit) == (3, 3)
     office = api.as_("dispatcher")
     assert office.get(f"/visits/{visit}").json["status"] == "completed"
@@ -137,7 +104,7 @@ def test_a_bad_network_changes_nothing_of_it(
     good = pick_up()
     good.sync()
     assert good.outbox().is_empty, good.outbox()
-    assert good.record_of_visit("service_reports", visit, "report")["status"] == "issued"
+    assert good.record_of_visit("service_reports", visit, "report")["seal_state"] == "due"
     assert len(good.records_of_visit("visit_notes", visit)) == 1
     assert len(good.records_of_visit("part_usages", visit)) == 1
 

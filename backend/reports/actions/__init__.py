@@ -1,5 +1,6 @@
 """What is done with reports: conduct, the report as a whole, and what is listed in it."""
 
+from backend.reports.actions.addenda import add_report_addendum
 from backend.reports.actions.conduct import answer_conduct_step, override_conduct_rule, waive_conduct_step
 from backend.reports.actions.contents import (
     add_report_charge,
@@ -18,6 +19,7 @@ from backend.reports.actions.report import (
 )
 
 __all__ = [
+    "add_report_addendum",
     "add_report_charge",
     "answer_conduct_step",
     "close_service_report",

@@ -8,15 +8,18 @@ from backend.access.actor import Actor
 from backend.access.permissions import requires
 from backend.attachments.queries import media_of_visit
 from backend.db.unit_of_work import UnitOfWork
+from backend.reports.evidence import EvidenceFields, take_evidence
 from backend.reports.models import ReportMedia, ServiceReport
-from backend.reports.queries import draft_state, manifest_states, standing_charges, visit_of
-from backend.reports.rules import ReportVerb, check_ready, next_status
+from backend.reports.queries import SEAL_MESSAGE, draft_state, manifest_states, standing_charges, visit_of
+from backend.reports.rules import Claimed, ReportVerb, SignedManifest, check_ready, next_status
 from backend.reports.standing import check_written, editable_report, report_in_the_field
 from schemas.attachments import MediaKind, MediaState
-from schemas.reports import SignerRole
+from schemas.manifest import Ending
+from schemas.reports import SealState, SignerRole
 
 SIGNATURE = frozenset({MediaKind.SIGNATURE})
 DECLARED = frozenset(MediaState) - {MediaState.REJECTED}
+HERE = frozenset({MediaState.STORED})
 
 
 class Prose(TypedDict, total=False):
@@ -64,44 +67,64 @@ def sign_service_report(
     signer_name: str,
     signer_role: SignerRole,
     signature_media_id: UUID,
+    evidence: EvidenceFields | None = None,
     occurred_at: datetime | None = None,
 ) -> ServiceReport:
     """The customer signs, and with it approves the charges.
 
-    Raises ReportNotFrozen, ReportTransitionRefused, SignatureUnusable, ReportNotFound, WorkAfterRevocation.
+    Raises ReportNotFrozen, ReportTransitionRefused, SignatureUnusable, ReportNotFound, WorkAfterRevocation;
+    EvidenceMissing and EvidenceRefused when the phone's own signature is not right.
     """
     report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
     signed = next_status(report.status, ReportVerb.SIGN)
     check_written(uow, report.visit_id, signature_media_id, SIGNATURE)
+    claimed = Claimed(Ending.SIGNED, None, signer_name, signer_role, signature_media_id)
+    manifest = take_evidence(uow, actor, report, claimed, evidence)
     report.status = signed
     report.signer_name = signer_name
     report.signer_role = signer_role
     report.signature_media_id = signature_media_id
     for charge in standing_charges(uow.session, report.id):
         charge.approved = True
-    return _close(uow, actor, report, occurred_at)
+    return _close(uow, actor, report, occurred_at, _named_by(manifest))
 
 
 @requires("service_report:refuse")
 def refuse_service_report(
-    uow: UnitOfWork, actor: Actor, report_id: UUID, *, reason: str, occurred_at: datetime | None = None
+    uow: UnitOfWork,
+    actor: Actor,
+    report_id: UUID,
+    *,
+    reason: str,
+    evidence: EvidenceFields | None = None,
+    occurred_at: datetime | None = None,
 ) -> ServiceReport:
     """The customer will not sign. Raises as `sign_service_report`."""
     report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
-    report.status = next_status(report.status, ReportVerb.REFUSE)
+    refused = next_status(report.status, ReportVerb.REFUSE)
+    manifest = take_evidence(uow, actor, report, Claimed(Ending.REFUSED, reason), evidence)
+    report.status = refused
     report.refusal_reason = reason
-    return _close(uow, actor, report, occurred_at)
+    return _close(uow, actor, report, occurred_at, _named_by(manifest))
 
 
 @requires("service_report:mark_absent")
 def mark_absent_service_report(
-    uow: UnitOfWork, actor: Actor, report_id: UUID, *, reason: str, occurred_at: datetime | None = None
+    uow: UnitOfWork,
+    actor: Actor,
+    report_id: UUID,
+    *,
+    reason: str,
+    evidence: EvidenceFields | None = None,
+    occurred_at: datetime | None = None,
 ) -> ServiceReport:
     """Nobody is there to sign. Raises as `sign_service_report`."""
     report = report_in_the_field(uow, actor, visit_of(uow.session, ServiceReport, report_id))
-    report.status = next_status(report.status, ReportVerb.MARK_ABSENT)
+    absent = next_status(report.status, ReportVerb.MARK_ABSENT)
+    manifest = take_evidence(uow, actor, report, Claimed(Ending.ABSENT, reason), evidence)
+    report.status = absent
     report.absence_reason = reason
-    return _close(uow, actor, report, occurred_at)
+    return _close(uow, actor, report, occurred_at, _named_by(manifest))
 
 
 @requires("service_report:close")
@@ -116,18 +139,26 @@ def close_service_report(uow: UnitOfWork, actor: Actor, report_id: UUID, *, reas
     report.status = next_status(report.status, ReportVerb.CLOSE)
     report.office_reason = reason
     report.frozen_at = report.frozen_at or uow.now
-    return _close(uow, actor, report, None, belonging=frozenset({MediaState.STORED}))
+    here = [medium.id for medium in media_of_visit(uow.session, report.visit_id) if medium.state in HERE]
+    return _close(uow, actor, report, None, frozenset(here))
 
 
-def issue_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
-    """Count the files of a closed report that have arrived, and issue it when none is missing."""
+def seal_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
+    """Count the files of a closed report that have arrived, and ask for its seal when none is missing.
+
+    The seal is made after this transaction (`backend.reports.sealing`); with it the report is issued.
+    """
     states = manifest_states(uow.session, report.id)
     report.media_expected = len(states)
     report.media_stored = sum(state is MediaState.STORED for state in states.values())
-    if report.media_stored == report.media_expected and report.issued_at is None:
-        report.status = next_status(report.status, ReportVerb.ISSUE)
-        report.issued_at = uow.now
+    if report.media_stored == report.media_expected and report.seal_state is SealState.NONE:
+        report.seal_state = SealState.DUE
+        uow.post(SEAL_MESSAGE, {"report_id": str(report.id)}, key=str(report.id))
     uow.flush()
+
+
+def _named_by(manifest: SignedManifest | None) -> frozenset[UUID] | None:
+    return None if manifest is None else frozenset(medium.id for medium in manifest.media)
 
 
 def _close(
@@ -135,9 +166,12 @@ def _close(
     actor: Actor,
     report: ServiceReport,
     occurred_at: datetime | None,
-    belonging: frozenset[MediaState] = DECLARED,
+    belonging: frozenset[UUID] | None = None,
 ) -> ServiceReport:
-    """Write the manifest: the files that belong to this report, by hash, from now on for ever."""
+    """Write down the files that belong to this report, by hash, from now on for ever.
+
+    They are those that the phone signed, or all that were announced when nothing was signed.
+    """
     report.closed_at = occurred_at or uow.now
     report.closed_by = actor.user_id
     uow.flush()
@@ -151,7 +185,7 @@ def _close(
             size=medium.size,
         )
         for medium in media_of_visit(uow.session, report.visit_id)
-        if medium.state in belonging
+        if (medium.state in DECLARED if belonging is None else medium.id in belonging)
     )
-    issue_when_complete(uow, report)
+    seal_when_complete(uow, report)
     return report

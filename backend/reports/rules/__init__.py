@@ -13,6 +13,19 @@ from backend.reports.rules.errors import (
     ReportUnsigned,
     SignatureUnusable,
 )
+from backend.reports.rules.evidence import (
+    Claimed,
+    EvidenceMissing,
+    EvidenceRefused,
+    SignedManifest,
+    SignedMedium,
+    answer_faults,
+    canonical,
+    claim_faults,
+    media_faults,
+    read_manifest,
+    sha256_of,
+)
 from backend.reports.rules.manifest import ManifestLine, ReportManifest
 from backend.reports.rules.readiness import (
     DraftState,
@@ -25,6 +38,16 @@ from backend.reports.rules.readiness import (
     check_ready,
     open_items,
 )
+from backend.reports.rules.seals import (
+    BEGINNING,
+    AddendumNotFound,
+    DocumentNotFound,
+    Link,
+    ReportNotIssued,
+    Sealing,
+    chain_hash,
+    first_broken,
+)
 from backend.reports.rules.states import (
     CLOSED,
     NEEDS_CLOSED_REPORT,
@@ -36,15 +59,22 @@ from backend.reports.rules.states import (
 )
 
 __all__ = [
+    "BEGINNING",
     "CLOSED",
     "NEEDS_CLOSED_REPORT",
     "SEED_RULES",
     "TRANSITIONS",
+    "AddendumNotFound",
     "ChargeCurrencyMixed",
+    "Claimed",
     "ConductRuleNotFound",
     "ConductRuleSeed",
     "ConsentIncomplete",
+    "DocumentNotFound",
     "DraftState",
+    "EvidenceMissing",
+    "EvidenceRefused",
+    "Link",
     "ManifestLine",
     "OpenItem",
     "PackedPart",
@@ -54,16 +84,28 @@ __all__ = [
     "ReportManifest",
     "ReportNotFound",
     "ReportNotFrozen",
+    "ReportNotIssued",
     "ReportNotReady",
     "ReportReadiness",
     "ReportSealed",
     "ReportTransitionRefused",
     "ReportUnsigned",
     "ReportVerb",
+    "Sealing",
     "SignatureUnusable",
+    "SignedManifest",
+    "SignedMedium",
     "StepState",
+    "answer_faults",
+    "canonical",
+    "chain_hash",
     "check_editable",
     "check_ready",
+    "claim_faults",
+    "first_broken",
+    "media_faults",
     "next_status",
     "open_items",
+    "read_manifest",
+    "sha256_of",
 ]

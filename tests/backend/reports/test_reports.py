@@ -9,9 +9,11 @@ import pytest
 from backend.access.permissions import SYSTEM
 from backend.attachments.actions import complete_media
 from backend.attachments.queries import media_of_visit
+from backend.db.outbox_message import OutboxState
 from backend.db.paging import PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch import actions as dispatching
+from backend.outbox.queries import outbox_messages
 from backend.parts import actions as stocking
 from backend.parts.queries import checklist_of
 from backend.parts.rules import PartNotFound
@@ -31,7 +33,7 @@ from backend.visits.rules import VisitNotFound, WorkAfterRevocation
 from schemas.access import Role
 from schemas.attachments import MediaKind, MediaState
 from schemas.parts import UsageDirection
-from schemas.reports import ConductAnswer, Disposition, ReportStatus, SignerRole
+from schemas.reports import ConductAnswer, Disposition, ReportStatus, SealState, SignerRole
 from schemas.visits import VisitStatus
 from sync.inbox import take_notes
 from tests.databases import Database
@@ -299,7 +301,7 @@ def test_a_report_is_signed_with_ink_of_this_visit_after_it_was_frozen(uow: Unit
     assert work.report(uow).status is ReportStatus.FROZEN
 
 
-def test_a_report_is_issued_by_itself_with_its_last_file(uow: UnitOfWork) -> None:
+def test_a_report_asks_for_its_seal_by_itself_with_its_last_file(uow: UnitOfWork) -> None:
     work = reports.a_signed_report(uow)
     media = media_of_visit(uow.session, work.visit_id)
     assert (work.report(uow).media_stored, work.report(uow).media_expected) == (0, 3)
@@ -307,16 +309,18 @@ def test_a_report_is_issued_by_itself_with_its_last_file(uow: UnitOfWork) -> Non
         assert work.report(uow).status is ReportStatus.SIGNED
         attachments.arrived(uow, work.actor, medium)
         assert work.report(uow).media_stored == n
-    assert work.report(uow).status is ReportStatus.ISSUED
-    assert work.report(uow).issued_at == uow.now
+    assert work.report(uow).seal_state is SealState.DUE
+    assert [
+        message.key for message in outbox_messages(uow.session, OutboxState.DUE, PageRequest(None, 9)).items
+    ] == [str(work.report_id)]
 
 
-def test_a_report_whose_files_are_all_here_is_issued_when_it_is_closed(uow: UnitOfWork) -> None:
+def test_a_report_whose_files_are_all_here_asks_for_its_seal_when_it_is_closed(uow: UnitOfWork) -> None:
     work = reports.a_frozen_report(uow)
     for medium in media_of_visit(uow.session, work.visit_id):
         attachments.arrived(uow, work.actor, medium)
     report = actions.mark_absent_service_report(uow, work.actor, work.report_id, reason="Went out.")
-    assert report.status is ReportStatus.ISSUED
+    assert report.seal_state is SealState.DUE
     assert report.absence_reason == "Went out."
 
 
@@ -332,8 +336,8 @@ def test_the_office_closes_the_report_of_a_lost_phone_and_signs_nothing(uow: Uni
     )
     assert (report.signer_name, report.signature_media_id) == (None, None)
     assert report.closed_by == dispatcher.user_id
-    # issued with what is here: the photo that only the lost phone has would be waited for in vain
-    assert (report.status, report.media_expected, report.media_stored) == (ReportStatus.ISSUED, 1, 1)
+    # sealed with what is here: the photo that only the lost phone has would be waited for in vain
+    assert (report.seal_state, report.media_expected, report.media_stored) == (SealState.DUE, 1, 1)
     manifest = queries.manifest_of(uow.session, report)
     assert [line.media_id for line in manifest.entries] == [before.id]
     visit = visiting.complete_visit(uow, dispatcher, work.visit_id)
@@ -458,4 +462,4 @@ def test_two_last_files_that_arrive_at_once_are_both_counted(postgresql_database
     with factory.begin(write=False) as uow:
         report = queries.report_of_visit(uow.session, work.visit_id)
         assert report is not None
-        assert (report.media_stored, report.status) == (3, ReportStatus.ISSUED)
+        assert (report.media_stored, report.seal_state) == (3, SealState.DUE)

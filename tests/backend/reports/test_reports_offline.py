@@ -100,7 +100,7 @@ def test_a_visit_is_reported_signed_and_completed_from_the_phone(
     assert phone.one("service_reports")["media_stored"] == 2
     send(phone, api, media["signature"], attachments.STROKES)
     phone.sync()
-    assert phone.one("service_reports")["status"] == "issued"
+    assert phone.one("service_reports")["seal_state"] == "due"
     assert {record["state"] for record in phone.all("media")} == {"stored"}
 
 

@@ -15,8 +15,8 @@ from backend.reports.models import (
     ReportCharge,
     ServiceReport,
 )
+from backend.reports.routes.room import room
 from backend.reports.rules import PossibleTransition, ReportManifest, ReportReadiness
-from backend.web.blueprint import Room
 from schemas.reports import (
     AnswerConductStep,
     CloseServiceReport,
@@ -47,8 +47,6 @@ from schemas.reports import (
 from schemas.visits import AllowedTransition
 
 Fields: TypeAlias = dict[str, Any]
-
-room = Room("reports", __name__, description="Conduct on site, the report the customer signs, and the card.")
 
 
 @room.get("/conduct-rules", query=ConductRuleQuery, page_of=ConductRuleBody, permission="conduct_rule:read")

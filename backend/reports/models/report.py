@@ -87,9 +87,7 @@ class ConductStep(Record):
 class ServiceReport(Record):
     """What was found and done, and the customer's answer to it.
 
-    The columns from `manifest_sha256` on are the place of the seal; nothing fills them yet: the hash of the
-    device's manifest (RFC 8785), its detached JWS, the PDF's object and hash, the hash of the report issued
-    before this one, and when the company sealed it.
+    What the phone signed and what the company sealed of it are rows of their own (`models.evidence`).
     """
 
     __tablename__ = "service_reports"
@@ -116,12 +114,6 @@ class ServiceReport(Record):
     media_expected: Mapped[int]
     media_stored: Mapped[int]
     seal_state: Mapped[SealState]
-    manifest_sha256: Mapped[str | None] = mapped_column(String(64))
-    manifest_jws: Mapped[str | None]
-    pdf_object_key: Mapped[str | None] = mapped_column(String(100))
-    pdf_sha256: Mapped[str | None] = mapped_column(String(64))
-    previous_report_sha256: Mapped[str | None] = mapped_column(String(64))
-    sealed_at: Mapped[datetime | None]
     office_reason: Mapped[str | None]
 
 

@@ -1,8 +1,9 @@
 """All reading of conduct, reports, charges, removed parts and feedback cards, and who may see which."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar, cast
 from uuid import UUID
 
@@ -14,10 +15,11 @@ from backend.access.reach import Reach, assigned_visits, narrowed
 from backend.attachments.queries import media_of_visit, media_states
 from backend.db.base import Record
 from backend.db.paging import Page, PageRequest, fetch_page
-from backend.parts.queries import checklist_of, priced_usage_of
+from backend.parts.queries import checklist_of, priced_usage_of, usages_of_visit
 from backend.reports.models import (
     ConductRule,
     ConductStep,
+    DeviceManifest,
     FeedbackCard,
     RemovedPart,
     ReportCharge,
@@ -37,6 +39,7 @@ from backend.reports.rules import (
     StepState,
 )
 from schemas.attachments import MediaState
+from schemas.errors import JsonValue
 from schemas.parts import PartKind
 from schemas.reports import ReportStatus
 from sync.transaction import find, keep, row_if_locked
@@ -237,6 +240,63 @@ def _step_state(step: ConductStep) -> StepState:
     )
 
 
+def stored_answers(session: Session, report: ServiceReport) -> dict[str, JsonValue]:
+    """What stands in a report, in the shape that phones hash (`schemas.manifest.FORM`)."""
+    card = card_of_visit(session, report.visit_id)
+    return {
+        "findings": report.findings,
+        "work_done": report.work_done,
+        "steps": _listed(steps_of_visit(session, report.visit_id), STEP_ANSWERS),
+        "usages": _listed(usages_of_visit(session, report.visit_id), USAGE_ANSWERS),
+        "removed_parts": _listed(removed_parts_of_visit(session, report.visit_id), REMOVED_ANSWERS),
+        "charges": _listed(standing_charges(session, report.id), CHARGE_ANSWERS),
+        "card": {name: _plain(getattr(card, name, None)) for name in CARD_ANSWERS}
+        | {"declined": card is not None and card.declined},
+    }
+
+
+STEP_ANSWERS = ("id", "answer", "note", "waived_reason", "waiver_media_id")
+USAGE_ANSWERS = ("id", "part_id", "direction", "quantity", "serial_number")
+REMOVED_ANSWERS = ("id", "name", "serial_number", "disposition", "consented_by")
+CHARGE_ANSWERS = ("id", "description", "part_id", "quantity", "unit_minor", "currency")
+CARD_ANSWERS = ("punctuality", "conduct", "quality", "cleanliness", "words", "declined")
+
+
+def _listed(rows: Iterable[object], names: Sequence[str]) -> list[JsonValue]:
+    listed = [{name: _plain(getattr(row, name)) for name in names} for row in rows]
+    return [*sorted(listed, key=lambda item: str(item["id"]))]
+
+
+def _plain(value: object) -> JsonValue:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    assert value is None or isinstance(value, bool | int | str)
+    return value
+
+
+def device_manifest_of(session: Session, report_id: UUID) -> DeviceManifest | None:
+    """What a phone signed of that report."""
+    return session.get(DeviceManifest, report_id)
+
+
+def last_manifest_of(session: Session, device_id: UUID) -> str | None:
+    """The hash of what that phone signed last, as far as it is here."""
+    statement = (
+        select(DeviceManifest.sha256)
+        .where(DeviceManifest.device_id == device_id)
+        .order_by(DeviceManifest.received_at.desc(), DeviceManifest.made_at.desc())
+        .limit(1)
+    )
+    return session.scalar(statement)
+
+
+def is_manifest_known(session: Session, sha256: str) -> bool:
+    """Whether what has that hash is here."""
+    return session.scalar(select(DeviceManifest.report_id).where(DeviceManifest.sha256 == sha256)) is not None
+
+
 def manifest_states(session: Session, report_id: UUID) -> Mapping[UUID, MediaState]:
     """How far each file of a closed report is."""
     ids = session.scalars(select(ReportMedia.media_id).where(ReportMedia.report_id == report_id)).all()
@@ -284,7 +344,8 @@ def list_service_reports(
     if status is not None:
         statement = statement.where(ServiceReport.status == status)
     if awaiting_media is not None:
-        waiting = ServiceReport.status.in_(CLOSED - {ReportStatus.ISSUED})
+        lacking = ServiceReport.media_stored < ServiceReport.media_expected
+        waiting = ServiceReport.status.in_(CLOSED) & lacking
         statement = statement.where(waiting if awaiting_media else ~waiting)
     if closed_before is not None:
         statement = statement.where(ServiceReport.closed_at < closed_before)

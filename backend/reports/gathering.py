@@ -1,0 +1,279 @@
+"""Gathers everything that a sealed document says, from all rooms, in one look; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from backend.access.permissions import SYSTEM
+from backend.access.queries import key_of_device, user_names
+from backend.attachments.queries import media_of_visit
+from backend.customers.queries import asset_for, customer_for, site_for
+from backend.db.unit_of_work import UnitOfWork
+from backend.parts.queries import parts_by_id, usages_of_visit
+from backend.reports.models import DeviceManifest, ReportAddendum, ServiceReport
+from backend.reports.queries import (
+    any_row,
+    card_of_visit,
+    device_manifest_of,
+    documents_of_report,
+    head_of_chain,
+    manifest_of,
+    removed_parts_of_visit,
+    standing_charges,
+    steps_of_visit,
+)
+from backend.reports.rules import read_manifest
+from backend.reports.seal.content import (
+    ANSWERS,
+    FORM,
+    MANIFEST,
+    SIGNATURE,
+    Answer,
+    Card,
+    Case,
+    Content,
+    Firm,
+    Medium,
+    Part,
+    Report,
+    Signed,
+    Visited,
+)
+from backend.visits.queries import visit_by_id, work_order_by_id
+from schemas.attachments import MediaKind
+from schemas.base import write_instant
+from schemas.reports import DocumentKind, ReportStatus
+
+SHOWN = frozenset({"image/jpeg", "image/png", "image/webp"})
+MOST_SHOWN = 60
+"""Pictures on the pages of one report; the hashes of all files are in its data."""
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What the firm says of itself on paper, and where its seals are checked."""
+
+    firm: Firm
+    verify_url: str
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What goes to the press: the content, the objects to show by medium, the texts to attach."""
+
+    content: Content
+    objects: Mapping[str, str] = field(default_factory=dict)
+    attached: Mapping[str, str] = field(default_factory=dict)
+    email: str | None = None
+
+
+def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> Gathered:
+    """A complete report as it is now. Raises ReportNotFound."""
+    report = any_row(uow.session, ServiceReport, report_id)
+    signed = device_manifest_of(uow.session, report.id)
+    media, objects = _media(uow, report)
+    content = _content(uow, report, letterhead, DocumentKind.REPORT, report.id)
+    content["report"] = Report(
+        findings=report.findings,
+        work_done=report.work_done,
+        conduct=[
+            {
+                "text": step.text,
+                "answer": None if step.answer is None else step.answer.value,
+                "note": step.note,
+                "waived": step.waived_reason,
+            }
+            for step in steps_of_visit(uow.session, report.visit_id)
+        ],
+        parts=_parts(uow, report.visit_id),
+        removed=[
+            {
+                "name": part.name,
+                "serial_number": part.serial_number,
+                "disposition": None if part.disposition is None else part.disposition.value,
+                "consented_by": part.consented_by,
+            }
+            for part in removed_parts_of_visit(uow.session, report.visit_id)
+        ],
+        charges=[
+            {
+                "description": charge.description,
+                "quantity": charge.quantity,
+                "unit_minor": charge.unit_minor,
+                "currency": charge.currency,
+                "approved": charge.approved,
+            }
+            for charge in standing_charges(uow.session, report.id)
+        ],
+        card=_card(uow, report.visit_id),
+        media=media,
+        answer=_answer(report, signed),
+        signed=None if signed is None else _signed(uow, signed),
+    )
+    attached = (
+        {}
+        if signed is None
+        else {MANIFEST: signed.manifest, ANSWERS: signed.answers, SIGNATURE: signed.signature}
+    )
+    return Gathered(content, objects, attached, _email(uow, report))
+
+
+def gather_addendum(uow: UnitOfWork, addendum: ReportAddendum, letterhead: Letterhead) -> Gathered:
+    """An addendum, which names the last sealed document of its report. Raises ReportNotFound."""
+    report = any_row(uow.session, ServiceReport, addendum.report_id)
+    content = _content(uow, report, letterhead, DocumentKind.ADDENDUM, addendum.id)
+    content["chain"]["follows"] = documents_of_report(uow.session, report.id)[-1].sha256
+    content["addendum"] = {
+        "number": addendum.number,
+        "text": addendum.text,
+        "written_by": user_names(uow.session, [addendum.written_by])[addendum.written_by],
+        "written_at": write_instant(addendum.created_at),
+    }
+    return Gathered(content, email=_email(uow, report))
+
+
+def _content(
+    uow: UnitOfWork, report: ServiceReport, letterhead: Letterhead, kind: DocumentKind, subject_id: UUID
+) -> Content:
+    visit = visit_by_id(uow.session, report.visit_id)
+    head = head_of_chain(uow.session)
+    names = user_names(uow.session, [visit.technician_id] if visit.technician_id else [])
+    return Content(
+        form=FORM,
+        kind=kind.value,
+        report_id=str(report.id),
+        subject_id=str(subject_id),
+        firm=letterhead.firm,
+        case=_case(uow, visit.work_order_id, visit.time_zone),
+        visit=Visited(
+            technician=names.get(visit.technician_id) if visit.technician_id else None,
+            arrived_at=_instant(visit.arrived_at),
+            started_at=_instant(visit.started_at),
+            finished_at=_instant(visit.finished_at),
+        ),
+        report=None,
+        addendum=None,
+        chain={"number": head.number + 1, "previous": head.chain_sha256, "follows": None},
+        sealed_at=write_instant(uow.now),
+        verify_url=letterhead.verify_url,
+    )
+
+
+def _case(uow: UnitOfWork, work_order_id: UUID, time_zone: str) -> Case:
+    order = work_order_by_id(uow.session, work_order_id)
+    customer = customer_for(uow.session, SYSTEM, order.customer_id)
+    site = site_for(uow.session, SYSTEM, order.site_id)
+    asset = None
+    if order.asset_id is not None:
+        found = asset_for(uow.session, SYSTEM, order.asset_id)
+        asset = f"{found.model}, {found.serial_number}" if found.serial_number else found.model
+    return Case(
+        work_order=order.number,
+        summary=order.summary,
+        customer=customer.name,
+        language=customer.language,
+        address=", ".join(part for part in (site.address, site.postal_code, site.city) if part),
+        time_zone=time_zone,
+        asset=asset,
+    )
+
+
+def _email(uow: UnitOfWork, report: ServiceReport) -> str | None:
+    visit = visit_by_id(uow.session, report.visit_id)
+    order = work_order_by_id(uow.session, visit.work_order_id)
+    return customer_for(uow.session, SYSTEM, order.customer_id).email
+
+
+def _media(uow: UnitOfWork, report: ServiceReport) -> tuple[list[Medium], dict[str, str]]:
+    known = {medium.id: medium for medium in media_of_visit(uow.session, report.visit_id)}
+    lines = [(line, known[line.media_id]) for line in manifest_of(uow.session, report).entries]
+    listed = [
+        Medium(
+            id=str(medium.id),
+            kind=medium.kind.value,
+            sha256=line.sha256,
+            size=line.size,
+            type=medium.content_type,
+            taken_at=write_instant(medium.taken_at),
+        )
+        for line, medium in lines
+    ]
+    shown = [medium for _, medium in lines if medium.content_type in SHOWN][:MOST_SHOWN]
+    hands = [medium for _, medium in lines if medium.kind is MediaKind.SIGNATURE]
+    return listed, {str(medium.id): medium.object_key for medium in (*shown, *hands)}
+
+
+def _parts(uow: UnitOfWork, visit_id: UUID) -> list[Part]:
+    usages = usages_of_visit(uow.session, visit_id)
+    parts = parts_by_id(uow.session, {usage.part_id for usage in usages})
+    return [
+        {
+            "name": parts[usage.part_id].name,
+            "direction": usage.direction.value,
+            "quantity": usage.quantity,
+            "serial_number": usage.serial_number,
+        }
+        for usage in usages
+    ]
+
+
+def _card(uow: UnitOfWork, visit_id: UUID) -> Card:
+    card = card_of_visit(uow.session, visit_id)
+    return Card(
+        offered=card is not None and card.offered_at is not None,
+        declined=card is not None and card.declined,
+        punctuality=None if card is None else card.punctuality,
+        conduct=None if card is None else card.conduct,
+        quality=None if card is None else card.quality,
+        cleanliness=None if card is None else card.cleanliness,
+        words=None if card is None else card.words,
+    )
+
+
+def _answer(report: ServiceReport, signed: DeviceManifest | None) -> Answer:
+    assert report.closed_at is not None, "it is complete"
+    statement = {} if signed is None else read_statement(signed)
+    return Answer(
+        ending=_ending(report).value,
+        reason=report.refusal_reason or report.absence_reason or report.office_reason,
+        name=report.signer_name,
+        role=None if report.signer_role is None else report.signer_role.value,
+        at=write_instant(report.closed_at),
+        statement=statement.get("text"),
+        language=statement.get("language"),
+        signature=None if report.signature_media_id is None else str(report.signature_media_id),
+    )
+
+
+def read_statement(signed: DeviceManifest) -> Mapping[str, str]:
+    """The sentence that was shown above the signature, and its language."""
+    return read_manifest(signed.manifest, signed.answers).statement
+
+
+def _ending(report: ServiceReport) -> ReportStatus:
+    """How the customer's part ended, also of a report that is issued by now."""
+    if report.signature_media_id is not None:
+        return ReportStatus.SIGNED
+    if report.refusal_reason is not None:
+        return ReportStatus.REFUSED
+    return ReportStatus.ABSENT if report.absence_reason is not None else ReportStatus.UNANSWERED
+
+
+def _signed(uow: UnitOfWork, signed: DeviceManifest) -> Signed:
+    key = key_of_device(uow.session, signed.device_id, signed.key_name)
+    assert key is not None, "keys are never deleted"
+    return Signed(
+        manifest_sha256=signed.sha256,
+        key_name=signed.key_name,
+        public_key=key.public_key,
+        valid_from=write_instant(key.valid_from),
+        made_at=write_instant(signed.made_at),
+        received_at=write_instant(signed.received_at),
+    )
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return None if moment is None else write_instant(moment)

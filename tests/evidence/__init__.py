@@ -1,0 +1,1 @@
+"""What makes a report evidence: the phone's signature, the company's seal, and whoever checks them."""
