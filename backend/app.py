@@ -35,7 +35,7 @@ from backend.facts import handlers
 from backend.front_door import install_front_door
 from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.outbox.rules import Lane
-from backend.outbox.transports import mail_transport
+from backend.outbox.transports import Transport, mail_transport
 from backend.outbox.worker import OutboxWorker
 from backend.pages.routes import pages
 from backend.reports.seal.pressing import Pressing, PressProcess
@@ -170,7 +170,7 @@ def start_outbox(app: Flask) -> Sequence[OutboxWorker]:
     settings = wiring.settings
     mail = mail_transport(settings.mail_url, settings.mail_folder, settings.mail_sender)
     press = PressProcess(settings.seal_folder, settings.timestamp_url or None)
-    slow = {EXAMINE: examiner_of(wiring), **sealer_of(wiring, press).transports()}
+    slow: dict[str, Transport] = {EXAMINE: examiner_of(wiring), **sealer_of(wiring, press).transports()}
     workers = (
         OutboxWorker(wiring.factory, {"mail": mail}),
         OutboxWorker(wiring.factory, slow, lane=Lane.SLOW),

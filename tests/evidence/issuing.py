@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.sign.timestamps import DummyTimeStamper, TimeStamper, TimestampRequestError
 
 from backend.app import Wiring, sealer_of
+from backend.outbox.rules import Lane
 from backend.outbox.sending import send_due
 from backend.outbox.transports import Outgoing
 from backend.reports.seal.keys import SealFolder
@@ -67,13 +68,18 @@ class House:
     def issue(self, pressing: Pressing | None = None) -> int:
         """Carry out everything that is due; the number of messages that went through."""
         transports = sealer_of(self.wiring, pressing or self.press()).transports()
-        return send_due(self.wiring.factory, {**transports, "mail": self._mail})
+        issued = send_due(self.wiring.factory, {**transports, "examine": _passed_over}, lane=Lane.SLOW)
+        return issued + send_due(self.wiring.factory, {"mail": self._mail})
 
     def trust(self) -> Trust:
         return trust_of(self.folder, b"" if self.authority is None else self.authority.pem)
 
     def _mail(self, message: Outgoing) -> None:
         self.mails.append(message.payload)
+
+
+def _passed_over(_message: Outgoing) -> None:
+    """Files are examined by another worker."""
 
 
 def a_house(wiring: Wiring, authority: Authority | None = None, *, key: bool = True) -> House:
