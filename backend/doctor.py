@@ -18,6 +18,7 @@ from backend.attachments.storage import address_of
 from backend.db.engine import UnsafeDatabase, make_engine, sqlite_driver
 from backend.db.sqlite_lock import is_faulty
 from backend.db.upgrade import pending
+from backend.reports.seal.keys import SealFolder, SealKeyMissing
 from backend.settings import Settings
 from media.errors import StorageUnavailable
 from media.s3 import S3Store
@@ -65,6 +66,7 @@ def examine(settings: Settings) -> Findings:
         _database,
         _files,
         _mail,
+        _seal,
     )
     return Findings(tuple(finding for check in checks for finding in check(settings)))
 
@@ -162,6 +164,24 @@ def _files(settings: Settings) -> Iterator[Finding]:
         yield Finding("files", True, str(settings.media_folder))
     found = settings.scanner or "none: files are called not scanned"
     yield Finding("virus scanner", True, found)
+
+
+def _seal(settings: Settings) -> Iterator[Finding]:
+    try:
+        key = SealFolder(settings.seal_folder).current()
+    except SealKeyMissing:
+        yield Finding("seal key", False, "none: reports wait for it", "doorstep seal-key create")
+        return
+    private = _is_private(SealFolder(settings.seal_folder).key_file(key))
+    yield Finding("seal key", private, key.name[:16], "" if private else "chmod 600 its .key file")
+    if settings.timestamp_url:
+        rooted = bool(settings.timestamp_roots)
+        yield Finding(
+            "timestamps",
+            rooted,
+            settings.timestamp_url,
+            "" if rooted else "Set DOORSTEP_TIMESTAMP_ROOTS, or nobody can check them.",
+        )
 
 
 def _mail(settings: Settings) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.outbox.transports import Outgoing, Transport
+from backend.reports.chain import ANCHORS
 from backend.reports.gathering import Gathered, Letterhead, gather_addendum, gather_report
 from backend.reports.letters import copy_letter
 from backend.reports.models import DocumentTimestamp, SealAnchor, SealedDocument, ServiceReport
@@ -42,8 +43,6 @@ from schemas.reports import DocumentKind, ReportStatus, SealState, TimestampStat
 
 TIMESTAMP, ANCHOR = "timestamp", "anchor"
 """The kinds of outbox messages, beside the seal's own, that are carried out here."""
-ANCHORS = "anchors.jsonl"
-"""Beside the seal keys: every anchor once more, where no database reaches."""
 _TRIES = 5
 
 

@@ -50,7 +50,7 @@ class SealFolder:
 
     path: Path
 
-    def keys(self) -> Sequence[SealKey]:
+    def all_keys(self) -> Sequence[SealKey]:
         """All keys, the oldest first; none when the folder is not there."""
         index = self.path / INDEX
         if not index.exists():
@@ -59,7 +59,7 @@ class SealFolder:
 
     def current(self) -> SealKey:
         """The key in use. Raises SealKeyMissing."""
-        for key in reversed(self.keys()):
+        for key in reversed(self.all_keys()):
             if key.retired_at is None and key.revoked_at is None:
                 return key
         raise SealKeyMissing("There is no seal key. Make one: doorstep seal-key create")
@@ -74,7 +74,7 @@ class SealFolder:
 
     def certificates(self) -> bytes:
         """The certificates of all keys that were not revoked, as PEM: what others need to check a seal."""
-        good = [key for key in self.keys() if key.revoked_at is None]
+        good = [key for key in self.all_keys() if key.revoked_at is None]
         return b"".join(self.certificate_file(key).read_bytes() for key in good)
 
     def create(self, firm: str, now: datetime) -> SealKey:
@@ -86,7 +86,7 @@ class SealFolder:
         secret = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         _write(self.key_file(key), secret, 0o600)
         _write(self.certificate_file(key), certificate.public_bytes(Encoding.PEM), 0o644)
-        self._keep([*(_retired(old, write_instant(now)) for old in self.keys()), key])
+        self._keep([*(_retired(old, write_instant(now)) for old in self.all_keys()), key])
         return key
 
     def adopt(self, certificate: x509.Certificate, secret: bytes | None, now: datetime) -> SealKey:
@@ -96,13 +96,13 @@ class SealFolder:
         if secret is not None:
             _write(self.key_file(key), secret, 0o600)
         _write(self.certificate_file(key), certificate.public_bytes(Encoding.PEM), 0o644)
-        before = [_retired(old, write_instant(now)) for old in self.keys() if old.name != key.name]
+        before = [_retired(old, write_instant(now)) for old in self.all_keys() if old.name != key.name]
         self._keep([*before, key])
         return key
 
     def revoke(self, name: str, now: datetime) -> SealKey:
         """Say that since now nobody may trust what that key seals. Raises SealKeyMissing."""
-        known = {key.name: key for key in self.keys()}
+        known = {key.name: key for key in self.all_keys()}
         matching = [key for key in known if key.startswith(name)]
         if len(matching) != 1 or not name:
             raise SealKeyMissing(f"There is no one key {name!r}. List them: doorstep seal-key list")

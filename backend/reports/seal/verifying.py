@@ -65,7 +65,7 @@ class Verdict:
 
 def trust_of(folder: SealFolder, authorities: bytes = b"") -> Trust:
     """The company's own certificates, and the authorities in that PEM text."""
-    keys = folder.keys()
+    keys = folder.all_keys()
     files = [folder.certificate_file(key).read_bytes() for key in keys]
     seals = [certificate for file in files for certificate in certificates_in(file)]
     revoked = {key.name: datetime.fromisoformat(key.revoked_at) for key in keys if key.revoked_at is not None}
