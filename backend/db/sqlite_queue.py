@@ -53,12 +53,15 @@ class Queue:
                 self._is_taken = False
 
 
+_HELD: dict[int, Queue] = {}
+"""Of which queue a driver's connection is the one that writes: engines may share a dialect, and its hooks."""
+
+
 class WriteQueue:
     """The queue before one engine's write lock: who is in it writes, from before BEGIN until it is over."""
 
     def __init__(self, engine: Engine) -> None:
         self._queue = Queue()
-        self._inside: set[int] = set()
         dialect = engine.dialect
         self._commit, self._rollback = dialect.do_commit, dialect.do_rollback
         # SQLAlchemy's events come before the commit is done, which is too early to let the next one in.
@@ -71,8 +74,8 @@ class WriteQueue:
         """Begin to write when it is one's turn; other processes are waited for as SQLite does it."""
         key = _key(connection.connection)
         # Whose turn does not come goes on, and is told by SQLite that it is locked.
-        if key not in self._inside and self._queue.enter():
-            self._inside.add(key)
+        if key not in _HELD and self._queue.enter():
+            _HELD[key] = self._queue
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except BaseException:
@@ -91,9 +94,9 @@ class WriteQueue:
 
     def _leave(self, connection: Any) -> None:
         key = _key(connection)
-        if key in self._inside:
-            self._inside.discard(key)
-            self._queue.leave()
+        queue = _HELD.pop(key, None)
+        if queue is not None:
+            queue.leave()
 
 
 def _key(connection: Any) -> int:
