@@ -13,7 +13,7 @@ WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve bench lint format install install-test postgresql stores swift check lock audit sbom clean
+.PHONY: help demo test serve bench lint format install install-test postgresql stores chromium swift check lock audit sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ help: ## this list
 demo: install ## a day in the field, on SQLite, in a new folder under var/
 	@$(BIN)/python -m tests.journeys.the_day
 
-test: install-test postgresql stores swift lint ## linters, types, contracts and all tests, on SQLite and PostgreSQL
+test: install-test postgresql stores swift chromium lint ## linters, types, contracts and all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --durations=10
 
 serve: install ## the server with the demo's data; prints the addresses and logins to try
@@ -75,6 +75,9 @@ swift: install-test ## OpenStack Swift in an environment of its own: the S3 of t
 
 stores: install-test ## Node and the npm packages of the tests with real WatermelonDB and RxDB
 	@.ci/stores $(BIN)/python
+
+chromium:
+	@.ci/chromium
 
 lock: ## .locks/ again from pyproject.toml (UPGRADE=--upgrade takes the newest versions)
 	@[ -x $(BIN)/uv ] || { $(MAKE) --no-print-directory $(VENV)/installed-release; }

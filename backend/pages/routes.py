@@ -90,6 +90,12 @@ def pick_offer(token: str) -> AnyResponse:
     return _shown_again(token)
 
 
+@pages.get("/verify")
+def verify_page() -> Response:
+    """Whether a file is one that we issued: the browser hashes it and asks `GET /seals/<sha256>`."""
+    return _page("pages/verify.html")
+
+
 @pages.errorhandler(DomainError)
 @pages.errorhandler(ValidationError)
 def explain(error: DomainError | ValidationError) -> Response:

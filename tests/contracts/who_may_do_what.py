@@ -263,6 +263,7 @@ GET    /sync/wake                                               yes   403   403 
 
 # pages
 GET    /pages/<filename>                                        own   own   own   own   own   own   own
+GET    /verify                                                  yes   yes   yes   yes   yes   yes   yes
 GET    /v/<token>                                               own   own   own   own   own   own   own
 GET    /v/<token>/visit.ics                                     own   own   own   own   own   own   own
 POST   /v/<token>/confirm                                       own   own   own   own   own   own   own
