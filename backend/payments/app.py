@@ -23,6 +23,7 @@ from backend.payments.links import PaymentLinks
 from backend.payments.pages import pages
 from backend.payments.people import FinanceDoor
 from backend.payments.providers import Provider
+from backend.payments.providers.stripe import StripeProvider
 from backend.payments.providers.stub import StubProvider
 from backend.payments.refunds import send_refunds
 from backend.payments.routes import finance, webhooks
@@ -66,6 +67,8 @@ def _providers(settings: PaymentsSettings, secret: bytes) -> Mapping[str, Provid
     every: list[Provider] = []
     if settings.stub_provider:
         every.append(StubProvider(derive(secret, "stub"), f"{settings.public_url.rstrip('/')}/stub"))
+    if settings.stripe_key is not None and settings.stripe_webhook_secret is not None:
+        every.append(StripeProvider(settings.stripe_key, settings.stripe_webhook_secret))
     return {provider.name: provider for provider in every}
 
 

@@ -139,7 +139,7 @@ def believe(factory: UnitOfWorkFactory, provider: Provider, checkout_id: str) ->
     if seen.state in (PaymentState.OPEN, PaymentState.GONE) or seen.payment_id is None:
         return InboxState.IGNORED, f"the payment is {seen.state}"
     with factory.begin() as uow:
-        checkout = queries.checkout_by_provider_id(uow.session, provider.name, checkout_id)
+        checkout = queries.checkout_by_provider_id(uow.session, provider.name, seen.checkout_id)
         if checkout is None:
             raise ProviderRefused("We know of no such checkout yet.")
         agreed = (checkout.request_id, checkout.amount_minor, checkout.currency)

@@ -35,7 +35,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Message:
-    """A message that is proved to be the provider's: its id, and the checkout it is about, if any."""
+    """A message that is proved to be the provider's: its id, and what to ask `look_at` for, if anything."""
 
     event_id: str
     kind: str
@@ -44,7 +44,7 @@ class Message:
 
 @dataclass(frozen=True)
 class PaymentSeen:
-    """A payment, fetched fresh. `payment_id` is the business key: the same in whatever event speaks of it."""
+    """A payment, fetched fresh. `payment_id` is the business key: the same in whatever event tells of it."""
 
     state: PaymentState
     payment_id: str | None
@@ -52,6 +52,7 @@ class PaymentSeen:
     money: Money
     live: bool
     account: str
+    checkout_id: str
     fee: Money | None = None
 
 

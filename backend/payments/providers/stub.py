@@ -114,6 +114,7 @@ class StubProvider:
             money=payment.money,
             live=self.live,
             account=self.account,
+            checkout_id=checkout_id,
         )
 
     def refund(self, payment_id: str, money: Money, *, key: str) -> bool:

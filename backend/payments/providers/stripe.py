@@ -1,0 +1,193 @@
+"""Stripe Checkout by the official library: hosted pages only, no card number ever comes near us."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import stripe
+
+from backend.payments.providers import Message, Opened, PaymentSeen, PaymentState
+from backend.payments.providers.signing import stamp_of
+from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, WebhookRefused
+from backend.payments.rules.money import Money
+from schemas.currencies import CURRENCIES, EXPONENTS
+
+API_VERSION = "2026-10-28.endive"
+"""Pinned: an upgrade of the account, or of the library, must not change what fields mean."""
+OTHER_DECIMALS = frozenset({"ISK", "MGA", "UGX"})
+"""Stripe counts these in other minor units than ISO 4217: not offered, before a sum is a hundredfold."""
+LARGEST = 99_999_999
+TIMEOUT_SECONDS = 20
+_RETRIES = 2
+_LISTED = 100
+
+
+class StripeProvider:
+    """See `backend.payments.providers.Provider`. `key` may be restricted; it says whether money is real."""
+
+    name = "stripe"
+
+    def __init__(self, key: str, webhook_secret: str, http_client: stripe.HTTPClient | None = None) -> None:
+        self._secret = webhook_secret
+        self.live = key.startswith(("sk_live_", "rk_live_"))
+        self._client = stripe.StripeClient(
+            key,
+            stripe_version=API_VERSION,
+            max_network_retries=_RETRIES,
+            http_client=http_client or stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+        )
+
+    @property
+    def account(self) -> str:
+        """Whatever the key opens: another account's objects are not found with it."""
+        return self.name
+
+    def takes(self, money: Money) -> bool:
+        """What Stripe counts as we do; three decimals only when the last one is 0."""
+        if money.currency in OTHER_DECIMALS or not 0 < money.minor <= LARGEST:
+            return False
+        return EXPONENTS[money.currency] < 3 or money.minor % 10 == 0
+
+    def open_checkout(self, request_id: UUID, money: Money, *, key: str, words: str, back: str) -> Opened:
+        """A Checkout Session for exactly this."""
+        with _told():
+            session = self._client.v1.checkout.sessions.create(
+                {
+                    "mode": "payment",
+                    "client_reference_id": str(request_id),
+                    "line_items": [
+                        {
+                            "price_data": {
+                                "currency": money.currency.lower(),
+                                "unit_amount": money.minor,
+                                "product_data": {"name": words},
+                            },
+                            "quantity": 1,
+                        }
+                    ],
+                    "success_url": back,
+                    "cancel_url": back,
+                },
+                {"idempotency_key": key},
+            )
+        if not session.url:
+            raise ProviderRefused("Stripe opened no page for this payment.")
+        return Opened(session.id, session.url)
+
+    def read_message(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> Message:
+        """The library checks the signature over the raw bytes; the time is checked here, both ways."""
+        header = headers.get("stripe-signature", "")
+        stamp_of(header, now)
+        try:
+            stripe.WebhookSignature.verify_header(raw, header, self._secret)
+            event = json.loads(raw)
+            about = event["data"]["object"]
+            message = Message(str(event["id"]), str(event["type"]), _subject(about))
+            is_ours = event["livemode"] is self.live and not event.get("account")
+        except stripe.SignatureVerificationError as error:
+            raise WebhookRefused("The signature is not right.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise WebhookRefused("The message is signed and cannot be read.") from error
+        if not is_ours:
+            raise WebhookRefused("The message is about another account, or of another mode.")
+        return message
+
+    def look_at(self, checkout_id: str) -> PaymentSeen:
+        """How a session (`cs_…`), or the session of a payment (`pi_…`), stands."""
+        expanded = ["payment_intent.latest_charge.balance_transaction"]
+        with _told():
+            if checkout_id.startswith("pi_"):
+                found = self._client.v1.checkout.sessions.list({"payment_intent": checkout_id}).data
+                if not found:
+                    raise ProviderRefused("This payment was not opened by us.")
+                checkout_id = found[0].id
+            session = self._client.v1.checkout.sessions.retrieve(checkout_id, {"expand": expanded})
+        return _seen(session.to_dict(), self.account)
+
+    def refund(self, payment_id: str, money: Money, *, key: str) -> bool:
+        """Send money back, once per key: Stripe forgets keys after a day, so its refunds are asked first."""
+        with _told():
+            listed = self._client.v1.refunds.list({"payment_intent": payment_id, "limit": _LISTED}).data
+            every: list[dict[str, Any]] = [refund.to_dict() for refund in listed]
+            ours = [refund for refund in every if (refund.get("metadata") or {}).get("refund_id") == key]
+            status = ours[0]["status"] if ours else self._refund_anew(payment_id, money, key)
+        if status not in ("succeeded", "failed", "canceled"):
+            raise ProviderUnavailable("Stripe has taken the refund on, and does not know yet.")
+        return bool(status == "succeeded")
+
+    def _refund_anew(self, payment_id: str, money: Money, key: str) -> str | None:
+        made = self._client.v1.refunds.create(
+            {"payment_intent": payment_id, "amount": money.minor, "metadata": {"refund_id": key}},
+            {"idempotency_key": key},
+        )
+        return made.status
+
+    def balance(self, currency: str) -> Money:
+        """What Stripe holds for us, available or not yet."""
+        with _told():
+            held: dict[str, Any] = self._client.v1.balance.retrieve().to_dict()
+        every = [*held["available"], *held["pending"]]
+        ours = [int(each["amount"]) for each in every if str(each["currency"]).upper() == currency]
+        return Money(sum(ours), currency)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the library raises, in our words: only a clear no is a no."""
+    try:
+        yield
+    except (stripe.InvalidRequestError, stripe.CardError) as error:
+        raise ProviderRefused(f"Stripe: {error.code or 'refused'}") from error
+    except stripe.StripeError as error:
+        raise ProviderUnavailable("Stripe does not answer as it should; it is asked again.") from error
+
+
+def _subject(about: Mapping[str, Any]) -> str | None:
+    """What a message is about: a session, or the payment of a charge, dispute or refund."""
+    if about.get("object") == "checkout.session":
+        return str(about["id"])
+    payment = about.get("payment_intent")
+    return str(payment) if isinstance(payment, str) else None
+
+
+def _seen(session: Mapping[str, Any], account: str) -> PaymentSeen:
+    payment = session.get("payment_intent")
+    payment = payment if isinstance(payment, Mapping) else {}
+    charge = payment.get("latest_charge")
+    charge = charge if isinstance(charge, Mapping) else {}
+    currency = str(session.get("currency") or "").upper()
+    if currency not in CURRENCIES:
+        raise ProviderRefused("Stripe names no currency for this payment.")
+    try:
+        request_id = UUID(str(session.get("client_reference_id")))
+    except ValueError:
+        request_id = None
+    return PaymentSeen(
+        state=_state(session, charge),
+        payment_id=payment.get("id"),
+        request_id=request_id,
+        money=Money(int(session.get("amount_total") or 0), currency),
+        live=bool(session.get("livemode")),
+        account=account,
+        checkout_id=str(session["id"]),
+        fee=_fee(charge, currency),
+    )
+
+
+def _state(session: Mapping[str, Any], charge: Mapping[str, Any]) -> PaymentState:
+    if session.get("payment_status") != "paid":
+        return PaymentState.GONE if session.get("status") == "expired" else PaymentState.OPEN
+    return PaymentState.DISPUTED if charge.get("disputed") else PaymentState.PAID
+
+
+def _fee(charge: Mapping[str, Any], currency: str) -> Money | None:
+    """What Stripe kept, when it settles in the currency that was paid."""
+    settled = charge.get("balance_transaction")
+    if not isinstance(settled, Mapping) or str(settled.get("currency")).upper() != currency:
+        return None
+    return Money(int(settled["fee"]), currency)
