@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from marshmallow import fields
 
-from schemas.base import Count, Flag, Id, Instant, Line, PageQuery, Shape, Text, TimeZone
+from schemas.base import Count, Enumeration, Flag, Id, Instant, Line, PageQuery, Shape, Text, TimeZone
 from schemas.sync import FieldInboxBody
 from schemas.visits import LONGEST_MINUTES, AllowedTransition, ArrivalWindow
 
@@ -106,3 +108,33 @@ class FollowUpFieldInbox(ArrivalWindow):
     duration_minutes = Count(min=1, max=LONGEST_MINUTES)
     text = Text(max=LONGEST_NOTE)
     remark = Text(max=2000, allow_none=True)
+
+
+class Urgency(StrEnum):
+    """How long a report has waited for its files: less than four hours, less than a day, longer."""
+
+    FRESH = "fresh"
+    LATE = "late"
+    OVERDUE = "overdue"
+
+
+class MissingMedium(Shape):
+    """A file that a report waits for; `reason`: why what was sent of it was not taken."""
+
+    media_id = Id()
+    kind = Line(max=40)
+    state = Line(max=40)
+    reason = fields.String(allow_none=True)
+
+
+class WaitingReport(Shape):
+    """A report that the customer has answered and that is not issued, because files of it are missing."""
+
+    report_id = Id()
+    visit_id = Id()
+    closed_at = Instant()
+    closed_by = Id()
+    urgency = Enumeration(Urgency)
+    media_expected = Count()
+    media_stored = Count()
+    missing = fields.List(fields.Nested(MissingMedium))

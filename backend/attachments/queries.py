@@ -65,6 +65,12 @@ def media_states(session: Session, media_ids: Sequence[UUID]) -> Mapping[UUID, M
     return {row.id: row.state for row in rows}
 
 
+def media_reasons(session: Session, media_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    """Why those of these media that were rejected were, whoever asks."""
+    rows = session.execute(select(Media.id, Media.reason).where(Media.id.in_(media_ids)))
+    return {row.id: row.reason for row in rows if row.reason is not None}
+
+
 def examination_of(session: Session, media_id: UUID, *, lock: bool = False) -> MediaExamination | None:
     """What was found in a stored medium, whoever asks; None for one that was never to be examined."""
     statement = select(MediaExamination).where(MediaExamination.media_id == media_id)

@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from backend.access.actor import Actor
 from backend.access.queries import user_names
-from backend.attachments.queries import media_of_visit
+from backend.attachments.queries import media_of_visit, media_reasons
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork
-from backend.inbox.rules import VERBS, EntryWithoutVisit
+from backend.inbox.rules import VERBS, EntryWithoutVisit, urgency_of
+from backend.reports.queries import reports_awaiting_media as awaiting
 from backend.visits.actions import AllowedTransition, Visit
 from backend.visits.queries import visit_for
 from schemas.errors import DomainError, JsonValue
@@ -22,6 +23,7 @@ from sync.engine import SyncEngine
 from sync.inbox import entries, kept_in, read_entry
 from sync.models import FieldInboxEntry
 
+MOST_WAITING = 200
 _VISITS = "visits"
 _OF_A_ROW = tuple(InboxEntryBody().dump_fields)
 
@@ -60,6 +62,37 @@ def entry_detail(uow: UnitOfWork, actor: Actor, engine: SyncEngine, entry_id: UU
         "media": [] if visit_id is None else _media(session, visit_id),
         "decisions": _decisions(actor, engine, entry),
     }
+
+
+def reports_awaiting_media(uow: UnitOfWork) -> list[dict[str, object]]:
+    """Reports that wait for files as WaitingReports: the longest wait first, with what is missing and why."""
+    waiting = awaiting(uow.session, MOST_WAITING)
+    reasons = media_reasons(
+        uow.session,
+        [entry.media_id for _, manifest in waiting for entry in manifest.entries if not entry.stored],
+    )
+    return [
+        {
+            "report_id": report.id,
+            "visit_id": report.visit_id,
+            "closed_at": report.closed_at,
+            "closed_by": report.closed_by,
+            "urgency": urgency_of(uow.now - (report.closed_at or uow.now)),
+            "media_expected": manifest.media_expected,
+            "media_stored": manifest.media_stored,
+            "missing": [
+                {
+                    "media_id": entry.media_id,
+                    "kind": entry.kind,
+                    "state": entry.state,
+                    "reason": reasons.get(entry.media_id),
+                }
+                for entry in manifest.entries
+                if not entry.stored
+            ],
+        }
+        for report, manifest in waiting
+    ]
 
 
 def visit_id_of(entry: FieldInboxEntry) -> UUID | None:

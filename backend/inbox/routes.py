@@ -19,6 +19,7 @@ from schemas.inbox import (
     InboxEntryDetail,
     InboxQuery,
     NoteFieldInbox,
+    WaitingReport,
 )
 from sync.models import FieldInboxEntry
 
@@ -31,6 +32,14 @@ room = Room("inbox", __name__, description="What did not simply apply, and what 
 def list_inbox(uow: UnitOfWork, _: Actor, page: PageRequest, query: Fields) -> Page[FieldInboxEntry]:
     """The field inbox, newest first; `settled=false` shows what still waits for somebody."""
     return queries.list_entries(uow.session, page, **query)
+
+
+@room.get(
+    "/sync/inbox/reports-awaiting-media", answer=WaitingReport, many=True, permission="field_inbox:read"
+)
+def list_reports_awaiting_media(uow: UnitOfWork, _: Actor) -> list[dict[str, object]]:
+    """Closed reports that are not issued for want of files, the longest wait first; at most 200."""
+    return queries.reports_awaiting_media(uow)
 
 
 @room.get("/sync/inbox/<uuid:entry_id>", answer=InboxEntryDetail, permission="field_inbox:read")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from schemas.errors import DomainError, ErrorKind, JsonValue
+from schemas.inbox import Urgency
 
 VERBS = ("accept", "decline", "note", "follow_up", "settle")
 """Everything that can be done with an entry."""
@@ -46,3 +47,14 @@ def words_of(said: Said, longest: int) -> str:
     text = "".join(c if c == "\n" or c.isprintable() else "\ufffd" for c in "\n".join(lines))
     more = "… (all of it is in the field inbox)"
     return text if len(text) <= longest else text[: longest - len(more)] + more
+
+
+LATE_AFTER, OVERDUE_AFTER = timedelta(hours=4), timedelta(hours=24)
+"""A phone without a network for the rest of a day is usual; one that is silent for a whole day is not."""
+
+
+def urgency_of(waited: timedelta) -> Urgency:
+    """How much a report that has waited so long for its files is in need of somebody."""
+    if waited >= OVERDUE_AFTER:
+        return Urgency.OVERDUE
+    return Urgency.LATE if waited >= LATE_AFTER else Urgency.FRESH

@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import exchanges, storm
+from tests.benchmarks import exchanges, storm, uploads
 from tests.benchmarks.exchanges import CATALOGUE, Figures
 from tests.benchmarks.firm import running_firm
 from tests.benchmarks.growth import fill_with_years, growth
@@ -127,12 +127,21 @@ def after_years(bench: Bench) -> None:
         bench.note("PostgreSQL", growth(full_firm, phones[0], new_firm, phones[1]))
 
 
+def with_photos(bench: Bench) -> None:
+    """Photos go up to a store of their own while the API's memory is watched."""
+    bench.say(f"media: {uploads.PHOTOS} photos of {uploads.MEGABYTES} MB to OpenStack Swift")
+    url = bench.cluster.create_database("media")
+    with uploads.running_on_s3(url, bench.folder / "media", workers=WORKERS) as firm:
+        bench.note("PostgreSQL", uploads.uploads(firm, firm.phones(PHONES)))
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "postgresql": on_postgresql,
     "sqlite": on_sqlite,
     "neighbours": with_neighbours,
     "storm": in_a_storm,
     "growth": after_years,
+    "media": with_photos,
 }
 
 

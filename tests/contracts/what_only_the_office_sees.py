@@ -46,6 +46,8 @@ InboxEntryDetail DMA: clock_is_off code collection content created_at decided_by
     skew_seconds subject_collection subject_id time_zone title type user_id user_name values.field
     values.name values.now values.office values.stands visit.id visit.number visit.scheduled_start
     visit.status visit.technician_id visit.work_order_id
+WaitingReport DMA: closed_at closed_by media_expected media_stored missing.kind missing.media_id
+    missing.reason missing.state report_id urgency visit_id
 """
 
 

@@ -245,6 +245,7 @@ POST   /callbacks/<callback_id>/close                           403   yes   yes 
 # inbox
 GET    /sync/inbox                                              403   yes   403   yes   yes   401   401
 GET    /sync/inbox/<entry_id>                                   403   yes   403   yes   yes   401   401
+GET    /sync/inbox/reports-awaiting-media                       403   yes   403   yes   yes   401   401
 POST   /sync/inbox/<entry_id>/accept                            403   yes   403   yes   yes   401   401
 POST   /sync/inbox/<entry_id>/decline                           403   yes   403   yes   yes   401   401
 POST   /sync/inbox/<entry_id>/note                              403   yes   403   yes   yes   401   401

@@ -352,6 +352,17 @@ def list_service_reports(
     return fetch_page(session, statement, page, key=ServiceReport.id)
 
 
+def reports_awaiting_media(session: Session, most: int) -> Sequence[tuple[ServiceReport, ReportManifest]]:
+    """Closed reports that are not issued, with their files: the one closed longest ago comes first."""
+    statement = (
+        select(ServiceReport)
+        .where(ServiceReport.status.in_(CLOSED - {ReportStatus.ISSUED}))
+        .order_by(ServiceReport.closed_at, ServiceReport.id)
+        .limit(most)
+    )
+    return [(report, manifest_of(session, report)) for report in session.scalars(statement)]
+
+
 def list_charges(
     session: Session, actor: Actor, page: PageRequest, *, report_id: UUID | None = None
 ) -> Page[ReportCharge]:
