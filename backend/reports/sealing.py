@@ -35,6 +35,7 @@ from backend.reports.queries import (
     stamp_of,
 )
 from backend.reports.rules import Link, ReportVerb, chain_hash, next_status
+from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.pressing import PressFailed, Pressing
 from backend.settings import Settings
 from media.objects import CHUNK, DeclaredObject, ObjectStore
@@ -69,6 +70,7 @@ class Sealer:
         payload = message.payload
         kind = DocumentKind.ADDENDUM if "addendum_id" in payload else DocumentKind.REPORT
         subject_id = UUID(payload.get("addendum_id") or payload["report_id"])
+        SealFolder(self.folder).current()  # without a key not even the press is started
         for _ in range(_TRIES):
             with self.factory.begin(write=False) as uow:
                 if document_of(uow.session, kind, subject_id) is not None:

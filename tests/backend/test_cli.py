@@ -94,6 +94,10 @@ def test_what_is_not_dead_is_not_sent_again(doorstep: Doorstep) -> None:
 def test_the_doctor_finds_a_sound_server_well_and_says_what_to_do_about_another(
     doorstep: Doorstep, tmp_path: Path
 ) -> None:
+    keyless = doorstep("doctor")
+    assert keyless.exit_code == 1
+    assert "doorstep seal-key create" in keyless.output
+    assert doorstep("seal-key", "create").exit_code == 0
     well = doorstep("doctor")
     assert well.exit_code == 0, well.output
     nowhere = tmp_path / "a file"

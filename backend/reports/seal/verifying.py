@@ -7,6 +7,7 @@ import base64
 import hashlib
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,9 @@ from backend.reports.seal.content import ANSWERS, FORM, MANIFEST, REPORT, SIGNAT
 from backend.reports.seal.envelope import EnvelopeRefused, check_container, check_token
 from backend.reports.seal.keys import SealFolder
 from schemas.manifest import JWS_TYPE
+
+# It logs at length whatever is wrong with a file; here that is a verdict, and told to whoever asked.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,166 @@
+"""Sealed files without a server: what a phone signed, pressed and sealed, one like no other."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from backend.access.device_keys import key_name
+from backend.reports.seal.content import FORM
+from backend.reports.seal.press import Press
+from mobile_client_stub.device_key import new_key, public_half
+from mobile_client_stub.manifest import FORM as ANSWERS_FORM
+from mobile_client_stub.manifest import Evidence, Seen, answers_of, media_of, seal_with, signature_of
+
+DEVICE_KEY = new_key()
+AT = "2026-03-02T10:05:00.000000Z"
+WORDS = [
+    "seal",
+    "pump",
+    "valve",
+    "worn",
+    "leak",
+    "tested",
+    "cleaned",
+    "pressure",
+    "boiler",
+    "filter",
+    "changed",
+    "gasket",
+    "更换",
+    "密封圈",
+    "测试",
+]
+
+
+def job_of(number: int, dice: random.Random, folder: Path) -> dict[str, Any]:
+    """What goes to the press for the sealed report of that number."""
+    ids = [str(UUID(int=dice.getrandbits(128), version=4)) for _ in range(6)]
+    report = {
+        "id": ids[0],
+        "findings": " ".join(dice.choices(WORDS, k=20)),
+        "work_done": " ".join(dice.choices(WORDS, k=30)),
+    }
+    ink = f'{{"width": 600, "height": 200, "strokes": [[[10, 50], [{number % 500 + 20}, 90]]]}}'.encode()
+    hand = folder / f"{ids[2]}.json"
+    hand.write_bytes(ink)
+    medium = {
+        "id": ids[2],
+        "kind": "signature",
+        "sha256": hashlib.sha256(ink).hexdigest(),
+        "size": len(ink),
+        "content_type": "application/json",
+    }
+    evidence = _evidence(ids, report, medium)
+    return {
+        "do": "seal",
+        "content": _content(number, ids, report, medium, evidence),
+        "files": {ids[2]: str(hand)},
+        "attached": {
+            "manifest.json": evidence.manifest,
+            "answers.json": evidence.answers,
+            "manifest.jws": evidence.signature,
+        },
+        "out": str(folder / f"{number}.pdf"),
+    }
+
+
+def sealed_files(press: Press, count: int, dice: random.Random, folder: Path) -> list[bytes]:
+    """That many sealed reports, made one after the other."""
+    files = []
+    for number in range(1, count + 1):
+        job = job_of(number, dice, folder)
+        answer = press.do(job)
+        assert "error" not in answer, answer
+        files.append(Path(job["out"]).read_bytes())
+    return files
+
+
+def _evidence(ids: list[str], report: dict[str, Any], medium: dict[str, Any]) -> Evidence:
+    seen = Seen(report, [], [], [], [], {}, [medium])
+    media = media_of(seen)
+    manifest = {
+        "kind": "doorstep-report-manifest",
+        "form": ANSWERS_FORM,
+        "report": ids[0],
+        "visit": ids[1],
+        "technician": ids[3],
+        "device": ids[4],
+        "ending": "signed",
+        "reason": None,
+        "statement": {"text": "I have read this report.", "language": "en"},
+        "signer": {"name": "Ada Lindgren", "role": "customer"},
+        "signature": signature_of(media, ids[2]),
+        "media": media,
+        "clock": {"device": AT, "last_contact": None, "ahead_milliseconds": 0},
+        "previous": None,
+    }
+    return seal_with(DEVICE_KEY, manifest, answers_of(seen))
+
+
+def _content(
+    number: int, ids: list[str], report: dict[str, Any], medium: dict[str, Any], evidence: Evidence
+) -> dict[str, Any]:
+    public = public_half(DEVICE_KEY)
+    card = dict.fromkeys(("punctuality", "conduct", "quality", "cleanliness", "words"))
+    return {
+        "form": FORM,
+        "kind": "report",
+        "report_id": ids[0],
+        "subject_id": ids[0],
+        "firm": {"name": "Hearth & Home", "address": "14 Quay Street", "contact": "help@hearth.example"},
+        "case": {
+            "work_order": f"WO-{number:06}",
+            "summary": "Yearly service",
+            "customer": "Ada Lindgren",
+            "language": "en",
+            "address": "12 Rosemary Lane, Ipswich",
+            "time_zone": "Europe/London",
+            "asset": None,
+        },
+        "visit": {"technician": "Tom", "arrived_at": AT, "started_at": AT, "finished_at": AT},
+        "report": {
+            "findings": report["findings"],
+            "work_done": report["work_done"],
+            "conduct": [],
+            "parts": [],
+            "removed": [],
+            "charges": [],
+            "card": {"offered": False, "declined": False, **card},
+            "media": [
+                {
+                    "id": medium["id"],
+                    "kind": "signature",
+                    "sha256": medium["sha256"],
+                    "size": medium["size"],
+                    "type": medium["content_type"],
+                    "taken_at": AT,
+                }
+            ],
+            "answer": {
+                "ending": "signed",
+                "reason": None,
+                "name": "Ada Lindgren",
+                "role": "customer",
+                "at": AT,
+                "statement": "I have read this report.",
+                "language": "en",
+                "signature": medium["id"],
+            },
+            "signed": {
+                "manifest_sha256": evidence.sha256,
+                "key_name": key_name(public),
+                "public_key": public,
+                "valid_from": AT,
+                "made_at": AT,
+                "received_at": AT,
+            },
+        },
+        "addendum": None,
+        "chain": {"number": number, "previous": "0" * 64, "follows": None},
+        "sealed_at": AT,
+        "verify_url": "https://field.example/verify",
+    }

@@ -1,0 +1,125 @@
+"""Changes that somebody could make to a sealed file, drawn by a seed; none of them may pass for genuine."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.timestamps import TimeStamper
+
+from backend.reports.seal.content import ANSWERS, MANIFEST, SIGNATURE
+from backend.reports.seal.keys import SealFolder
+from backend.reports.seal.signing import seal, signer_of
+from backend.reports.seal.verifying import attachments_of
+
+
+@dataclass(frozen=True)
+class Forger:
+    """Somebody with a pile of sealed files, at the company's press or with a stolen key or one of his own."""
+
+    files: Sequence[bytes]
+    company: SealFolder
+    revoked: SealFolder
+    own: SealFolder
+    authority: TimeStamper
+
+    def forge(self, dice: random.Random) -> tuple[str, bytes]:
+        """One forgery, and what it is called."""
+        name = dice.choices(list(KINDS), weights=[weight for weight, _ in KINDS.values()])[0]
+        return name, KINDS[name][1](self, dice)
+
+    def _file(self, dice: random.Random) -> bytes:
+        return dice.choice(self.files)
+
+    def flip(self, dice: random.Random) -> bytes:
+        file = bytearray(self._file(dice))
+        file[dice.randrange(len(file))] ^= 1 << dice.randrange(8)
+        return bytes(file)
+
+    def flip_in_the_seal(self, dice: random.Random) -> bytes:
+        file = bytearray(self._file(dice))
+        begin = file.rindex(b"/Contents <") + 11
+        file[dice.randrange(begin, file.index(b">", begin))] ^= 1 << dice.randrange(8)
+        return bytes(file)
+
+    def cut(self, dice: random.Random) -> bytes:
+        file = self._file(dice)
+        return file[: dice.randrange(1, len(file))]
+
+    def cut_out(self, dice: random.Random) -> bytes:
+        file = self._file(dice)
+        begin = dice.randrange(len(file) - 2)
+        return file[:begin] + file[begin + dice.randrange(1, min(2000, len(file) - begin)) :]
+
+    def append_bytes(self, dice: random.Random) -> bytes:
+        return self._file(dice) + dice.randbytes(dice.randrange(1, 200))
+
+    def append_revision(self, dice: random.Random) -> bytes:
+        writer = IncrementalPdfFileWriter(io.BytesIO(self._file(dice)))
+        writer.update_root()
+        out = io.BytesIO()
+        writer.write(out)
+        return out.getvalue()
+
+    def swap_bytes_between(self, dice: random.Random) -> bytes:
+        one, other = bytearray(self._file(dice)), self._file(dice)
+        length = dice.randrange(64, 4000)
+        begin = dice.randrange(max(1, min(len(one), len(other)) - length))
+        piece = other[begin : begin + length]
+        if one[begin : begin + length] == piece:
+            piece = bytes(reversed(piece)) if piece != piece[::-1] else piece[:-1] + b"!"
+        one[begin : begin + length] = piece
+        return bytes(one)
+
+    def manifest_of_another(self, dice: random.Random) -> bytes:
+        """Sealed by the company's own key, with what a phone signed of another visit: a clerk who cheats."""
+        file, other = dice.sample(list(self.files), 2)
+        attached = {**_attached(file), **_phone_texts(other)}
+        return self._sealed_by(self.company, file, attached, None)
+
+    def by_another_key(self, dice: random.Random) -> bytes:
+        file = self._file(dice)
+        return self._sealed_by(self.own, file, _attached(file), None)
+
+    def by_the_revoked_key(self, dice: random.Random) -> bytes:
+        file = self._file(dice)
+        return self._sealed_by(self.revoked, file, _attached(file), None)
+
+    def with_another_authority(self, dice: random.Random) -> bytes:
+        file = self._file(dice)
+        return self._sealed_by(self.company, file, _attached(file), self.authority)
+
+    def _sealed_by(
+        self, folder: SealFolder, file: bytes, attached: Mapping[str, bytes], clock: TimeStamper | None
+    ) -> bytes:
+        first = file[: file.index(b"%%EOF") + 6]  # the page as it was before the seal
+        return seal(first, attached, signer_of(folder), clock, firm="Hearth & Home").pdf
+
+
+KINDS: Mapping[str, tuple[int, Callable[[Forger, random.Random], bytes]]] = {
+    "bit flip": (30, Forger.flip),
+    "bit flip in the seal": (20, Forger.flip_in_the_seal),
+    "cut": (10, Forger.cut),
+    "cut out": (8, Forger.cut_out),
+    "appended bytes": (6, Forger.append_bytes),
+    "appended revision": (6, Forger.append_revision),
+    "bytes of another file": (8, Forger.swap_bytes_between),
+    "manifest of another visit": (3, Forger.manifest_of_another),
+    "another key": (3, Forger.by_another_key),
+    "revoked key": (3, Forger.by_the_revoked_key),
+    "wrong timestamp": (3, Forger.with_another_authority),
+}
+"""What is drawn, and how often."""
+
+
+def _attached(file: bytes) -> dict[str, bytes]:
+    return attachments_of(PdfFileReader(io.BytesIO(file)))
+
+
+def _phone_texts(file: bytes) -> dict[str, bytes]:
+    attached = _attached(file)
+    return {name: attached[name] for name in (MANIFEST, ANSWERS, SIGNATURE)}
