@@ -13,6 +13,7 @@ from backend.attachments.actions import examine_media
 from backend.attachments.queries import media_to_examine, picture_keys, stored_keys
 from backend.cli.entry import main, opened, refuse, with_settings
 from backend.housekeeping import UNFINISHED_UPLOADS_KEPT
+from backend.reports.queries import sealed_keys
 from backend.settings import Settings
 from media.s3 import S3Store
 from media.s3_lifecycle import ABANDONED_DAYS, has_lifecycle, set_lifecycle
@@ -34,7 +35,7 @@ def verify_media(settings: Settings, as_json: bool) -> None:
     """
     wiring = opened(settings)
     with wiring.factory.begin(write=False) as uow:
-        named = {*stored_keys(uow.session), *picture_keys(uow.session)}
+        named = {*stored_keys(uow.session), *picture_keys(uow.session), *sealed_keys(uow.session)}
     found = verify(wiring.objects, named)
     if as_json:
         click.echo(json.dumps({"sound": found.sound, **asdict(found)}, indent=2))
