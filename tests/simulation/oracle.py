@@ -23,7 +23,7 @@ from sync.collections import Kind
 from sync.exchange import exchange
 from sync.facts import UnexpectedFailure
 from sync.host import EVERYBODY, Audience, Caller
-from sync.models import MUTATIONS, FieldInboxEntry
+from sync.models import FEEDS, JOURNALS, MUTATIONS, FieldInboxEntry
 from sync.mutations import Outcome
 from tests.simulation.device import Device
 from tests.simulation.ledger import Ledger, Typed
@@ -224,6 +224,25 @@ def check_additions(device: Device, shown: Iterable[journal.Mutation]) -> None:
         if outcomes.get(one.mutation_id) == Outcome.APPLIED.value and held.intersection(parent):
             there = (ADDITIONS[one.type], one.record) in held
             _expect(there, f"{device.name}: {one.type} {one.record} was applied and left the screen")
+
+
+def knows_more_than(server: Server, device: Device) -> bool:
+    """Whether the phone can prove that the server is an older one: by its cursor, or by outcomes.
+
+    A restored server whose feed has grown again beyond the phone's cursor before the phone came is found out
+    by the digest alone, and mended by an inventory.
+    """
+    if not device.is_enrolled:
+        return False
+    progress = journal.progress(device.connection)
+    cursor = server.wiring.sync.signer.read(progress.cursor) if progress.cursor else None
+    with server.wiring.factory.begin(write=False) as uow:
+        feeds = uow.session.execute(select(FEEDS.c.audience, FEEDS.c.head))
+        heads = {feed.audience: feed.head for feed in feeds}
+        mine = JOURNALS.c.journal == UUID(progress.journal)
+        expected = uow.session.execute(select(JOURNALS.c.expected_number).where(mine)).scalar() or 1
+    places = cursor.places.items() if cursor is not None else ()
+    return progress.acknowledged >= expected or any(at.position > heads.get(key, 0) for key, at in places)
 
 
 def stored_ids(session: Session) -> Collection[str]:
