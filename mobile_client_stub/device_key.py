@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
     SECP256R1,
     EllipticCurvePrivateKey,
+    derive_private_key,
     generate_private_key,
 )
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -25,11 +26,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 PURPOSE = b"doorstep refresh\n"
 MANIFEST_TYPE = "doorstep-manifest"
+_DETERMINISTIC = ECDSA(SHA256(), deterministic_signing=True)
+"""RFC 6979: no dice, which may be bad on a phone; and the same report gets the same signature."""
 
 
-def new_key() -> str:
-    """A new P-256 key pair: PKCS 8, DER, base64."""
-    key = generate_private_key(SECP256R1())
+def new_key(secret: int | None = None) -> str:
+    """A new P-256 key pair: PKCS 8, DER, base64. `secret` makes it one that can be made again."""
+    curve = SECP256R1()
+    key = generate_private_key(curve) if secret is None else derive_private_key(secret, curve)
     return _text(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
 
@@ -40,7 +44,7 @@ def public_half(device_key: str) -> str:
 
 def proof_of(device_key: str, refresh_token: str) -> str:
     """The signature (ECDSA, SHA-256, base64) that a refresh owes."""
-    return _text(_load(device_key).sign(PURPOSE + refresh_token.encode(), ECDSA(SHA256())))
+    return _text(_load(device_key).sign(PURPOSE + refresh_token.encode(), _DETERMINISTIC))
 
 
 def key_name(device_key: str) -> str:
@@ -56,7 +60,7 @@ def sign_detached(device_key: str, payload: bytes) -> str:
     header = {"alg": "ES256", "kid": key_name(device_key), "typ": MANIFEST_TYPE}
     protected = _base64url(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())
     signed = f"{protected}.{_base64url(payload)}".encode()
-    r, s = decode_dss_signature(_load(device_key).sign(signed, ECDSA(SHA256())))
+    r, s = decode_dss_signature(_load(device_key).sign(signed, _DETERMINISTIC))
     return f"{protected}..{_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 

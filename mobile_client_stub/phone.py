@@ -79,10 +79,12 @@ class Phone(FieldWork):
         sleep: Callable[[float], None] = time.sleep,
         dice: random.Random | None = None,
         open_store: Callable[[Path], Store] = Store,
+        make_key: Callable[[], str] = new_key,
     ) -> None:
         """`transport` may be a `FaultyTransport`; `sleep` and `dice` decide how retries are spread.
 
         `open_store` opens the folder of one user: a place to give the phone another disk or other ids.
+        `make_key` makes the key of a newly enrolled phone.
         """
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home = home
@@ -91,6 +93,7 @@ class Phone(FieldWork):
         self._dice = dice
         self._transport = transport
         self._open_store = open_store
+        self._make_key = make_key
         self._client: httpx.Client | None = None  # made when first needed: reading certificates takes time
         self._store: Store | None = None
         current = home / _CURRENT
@@ -139,7 +142,7 @@ class Phone(FieldWork):
         server = server.rstrip("/")
         if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
             raise PhoneError(f"{server!r} is no address of a server. It looks like https://field.example.")
-        device_key = new_key()
+        device_key = self._make_key()
         device: Body = {"code": code.strip(), "device_name": name, "platform": platform}
         enrolled = enrol(self._network(), server, device | {"public_key": public_half(device_key)})
         if self._store is not None:

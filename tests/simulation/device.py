@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from mobile_client_stub import journal
+from mobile_client_stub.device_key import new_key
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.store import Store, dumped
 from mobile_client_stub.words import PhoneError
@@ -167,6 +168,7 @@ class Device:
             sleep=self._sleep,
             dice=self.dice,
             open_store=lambda folder: MortalStore(folder, self._mint, self.fate),
+            make_key=lambda: new_key(self.dice.getrandbits(255)),
         )
 
     def _now(self) -> datetime:
