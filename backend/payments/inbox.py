@@ -15,7 +15,7 @@ from backend.payments.models import InboxEvent, InboxOutcome
 from backend.payments.providers import PaymentSeen, PaymentState, Provider
 from backend.payments.receiving import receive, take_back
 from backend.payments.rules import postings
-from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, ProviderUnknown
+from backend.payments.rules.errors import ProviderNotFound, ProviderRefused, ProviderUnavailable
 from backend.payments.rules.postings import Account, AccountKind, Receipt, TakenBack, TransactionKind
 from schemas.errors import DomainError
 from schemas.payments import InboxState
@@ -31,9 +31,9 @@ Providers = Mapping[str, Provider]
 
 
 def provider_named(providers: Providers, name: str) -> Provider:
-    """That provider; raises ProviderUnknown."""
+    """That provider; raises ProviderNotFound."""
     if name not in providers:
-        raise ProviderUnknown("See the payment page for the ways to pay.")
+        raise ProviderNotFound("See the payment page for the ways to pay.")
     return providers[name]
 
 

@@ -29,7 +29,7 @@ OTHERS = 50
 """Records that a phone has besides: the first pull is of so many records together, on one page."""
 WORKERS = 2
 THREADS = 8
-PHONES = 24
+PHONES = 120
 """As many as it takes to stay below the limit of requests per phone, which is left on."""
 
 SETTINGS = {"autovacuum": "on", "shared_buffers": "1GB", "max_wal_size": "4GB"}

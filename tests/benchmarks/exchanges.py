@@ -80,7 +80,7 @@ def no_change(firm: Firm, phones: list[Phone], kinto: Kinto | None) -> Figures:
     nothing = since(CATALOGUE, kinto.newest(CATALOGUE)) if kinto is not None else b""
     for _ in range(ROUNDS):
         ours.append(ask(firm.server.port, quiet(phones), SECONDS))
-        single.append(ask(firm.server.port, quiet(phones)[:1], SECONDS))
+        single.append(ask(firm.server.port, [cycle([phone.exchange() for phone in phones])], SECONDS))
         if kinto is not None:
             theirs.append(ask(kinto.port, [cycle([nothing])] * CONNECTIONS, SECONDS))
     figures = {

@@ -23,7 +23,12 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.dispatch import actions as dispatching
 from backend.parts.actions import add_checklist_item, record_part_usage, tick_checklist_item
 from backend.parts.queries import checklist_of
-from backend.reports.actions import add_report_charge, close_service_report, withdraw_report_charge
+from backend.reports.actions import (
+    add_report_addendum,
+    add_report_charge,
+    close_service_report,
+    withdraw_report_charge,
+)
 from backend.requests import actions as requesting
 from backend.requests.models import CaseTouch
 from backend.visits import actions as visiting
@@ -31,6 +36,7 @@ from schemas.access import Role
 from schemas.aftercare import CallbackStatus
 from schemas.attachments import MediaKind
 from schemas.parts import UsageDirection
+from schemas.reports import ReportStatus
 from schemas.requests import Channel, Outcome
 from tests.databases import Database
 from tests.given import access, attachments, customers, dispatch, parts, reports, requests, visits
@@ -50,6 +56,7 @@ NOT_ABOUT_A_CASE = {
 WITHIN_OTHERS = {
     "checklist:prepare": "part of visit:book",
     "checklist:unpack": "part of visit:move",
+    "media:examine": "has the scanner look at a file again; says nothing about the case",
     "media:upload": "asks for an address; the case is touched by media:register and media:complete",
     "service_request:import": "takes in whole files; test_import.py has its touches",
     "field_inbox:accept": "runs the use case of what the phone sent",
@@ -226,6 +233,16 @@ def close_report(uow: UnitOfWork, actor: Actor) -> UUID:
     return case_id
 
 
+def add_addendum(uow: UnitOfWork, actor: Actor) -> UUID:
+    work, case_id = a_case(uow)
+    close_service_report(uow, access.an_actor(uow), work.report_id, reason="The phone fell into a river.")
+    report = work.report(uow)
+    report.status, report.issued_at = ReportStatus.ISSUED, uow.now
+    uow.session.flush()
+    add_report_addendum(uow, actor, report_id=work.report_id, text="It leaks again.")
+    return case_id
+
+
 CHARGE = {"description": "Gasket", "quantity": 1, "unit_minor": 1250, "currency": "EUR"}
 LATER = {
     "starts_at": visits.MORNING + timedelta(hours=4),
@@ -276,6 +293,7 @@ ATTEMPTS: Mapping[str, Try] = {
     "work_order:open": open_order,
     "media:register": register,
     "media:complete": receive,
+    "report_addendum:add": add_addendum,
     "report_charge:add": charge,
     "report_charge:withdraw": withdraw,
     "service_report:close": close_report,

@@ -63,6 +63,10 @@ ConductStepBody: id revision answer answered_at media_kind note phase position p
 ServiceReportBody: id revision absence_reason closed_at findings frozen_at issued_at media_expected
     media_stored office_reason refusal_reason seal_state signature_media_id signer_name signer_role status
     visit_id work_done
+ReportSealBody: documents.fingerprint documents.kind documents.number documents.sealed_at documents.sha256
+    documents.standing documents.timestamp documents.timestamped_at seal_state waiting_for
+SealingBody: fingerprint kind number sealed_at sha256 standing timestamp timestamped_at
+ReportAddendumBody: id revision created_at number report_id sealed_at text written_by
 Readiness: open.code open.collection open.detail open.id ready
 Manifest: entries.kind entries.media_id entries.sha256 entries.size entries.state entries.stored
     media_expected media_stored

@@ -67,7 +67,7 @@ class ProviderRefused(DomainError):
     kind = ErrorKind.CONFLICT
 
 
-class ProviderUnknown(RecordNotFound):
+class ProviderNotFound(RecordNotFound):
     """No provider of this name is set up."""
 
     title = "There is no such way to pay."

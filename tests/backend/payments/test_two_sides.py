@@ -19,6 +19,7 @@ from tests.backend.payments.world import Firm, as_role
 from tests.postgres import SUPERUSER
 
 Connect = Callable[[str], psycopg.Connection]
+ROLES_ARE_POSTGRESQLS = pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
 BADGE = (
     "INSERT INTO field.payment_badges (id, revision, created_at, work_order_id, state) "
     "SELECT gen_random_uuid(), 1, now(), id, 'paid' FROM field.work_orders"
@@ -28,8 +29,6 @@ BADGE = (
 @pytest.fixture
 def connect(firm: Firm) -> Iterator[Connect]:
     """Connections to the firm's PostgreSQL database as a role; each is closed at the end."""
-    if not firm.is_postgresql:
-        pytest.skip("roles are PostgreSQL's")
     opened: list[psycopg.Connection] = []
 
     def as_(role: str) -> psycopg.Connection:
@@ -95,6 +94,7 @@ def what_the_field_may_do_to_money(connect: Connect) -> dict[str, set[str]]:
     }
 
 
+@ROLES_ARE_POSTGRESQLS
 def test_the_field_may_everything_in_its_own_schema_but_touch_the_badge_or_the_tables(
     connect: Connect,
 ) -> None:
@@ -107,6 +107,7 @@ def test_the_field_may_everything_in_its_own_schema_but_touch_the_badge_or_the_t
     assert what_the_field_may_do_to_money(connect) == {}
 
 
+@ROLES_ARE_POSTGRESQLS
 def test_a_planted_grant_is_found(connect: Connect) -> None:
     admin = connect(SUPERUSER)
     admin.execute(f"GRANT USAGE ON SCHEMA payments TO {FIELD}")
@@ -114,6 +115,7 @@ def test_a_planted_grant_is_found(connect: Connect) -> None:
     assert what_the_field_may_do_to_money(connect) == {"payments.entries": {"SELECT"}}
 
 
+@ROLES_ARE_POSTGRESQLS
 def test_usage_of_the_schema_alone_is_found(connect: Connect) -> None:
     connect(SUPERUSER).execute(f"GRANT USAGE ON SCHEMA payments TO {FIELD}")
     assert usages(connect)[FIELD] == {"field", "payments"}
@@ -131,6 +133,7 @@ def usages(connect: Connect) -> Mapping[str, set[str]]:
     return found
 
 
+@ROLES_ARE_POSTGRESQLS
 def test_each_role_reaches_its_own_schemas_and_is_nobody_else(connect: Connect) -> None:
     both = {"field", "payments"}
     assert usages(connect) == {OWNER: both, FIELD: {"field"}, PAYMENTS: both, AUDIT: both}
@@ -151,6 +154,7 @@ def test_each_role_reaches_its_own_schemas_and_is_nobody_else(connect: Connect) 
             assert not may(connect(role), f"SET ROLE {other}"), (role, other)
 
 
+@ROLES_ARE_POSTGRESQLS
 def test_payments_only_adds_to_what_tells_of_money(connect: Connect) -> None:
     found = grants(connect, PAYMENTS)
     for table in LEDGER.tables:
@@ -162,6 +166,7 @@ def test_payments_only_adds_to_what_tells_of_money(connect: Connect) -> None:
     assert of_field == {"field.payment_badges": {"INSERT"}, "field.sync_changes": {"INSERT"}}
 
 
+@ROLES_ARE_POSTGRESQLS
 def test_payments_reads_the_columns_it_bills_and_no_others(connect: Connect) -> None:
     rows = connect(PAYMENTS).execute(
         "SELECT a.attrelid::regclass::text, a.attname "
@@ -180,6 +185,7 @@ def test_payments_reads_the_columns_it_bills_and_no_others(connect: Connect) -> 
     assert not may(connection, "SELECT * FROM field.users")
 
 
+@ROLES_ARE_POSTGRESQLS
 def test_audit_reads_everything_and_writes_nothing(connect: Connect) -> None:
     assert {frozenset(verbs) for verbs in grants(connect, AUDIT).values()} == {frozenset({"SELECT"})}
 
