@@ -122,7 +122,7 @@ MUTANTS: dict[Mutant, int] = {
     acknowledge_before_commit: 2,
     no_idempotency_key: 1,
     outcome_rolled_back_with_its_refusal: 1,
-    removal_before_push: 1,
+    removal_before_push: 5,
     content_check_skipped: 7,
     restored_server_not_noticed: 1,
 }
