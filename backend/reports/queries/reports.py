@@ -327,6 +327,11 @@ def list_of_visits(
     return fetch_page(session, statement, page, key=key)
 
 
+_WAITS_FOR_FILES = ServiceReport.status.in_(CLOSED) & (
+    ServiceReport.media_stored < ServiceReport.media_expected
+)
+
+
 def list_service_reports(
     session: Session,
     actor: Actor,
@@ -344,19 +349,17 @@ def list_service_reports(
     if status is not None:
         statement = statement.where(ServiceReport.status == status)
     if awaiting_media is not None:
-        lacking = ServiceReport.media_stored < ServiceReport.media_expected
-        waiting = ServiceReport.status.in_(CLOSED) & lacking
-        statement = statement.where(waiting if awaiting_media else ~waiting)
+        statement = statement.where(_WAITS_FOR_FILES if awaiting_media else ~_WAITS_FOR_FILES)
     if closed_before is not None:
         statement = statement.where(ServiceReport.closed_at < closed_before)
     return fetch_page(session, statement, page, key=ServiceReport.id)
 
 
 def reports_awaiting_media(session: Session, most: int) -> Sequence[tuple[ServiceReport, ReportManifest]]:
-    """Closed reports that are not issued, with their files: the one closed longest ago comes first."""
+    """Closed reports that lack files, with all their files: the one closed longest ago comes first."""
     statement = (
         select(ServiceReport)
-        .where(ServiceReport.status.in_(CLOSED - {ReportStatus.ISSUED}))
+        .where(_WAITS_FOR_FILES)
         .order_by(ServiceReport.closed_at, ServiceReport.id)
         .limit(most)
     )

@@ -35,7 +35,7 @@ def test_the_longer_a_report_waits_the_more_it_is_somebodys_business(api: Api, c
         assert [each["urgency"] for each in reports_awaiting_media(uow)] == ["overdue", "late"]
 
 
-def test_with_its_last_file_a_report_is_issued_and_leaves_the_list(api: Api) -> None:
+def test_with_its_last_file_a_report_leaves_the_list(api: Api) -> None:
     with api.factory.begin() as uow:
         work = reports.a_signed_report(uow)
         media = media_of_visit(uow.session, work.visit_id)
