@@ -133,7 +133,7 @@ def test_a_damaged_cursor_starts_over_and_replaces_what_the_device_holds(toy: To
     device = device_of(toy, technician)
     device.sync()
     device.records["jobs", "of a former life"] = {}
-    device.cursor = "x" + (device.cursor or "")[1:]
+    device.cursor = (device.cursor or "").swapcase()
     answer = device.sync()
     assert answer["directives"] == ["resync"]
     assert device.records == days.fresh_scope(toy, technician)
