@@ -45,6 +45,7 @@ def make_engine(
     statement_timeout_ms: int = 30_000,
     lock_timeout_ms: int = 10_000,
     idle_timeout_ms: int = 60_000,
+    busy_seconds: float = 30.0,
     allow_unsafe: bool | None = None,
     search_path: str = SEARCH_PATH,
     rights: Rights | None = None,
@@ -52,15 +53,17 @@ def make_engine(
 ) -> Engine:
     """An engine for `sqlite:///file` or `postgresql://…`. SQLite's file is made at once, mode 0600.
 
-    `search_path` is PostgreSQL's. For SQLite, which has no roles, `rights` says what a connection may
-    (`backend.db.sqlite_rights`), and `beside` names files that it reads as further schemas, and cannot write.
+    `search_path` and the timeouts in ms are PostgreSQL's. For SQLite, which has no roles, `rights` says what
+    a connection may (`backend.db.sqlite_rights`), and `beside` names files that it reads as further schemas,
+    and cannot write; `busy_seconds` is how long a writer waits for its lock before it gets an error that
+    passes.
     `allow_unsafe` permits a PostgreSQL with fsync or synchronous_commit off (None: what the environment's
     DOORSTEP_ALLOW_UNSAFE_DATABASE says, 1 is yes). Raises ValueError for any other kind of database.
     """
     target = make_url(url)
     backend = target.get_backend_name()
     if backend == "sqlite":
-        return _sqlite_engine(target, pool_size, rights, beside or {})
+        return _sqlite_engine(target, pool_size, busy_seconds, rights, beside or {})
     if backend in ("postgresql", "postgres"):
         if allow_unsafe is None:
             allow_unsafe = os.environ.get("DOORSTEP_ALLOW_UNSAFE_DATABASE") == "1"
@@ -171,13 +174,15 @@ def sqlite_driver() -> ModuleType:
         return sqlite3
 
 
-def _sqlite_engine(url: URL, pool_size: int, rights: Rights | None, beside: Mapping[str, Path]) -> Engine:
+def _sqlite_engine(
+    url: URL, pool_size: int, busy_seconds: float, rights: Rights | None, beside: Mapping[str, Path]
+) -> Engine:
     driver = sqlite_driver()
     file = sqlite_file(url)
     if file is not None:
         _make_private_file(file)
     sizes = {} if file is None else {"pool_size": pool_size, "max_overflow": pool_size}
-    arguments: dict[str, Any] = {"timeout": 30, "uri": True} if beside else {"timeout": 30}
+    arguments: dict[str, Any] = {"timeout": busy_seconds, "uri": bool(beside)}
     engine = create_engine(url.set(drivername="sqlite"), module=driver, connect_args=arguments, **sizes)
     if file is not None:
         event.listen(engine, "do_connect", lambda *_: hold_database(file, driver.sqlite_version_info))
@@ -186,7 +191,7 @@ def _sqlite_engine(url: URL, pool_size: int, rights: Rights | None, beside: Mapp
         event.listen(engine, "connect", partial(_read_beside, schema, other, driver.sqlite_version_info))
     if rights is not None:
         event.listen(engine, "connect", lambda connection, _record: connection.set_authorizer(rights))
-    event.listen(engine, "begin", partial(_begin_sqlite, WriteQueue(engine)))
+    event.listen(engine, "begin", partial(_begin_sqlite, WriteQueue(engine, busy_seconds)))
     return engine
 
 
@@ -209,7 +214,6 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "recursive_triggers = ON",  # else INSERT OR REPLACE would slip past an append-only trigger
-        "busy_timeout = 30000",
     ):
         dbapi_connection.execute(f"PRAGMA {pragma}")
     register_spatial_functions(dbapi_connection)

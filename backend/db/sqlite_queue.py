@@ -12,8 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-WAITS_SECONDS = 30.0
-
 
 class Queue:
     """A lock that is handed over to whoever has waited longest."""
@@ -23,7 +21,7 @@ class Queue:
         self._is_taken = False
         self._waiting: deque[threading.Lock] = deque()
 
-    def enter(self, seconds: float = WAITS_SECONDS) -> bool:
+    def enter(self, seconds: float) -> bool:
         """Wait for one's turn; False when it did not come in time."""
         with self._guard:
             if not self._is_taken:
@@ -60,8 +58,8 @@ _HELD: dict[int, Queue] = {}
 class WriteQueue:
     """The queue before one engine's write lock: who is in it writes, from before BEGIN until it is over."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._queue = Queue()
+    def __init__(self, engine: Engine, busy_seconds: float) -> None:
+        self._queue, self._busy_seconds = Queue(), busy_seconds
         dialect = engine.dialect
         self._commit, self._rollback = dialect.do_commit, dialect.do_rollback
         # SQLAlchemy's events come before the commit is done, which is too early to let the next one in.
@@ -74,7 +72,7 @@ class WriteQueue:
         """Begin to write when it is one's turn; other processes are waited for as SQLite does it."""
         key = _key(connection.connection)
         # Whose turn does not come goes on, and is told by SQLite that it is locked.
-        if key not in _HELD and self._queue.enter():
+        if key not in _HELD and self._queue.enter(self._busy_seconds):
             _HELD[key] = self._queue
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -125,10 +125,8 @@ def test_a_writer_waits_for_the_one_before(sqlite_probes: Engine) -> None:
 
 
 def test_a_writer_that_waited_too_long_gets_an_error_that_passes(tmp_path: Path) -> None:
-    engine = make_engine(f"sqlite:///{tmp_path}/busy.sqlite")
-    with engine.connect() as second:
-        second.connection.driver_connection.execute("PRAGMA busy_timeout = 50")
-        with engine.begin():
-            with pytest.raises(OperationalError) as caught:
-                second.execute(text("SELECT 1"))
-            assert is_transient(caught.value)
+    engine = make_engine(f"sqlite:///{tmp_path}/busy.sqlite", busy_seconds=0.05)
+    with engine.connect() as second, engine.begin():
+        with pytest.raises(OperationalError) as caught:
+            second.execute(text("SELECT 1"))
+        assert is_transient(caught.value)

@@ -29,7 +29,7 @@ def say(engine: Engine, word: str) -> None:
 
 def test_the_turn_goes_to_whoever_has_waited_longest() -> None:
     queue, served, threads = Queue(), list[int](), list[threading.Thread]()
-    assert queue.enter()
+    assert queue.enter(PATIENCE)
 
     def wait(number: int) -> None:
         assert queue.enter(PATIENCE)
@@ -49,7 +49,7 @@ def test_the_turn_goes_to_whoever_has_waited_longest() -> None:
 
 def test_who_waits_in_vain_leaves_the_queue_and_holds_up_nobody() -> None:
     queue = Queue()
-    assert queue.enter()
+    assert queue.enter(PATIENCE)
     assert not queue.enter(0.01)
     queue.leave()
     assert queue.enter(0.01), "the one that gave up was not let in"
