@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from dataclasses import dataclass
@@ -46,6 +47,20 @@ def wait_for_letters(folder: Path, count: int, seconds: float = 120) -> list[Let
             raise AssertionError(f"{len(found)} of {count} mails were sent within {seconds:.0f} s")
         time.sleep(0.1)
     return found
+
+
+def attachment_of(folder: Path, sha256: str, seconds: float = 120) -> bytes:
+    """The attachment with that hash of the mails in the folder, once it is there."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for file in sorted(folder.glob("*.eml")):
+            mail = message_from_bytes(file.read_bytes(), policy=policy.default)
+            for part in mail.iter_attachments():
+                content = part.get_content()
+                if isinstance(content, bytes) and hashlib.sha256(content).hexdigest() == sha256:
+                    return content
+        time.sleep(0.2)
+    raise AssertionError(f"no mail brought the file {sha256}")
 
 
 class _Forms(HTMLParser):

@@ -71,6 +71,13 @@ class Office:
         revision = self.get(path)["revision"]
         return self._call("POST", f"{path}/{verb}", json=fields, headers={"If-Match": f'"{revision}"'})
 
+    def download(self, path: str) -> bytes:
+        """The bytes of a file."""
+        response = self._send("GET", path, {})
+        if not response.is_success:
+            raise OfficeRefused("GET", path, response)
+        return response.content
+
     def _call(self, method: str, path: str, **options: Any) -> Any:
         response = self._send(method, path, options)
         if response.status_code == 401:

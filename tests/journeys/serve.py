@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.journeys.the_day import Day, closing_table, demo_plan
+from tests.journeys.the_day import FIRM, Day, closing_table, demo_plan
 
 
 @click.command()
@@ -24,24 +24,28 @@ def main(data: Path, port: int) -> None:
     if not (data / "logins.json").exists():
         console.print("Telling the demo's day once, to have something to show …")
         # Ending yesterday, so that nothing in it lies in the future of a clock that is not moved.
-        plan = demo_plan(data, booking_day=datetime.now(UTC).date() - timedelta(days=2))
+        ended = datetime.now(UTC).date() - timedelta(days=2)
+        plan = demo_plan(data, booking_day=ended, port=port)
         console.print(closing_table(Day(plan, Console(quiet=True)).tell()))
-    _greet(console, json.loads((data / "logins.json").read_text()), port)
+    _greet(console, data, port)
     arguments = [
         "--database",
         f"sqlite:///{(data / 'doorstep.sqlite').resolve()}",
         "--data",
         str(data / "server"),
     ]
+    os.environ.update(FIRM)
     os.execv(  # the server takes this process over: Ctrl-C reaches it
         sys.executable, [sys.executable, "-m", "backend.cli", "serve", "--port", str(port), *arguments]
     )
 
 
-def _greet(console: Console, firm: dict[str, list[dict[str, str]]], port: int) -> None:
+def _greet(console: Console, data: Path, port: int) -> None:
+    firm: dict[str, list[dict[str, str]]] = json.loads((data / "logins.json").read_text())
     url = f"http://127.0.0.1:{port}"
     console.print(f"\n[bold]{url}/docs[/]          the API, to read and to try")
     console.print(f"[bold]{url}/openapi.json[/]  the same for programs")
+    console.print(f"[bold]{url}/verify[/]        is a report genuine? Try {data}/customers-copy.pdf")
     console.print(f"[bold]{url}/health[/]        whether it is well\n")
     table = Table(title="Who can sign in (POST /sessions)", title_justify="left", box=None)
     for heading in ("role", "name", "address", "password"):

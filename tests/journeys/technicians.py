@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections import Counter
 from enum import StrEnum
+from functools import cache
 from typing import Any
+
+from PIL import Image, ImageDraw, ImageFilter
 
 from mobile_client_stub.phone import Phone
 
 Body = dict[str, Any]
-
-# A whole baseline JPEG: eight grey pixels by eight.
-_PIXEL = bytes.fromhex(
-    "ffd8ffe000104a46494600010100000100010000ffdb00430050373c463c32504641465a55505f78c882786e6e78f5af"
-    "b991c8ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc0000b080008"
-    "000801011100ffc40014000100000000000000000000000000000000ffc4001410010000000000000000000000000000"
-    "0000ffda0008010100003f003fffd9"
-)
 
 
 class Ending(StrEnum):
@@ -30,10 +26,29 @@ class Ending(StrEnum):
 
 
 def photograph(text: str) -> bytes:
-    """A JPEG that is like no other: `text` stands in its comment segment."""
-    words = text.encode()
+    """A JPEG that is like no other: `text` stands in its comment segment. After work it shows a dry floor."""
+    words, scene = text.encode(), _scene(dry=text.startswith("after"))
     comment = b"\xff\xfe" + (len(words) + 2).to_bytes(2, "big") + words
-    return _PIXEL[:2] + comment + _PIXEL[2:]
+    return scene[:2] + comment + scene[2:]
+
+
+@cache
+def _scene(*, dry: bool) -> bytes:
+    """A washing machine against a wall, in a puddle or not."""
+    picture = Image.linear_gradient("L").resize((480, 360))
+    photo = Image.merge("RGB", [picture.point(lambda value, d=d: 150 + d + value // 8) for d in (22, 14, 0)])
+    draw = ImageDraw.Draw(photo)
+    draw.rectangle((0, 270, 480, 360), fill="#8a7460")
+    if not dry:
+        draw.ellipse((70, 285, 420, 345), fill="#6f7f86")
+    draw.rounded_rectangle((150, 70, 330, 300), 10, fill="#eceff1", outline="#9aa5ab", width=3)
+    draw.rectangle((160, 80, 320, 108), fill="#cfd8dc")
+    draw.ellipse((285, 84, 305, 104), fill="#4caf50" if dry else "#d32f2f")
+    draw.ellipse((180, 130, 300, 250), fill="#37474f", outline="#90a4ae", width=10)
+    draw.ellipse((205, 155, 275, 225), fill="#263238" if dry else "#5b7c8d")
+    file = io.BytesIO()
+    photo.filter(ImageFilter.GaussianBlur(1.2)).save(file, "JPEG", quality=80)
+    return file.getvalue()
 
 
 def work_visit(phone: Phone, visit: Body, ending: Ending, dice: random.Random) -> None:

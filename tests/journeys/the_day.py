@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 import time
@@ -27,9 +28,9 @@ from mobile_client_stub import journal
 from mobile_client_stub.faults import Fault, FaultyTransport, random_faults
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.words import PhoneError
-from tests.journeys.customers import Customer, wait_for_letters
+from tests.journeys.customers import Customer, attachment_of, wait_for_letters
 from tests.journeys.office import Office, OfficeRefused
-from tests.journeys.server import ServerProcess
+from tests.journeys.server import ServerProcess, free_port
 from tests.journeys.technicians import Ending, work_visit
 from tests.journeys.warm import Warm
 
@@ -37,6 +38,12 @@ Body = dict[str, Any]
 
 DEMO_REQUESTS = Path(__file__).parent / "data" / "requests.csv"
 LINKS_ON_A_BRISK_DAY = 20
+FIRM = {
+    "DOORSTEP_FIRM_NAME": "Hearth & Home Service",
+    "DOORSTEP_FIRM_ADDRESS": "14 Quay Street\nIpswich IP4 1BX",
+    "DOORSTEP_FIRM_CONTACT": "help@hearth.example · +44 1473 555 010",
+}
+SEALING_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Plan:
     `booking_day` is the day before the visits. `fault_rate` is the share of requests that the evening's bad
     network spoils. `place` stands in for what has no location. On a `brisk` day every request becomes a short
     visit, given out in turn and, but for a few, confirmed on the telephone; and at most doors nobody opens.
+    `port`: where the server listens, also after the day, so that the codes on the reports lead there.
     """
 
     database: str
@@ -63,6 +71,7 @@ class Plan:
     workers: int = 1
     place: tuple[float, float] = (52.0412, 1.1554)
     brisk: bool = False
+    port: int | None = None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -89,6 +98,9 @@ class Told:
     doubled: int = 0
     devices_equal: bool = False
     check_passed: bool = False
+    sealed: int = 0
+    unsealed: int = 0
+    verified: bool | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     figures: Body = field(default_factory=dict)
@@ -99,6 +111,8 @@ class Told:
         return (
             self.check_passed
             and self.devices_equal
+            and self.verified is not False
+            and not self.unsealed
             and not self.lost
             and not self.doubled
             and self.visits > 0
@@ -120,9 +134,14 @@ class Day:
         self.plan = plan
         self.console = console
         self.dice = random.Random(plan.seed)
-        environment = {"DOORSTEP_TIME_ZONE": plan.time_zone}
+        environment = {"DOORSTEP_TIME_ZONE": plan.time_zone, **FIRM}
         self.server = ServerProcess(
-            plan.database, plan.folder / "server", environment, workers=plan.workers, warm=warm
+            plan.database,
+            plan.folder / "server",
+            environment,
+            plan.port or free_port(),
+            workers=plan.workers,
+            warm=warm,
         )
         self.told = Told()
         self.firm: Body = {}
@@ -148,6 +167,7 @@ class Day:
                 self._the_office_changes_its_mind()
                 self._phones_come_back()
                 self._the_moved_visit_is_worked()
+                self._reports_are_sealed()
                 self._compare_with_fresh_phones()
             self._check()
         finally:
@@ -161,6 +181,8 @@ class Day:
     def _take_requests_in(self) -> None:
         self._chapter("Requests come in")
         self._command("db", "upgrade")
+        if not self.plan.brisk:
+            self._command("seal-key", "create")
         imported = self._command("import-requests", str(self.plan.requests))
         self._say(imported.splitlines()[-1])
         seeded = self._command("seed", "--technicians", str(self.plan.technicians), "--json")
@@ -412,6 +434,41 @@ class Day:
         self.told.devices_equal = bool(equal) and all(equal)
         self.told.visits = sum(visit["finished_at"] is not None for visit in office.every("/visits"))
 
+    def _reports_are_sealed(self) -> None:
+        """Every complete report is sealed by itself; a brisk day has no seal key, and its reports wait."""
+        if self.plan.brisk:
+            return
+        self._chapter("Complete reports are sealed, and every customer gets a copy at once")
+        office, deadline = self.office(), time.monotonic() + SEALING_SECONDS
+        while waiting := self._complete_and_unsealed(office):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
+        self.told.unsealed = len(waiting)
+        sealed = list(office.every("/service-reports", status="issued"))
+        self.told.sealed, self.told.verified = len(sealed), False
+        if not sealed:
+            return
+        report = min(sealed, key=lambda report: (report["signer_name"] is None, report["issued_at"]))
+        seal = office.get(f"/service-reports/{report['id']}/seal")
+        issued = self.plan.folder / "issued-report.pdf"
+        issued.write_bytes(office.download(f"/service-reports/{report['id']}/document"))
+        copy = self.plan.folder / "customers-copy.pdf"
+        copy.write_bytes(attachment_of(self.server.data / "mail", seal["documents"][0]["sha256"]))
+        done = self.server.run("verify", str(copy))
+        self.told.verified = done.returncode == 0 and issued.read_bytes() == copy.read_bytes()
+        self._say(
+            f"{len(sealed)} reports are sealed; one of them lies beside the phones, as the customer got it"
+        )
+        program = os.path.relpath(Path(sys.executable).with_name("doorstep"))
+        command = f"{program} verify {copy} --data {self.server.data} --database {self.plan.database}"
+        self.console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
+        for line in done.stdout.splitlines()[1:]:
+            self._say(line.strip())
+
+    def _complete_and_unsealed(self, office: Office) -> list[Body]:
+        return [report for report in office.every("/service-reports") if report["seal_state"] == "due"]
+
     def _check(self) -> None:
         self._chapter("The check")
         files = []
@@ -517,6 +574,7 @@ def closing_table(told: Told) -> Table:
         "faults of the network": sum(told.faults.values()),
         "lost / doubled": f"{told.lost} / {told.doubled}",
         "devices equal server": "yes" if told.devices_equal else "NO",
+        "reports sealed": f"{told.sealed}, {'one checked: genuine' if told.verified else 'NOT GENUINE'}",
         "doorstep check": "passed" if told.check_passed else "FAILED",
     }
     for name, value in rows.items():
@@ -530,6 +588,7 @@ def demo_plan(
     database: str | None = None,
     seed: int = 1,
     booking_day: date = date(2026, 3, 3),
+    port: int | None = None,
 ) -> Plan:
     """The day that `make demo` tells, in a folder that is not there yet; on SQLite unless told otherwise."""
     folder.mkdir(parents=True)
@@ -542,6 +601,7 @@ def demo_plan(
         time_zone="Europe/London",
         booking_day=booking_day,
         seed=seed,
+        port=port,
     )
 
 
