@@ -26,7 +26,8 @@ def make_reference(chance: bytes) -> str:
 def read_reference(text: str) -> str | None:
     """The reference in its plain form, or None. Lower case and spaces are forgiven, check digits are not."""
     plain = re.sub(r"\s", "", text).upper()
-    return plain if len(plain) <= 25 and plain.isascii() and iso11649.is_valid(plain) else None
+    is_one = plain.startswith("RF") and len(plain) <= 25 and plain.isascii() and iso11649.is_valid(plain)
+    return plain if is_one else None
 
 
 def references_in(text: str) -> list[str]:
