@@ -212,8 +212,8 @@ class ConfirmationLink(Record):
 
 
 class PaymentBadge(Record):
-    """Whether the company was paid for a work order: all the field ever learns about money. Nobody writes
-    it yet."""
+    """Whether the company was paid for a work order: all the field ever learns about money. Only the
+    payments process writes it."""
 
     __tablename__ = "payment_badges"
 

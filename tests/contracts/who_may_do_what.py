@@ -163,7 +163,7 @@ POST   /work-orders                                             403   yes   403 
 GET    /work-orders/<work_order_id>                             own   yes   yes   yes   yes   401   401
 PATCH  /work-orders/<work_order_id>                             403   yes   403   yes   yes   401   401
 POST   /work-orders/<work_order_id>/cancel                      403   yes   403   yes   yes   401   401
-GET    /work-orders/<work_order_id>/payment-badge               own   yes   yes   yes   yes   401   401
+GET    /work-orders/<work_order_id>/badge                       own   yes   yes   yes   yes   401   401
 
 # dispatch
 GET    /technicians                                             own   yes   403   yes   yes   401   401

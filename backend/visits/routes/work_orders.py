@@ -63,7 +63,7 @@ def cancel_work_order(uow: UnitOfWork, actor: Actor, fields: Fields, work_order_
 
 
 @room.get(
-    "/work-orders/<uuid:work_order_id>/payment-badge",
+    "/work-orders/<uuid:work_order_id>/badge",
     answer=PaymentBadgeAnswer,
     permission="payment_badge:read",
 )

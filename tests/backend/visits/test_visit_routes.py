@@ -198,7 +198,7 @@ def test_codes_are_unique_and_say_so(api: Api) -> None:
 @on_sqlite
 def test_a_work_order_of_which_no_payment_is_known_has_the_badge_none(api: Api) -> None:
     work_order_id = a_work_order(api)
-    badge = api.as_(Role.FINANCE).get(f"/work-orders/{work_order_id}/payment-badge")
+    badge = api.as_(Role.FINANCE).get(f"/work-orders/{work_order_id}/badge")
     assert badge.json == {"id": None, "revision": None, "state": "none", "work_order_id": work_order_id}
     assert "ETag" not in badge.headers
 
