@@ -12,7 +12,6 @@ from flask import Flask
 from uuid_utils.compat import uuid7
 
 from backend.access.secret import derive, server_secret
-from backend.db.unit_of_work import system_clock
 from backend.outbox.transports import Transport, mail_transport
 from backend.payments.badges import KIND as BADGE
 from backend.payments.badges import BadgeTransport
@@ -46,10 +45,11 @@ def wire_payments(
     settings: PaymentsSettings,
     *,
     sides: TwoSides | None = None,
-    clock: Callable[[], datetime] = system_clock,
+    clock: Callable[[], datetime] | None = None,
     mint_id: Callable[[], UUID] = uuid7,
 ) -> PaymentsWiring:
     """Put everything but HTTP together. Raises SettingsError, WeakSecret."""
+    clock = clock or settings.clock
     secret = server_secret(settings.secret, settings.data_dir)
     links = PaymentLinks(derive(secret, "payment link"), settings.public_url)
     return PaymentsWiring(

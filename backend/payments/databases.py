@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from backend.db.engine import make_engine, sqlite_file
 from backend.db.sqlite_rights import nothing_but
-from backend.db.unit_of_work import UnitOfWorkFactory, system_clock
+from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.db.upgrade import FIELD as FIELD_CHAIN
 from backend.payments.field_side import BADGE_RIGHTS, FIELD
 from backend.payments.models import CHAIN
@@ -40,10 +40,11 @@ class TwoSides:
 
 def open_both(
     settings: PaymentsSettings,
-    clock: Callable[[], datetime] = system_clock,
+    clock: Callable[[], datetime] | None = None,
     mint_id: Callable[[], UUID] = uuid7,
 ) -> TwoSides:
     """Open both sides; raises SettingsError when they do not go together."""
+    clock = clock or settings.clock
     ledger, field = _ledger_engine(settings), _field_engine(settings)
     return TwoSides(UnitOfWorkFactory(ledger, clock, mint_id), UnitOfWorkFactory(field, clock, mint_id))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class PaymentsSettings:
     `database_url` is the ledger's, `field_database_url` the field's: on PostgreSQL the same database, on
     SQLite two files. Sums are minor units. `refund_alone_minor` is what one person of finance may
     refund without a second one, in the minor unit of any currency. `usual_tax_basis_points` is the tax
-    contained in prices: 1900 is 19 %.
+    contained in prices: 1900 is 19 %. `clock_offset_seconds` moves the clock, for demos and tests only.
     """
 
     database_url: str
@@ -48,6 +49,7 @@ class PaymentsSettings:
     allow_unsafe_database: bool = False
     server_threads: int = 4
     trusted_proxies: int = 0
+    clock_offset_seconds: int = 0
     argon2_time_cost: int = 2
     argon2_memory_kib: int = 19_456
     argon2_parallel: int = 2
@@ -56,6 +58,10 @@ class PaymentsSettings:
     def mail_folder(self) -> Path:
         """Where mail is laid down while no mail server is configured: never in the field's folder."""
         return self.data_dir / "mail"
+
+    def clock(self) -> datetime:
+        """What time it is, moved as the settings say."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_offset_seconds)
 
     @property
     def web(self) -> Settings:
@@ -85,6 +91,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "session_minutes": (1, 720),
     "server_threads": (1, 256),
     "trusted_proxies": (0, 10),
+    "clock_offset_seconds": (-(1 << 40), 1 << 40),
     "argon2_time_cost": (1, 100),
     "argon2_memory_kib": (8, 1 << 31),
     "argon2_parallel": (1, 256),
@@ -149,7 +156,8 @@ def _flag(name: str, value: str) -> bool:
 
 def _whole(name: str, value: str) -> int:
     least, most = _BOUNDS[name]
-    if not (value.isascii() and value.isdigit() and least <= int(value[:20]) <= most):
+    digits = value.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and least <= int(value[:20]) <= most):
         raise SettingsError(
             f"{_variable(name)} must be a whole number from {least} to {most}, not {value!r}."
         )

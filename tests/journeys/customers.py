@@ -13,27 +13,28 @@ from types import TracebackType
 
 import httpx
 
-_LINK = re.compile(r"(https?://\S+/v/[\w-]+)")
-_WORK_ORDER = re.compile(r"Work order (\S+)")
+_LINK = r"(https?://\S+/{door}/[\w-]+)"
+_WORK_ORDER = re.compile(r"Work order ([\w-]+)")
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A mail about one visit: whom it went to, which work order it names, and the link in it."""
+    """A mail: whom it went to, which work order it names, and the link in it."""
 
     to: str
     work_order: str
     link: str
 
 
-def letters(folder: Path) -> list[Letter]:
-    """All mails with a link that lie in the folder."""
+def letters(folder: Path, door: str = "v") -> list[Letter]:
+    """All mails in the folder with a link to that door: `v` leads to a visit, `p` to a bill."""
+    address = re.compile(_LINK.format(door=door))
     found = []
     for path in sorted(folder.glob("*.eml")):
         mail = message_from_bytes(path.read_bytes(), policy=policy.default)
         body = mail.get_body(("plain",))
         text = body.get_content() if body is not None else ""
-        link, order = _LINK.search(text), _WORK_ORDER.search(text)
+        link, order = address.search(text), _WORK_ORDER.search(text)
         if link and order:
             found.append(Letter(str(mail["To"]), order.group(1), link.group(1)))
     return found
@@ -84,6 +85,7 @@ class Customer:
     def __init__(self, letter: Letter) -> None:
         self.letter = letter
         self._browser = httpx.Client(follow_redirects=True, timeout=30)
+        self._browser_is_at = letter.link
 
     def __enter__(self) -> Customer:
         return self
@@ -111,10 +113,16 @@ class Customer:
         """Download the calendar file."""
         return self._browser.get(self.letter.link + "/visit.ics").text
 
-    def _press(self, ending: str) -> str:
+    def pay_by_card(self) -> str:
+        """Go on to the provider's page and pay there; the bill, which the provider leads back to."""
+        self._press("/pay/stub")
+        return self._press("", at=self._browser_is_at)
+
+    def _press(self, ending: str, *, at: str | None = None) -> str:
         page = _Forms()
-        page.feed(self.look())
+        page.feed(self.look() if at is None else self._browser.get(at).text)
         address, fields = next(form for form in page.forms if form[0].endswith(ending))
-        response = self._browser.post(httpx.URL(self.letter.link).join(address), data=fields)
+        response = self._browser.post(httpx.URL(at or self.letter.link).join(address), data=fields)
         assert response.status_code == 200, response.text[:500]
+        self._browser_is_at = str(response.url)
         return response.text

@@ -78,6 +78,10 @@ class Office:
             raise OfficeRefused("GET", path, response)
         return response.content
 
+    def upload(self, path: str, content: bytes) -> Any:
+        """Send a file as the body."""
+        return self._call("POST", path, content=content)
+
     def _call(self, method: str, path: str, **options: Any) -> Any:
         response = self._send(method, path, options)
         if response.status_code == 401:

@@ -44,7 +44,8 @@ def doorstep(
 class ServerProcess:
     """The server on one database and one data directory; `environment` holds further DOORSTEP_ variables.
 
-    With `warm` it and its commands are forked from a process that has imported the application already.
+    `command` is what serves and `name` its log's: the payments process is started alike. With `warm` it and
+    its commands are forked from a process that has imported the application already.
     """
 
     database: str
@@ -53,6 +54,8 @@ class ServerProcess:
     port: int = field(default_factory=free_port)
     workers: int = 1
     warm: Warm | None = None
+    command: tuple[str, ...] = ("serve",)
+    name: str = "server"
     _process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
@@ -70,12 +73,14 @@ class ServerProcess:
 
     @property
     def log(self) -> Path:
-        return self.data / "server.log"
+        return self.data / f"{self.name}.log"
 
     def start(self) -> ServerProcess:
         """Start it and wait until it answers; raises RuntimeError with the end of its log."""
         self.data.mkdir(parents=True, exist_ok=True)
-        arguments = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
+        arguments = [*self.command, "--port", str(self.port)]
+        if self.command == ("serve",):
+            arguments += ["--workers", str(self.workers)]
         environment = {**os.environ, **self.variables}
         if self.warm is not None:
             self._process = self.warm.spawn(arguments, environment, self.log)

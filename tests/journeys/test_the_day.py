@@ -24,6 +24,7 @@ def test_the_demos_day_holds(databases: Databases, engine_name: str, warm: Warm,
     assert told.outcomes["overridden"] > 0, "the moved and the cancelled visit leave work after revocation"
     assert sum(told.faults.values()) > 10, "the network was bad"
     assert told.sealed > 20, "complete reports were sealed by themselves"
+    assert (told.paid, told.leaked) == (["paid"] * 3, []), "phones learn one word of money"
     left = sorted(file.name for file in tmp_path.rglob("*.pdf"))
     assert left == ["customers-copy.pdf", "issued-report.pdf"], "one report, as it was issued and as it came"
 

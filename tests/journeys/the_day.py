@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from mobile_client_stub import journal
 from mobile_client_stub.faults import Fault, FaultyTransport, random_faults
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.words import PhoneError
+from tests.journeys import money
 from tests.journeys.customers import Customer, attachment_of, wait_for_letters
 from tests.journeys.office import Office, OfficeRefused
 from tests.journeys.server import ServerProcess, free_port
@@ -101,6 +103,8 @@ class Told:
     sealed: int = 0
     unsealed: int = 0
     verified: bool | None = None
+    paid: list[str] | None = None
+    leaked: list[str] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     figures: Body = field(default_factory=dict)
@@ -112,6 +116,8 @@ class Told:
             self.check_passed
             and self.devices_equal
             and self.verified is not False
+            and self.paid in (None, ["paid"] * 3)
+            and not self.leaked
             and not self.unsealed
             and not self.lost
             and not self.doubled
@@ -163,11 +169,12 @@ class Day:
                 self._phones_enrol()
             # The phones lose the network: there is no server while they work.
             self._work_offline()
-            with self._server_on(self.plan.at(1, 18)):
+            with self._server_on(self.plan.at(1, 18)), self._takings() as takings:
                 self._the_office_changes_its_mind()
                 self._phones_come_back()
                 self._the_moved_visit_is_worked()
                 self._reports_are_sealed()
+                self._customers_pay(takings)
                 self._compare_with_fresh_phones()
             self._check()
         finally:
@@ -465,6 +472,40 @@ class Day:
         self.console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
         for line in done.stdout.splitlines()[1:]:
             self._say(line.strip())
+
+    def _takings(self) -> AbstractContextManager[money.Takings | None]:
+        """The payments process, which starts while the phones come back; a brisk day sends no bills."""
+        if self.plan.brisk:
+            return nullcontext()
+        return money.Takings(self.server, FIRM["DOORSTEP_FIRM_NAME"], self.now, datetime.now(UTC))
+
+    def _customers_pay(self, takings: money.Takings | None) -> None:
+        """Three of those who owe something."""
+        if takings is None:
+            return
+        self._chapter(
+            "Customers pay the firm, and no technician: a process of its own that phones cannot reach"
+        )
+        phones = list(self.phones.values())
+        orders = [order for phone in phones for order in phone.view("work_orders")]
+        bills = takings.bills_for(orders, 3)
+        by_bank, by_card, too_much = bills
+        self._say(f"asked by mail: {', '.join(bill.words for bill in bills)}")
+        takings.pay_by_card(by_card)
+        entries = [takings.transfer(by_bank), takings.transfer(too_much, more=money.TOO_MUCH)]
+        done = takings.bank_books("day", 1, 0, entries)
+        self._say(f"one pays by card, two by transfer: the bank's file matched {done['matched']} of them")
+        moved = sum(entry.minor for entry in entries)
+        refund = takings.send_back(too_much, 2, moved)
+        self._say(f"one paid too much: two persons of finance sent it back, the refund is {refund['state']}")
+        money.wait_until(lambda: self._badges(bills) == ["paid"] * 3, "badges")
+        self.told.paid, self.told.leaked = self._badges(bills), money.leaked_to(phones, bills)
+        self._say(f"phones show {', '.join(self.told.paid)}, and nothing else of it")
+
+    def _badges(self, bills: list[money.Bill]) -> list[str]:
+        for phone in self.phones.values():
+            self._drain(phone)
+        return money.badges_on(self.phones.values(), bills)
 
     def _complete_and_unsealed(self, office: Office) -> list[Body]:
         return [report for report in office.every("/service-reports") if report["seal_state"] == "due"]

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from tests.backend.payments.world import IBAN
+IBAN = "DE89370400440532013000"
+"""The firm's account."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from backend.payments.bank.statements import Imported, import_statements
 from backend.payments.models import BankEntry, LedgerEntry
 from backend.payments.rules.errors import BankEntrySettled, CurrenciesMixed, StatementUnreadable
 from backend.payments.rules.postings import Account, AccountKind
-from tests.backend.payments.bank_files import Paid, document, statement, statement_file
-from tests.backend.payments.world import IBAN, Firm
+from tests.backend.payments.bank_files import IBAN, Paid, document, statement, statement_file
+from tests.backend.payments.world import Firm
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE Document [<!ENTITY a "aaaaaaaaaa">
 <!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">

@@ -29,9 +29,9 @@ from backend.payments.refunds import send_refunds
 from backend.payments.rules.errors import RefundTooLarge
 from backend.payments.rules.postings import AccountKind
 from schemas.payments import RefundState
-from tests.backend.payments.bank_files import Paid, statement_file
+from tests.backend.payments.bank_files import IBAN, Paid, statement_file
 from tests.backend.payments.test_providers import checkout_of, tell
-from tests.backend.payments.world import IBAN, Firm
+from tests.backend.payments.world import Firm
 
 MINORS = st.sampled_from([1, 700, 1_000, 1_300])
 

@@ -8,8 +8,8 @@ import re
 from backend.payments.bank.statements import import_statements
 from schemas.visits import PaymentBadgeState
 from tests.api import Client
-from tests.backend.payments.bank_files import Paid, statement_file
-from tests.backend.payments.world import IBAN, Firm
+from tests.backend.payments.bank_files import IBAN, Paid, statement_file
+from tests.backend.payments.world import Firm
 
 
 def test_what_a_customer_approved_is_billed_once_and_paid_by_transfer(firm: Firm) -> None:

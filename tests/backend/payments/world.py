@@ -39,6 +39,7 @@ from backend.reports import actions as reports
 from backend.visits.models import PaymentBadge
 from schemas.access import Role
 from schemas.visits import PaymentBadgeState
+from tests.backend.payments.bank_files import IBAN
 from tests.clock import SettableClock
 from tests.databases import TEMPLATE, Databases, _once
 from tests.given import customers, visits
@@ -46,7 +47,6 @@ from tests.given.reports import Work, a_complete_draft, sign
 from tests.postgres import Cluster
 from tests.settings import SECRET, cheap_settings
 
-IBAN = "DE89370400440532013000"
 PAYMENTS_TEMPLATE = "doorstep_payments_template"
 
 
