@@ -32,8 +32,9 @@ from backend.web.places import PLACES
 from backend.web.wiring import EXTENSION
 from schemas.access import Role
 from schemas.errors import DomainError
-from sync.exchange import Exchange, Request
+from sync.exchange import Exchange
 from sync.plain import read_plain
+from sync.request import Request
 from sync.routes import HEADERS, WORTH_PACKING
 from sync.status import status_in, status_parameters
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import cast
 from uuid import UUID
 
 import orjson
@@ -14,17 +13,17 @@ from sqlalchemy import update
 
 from schemas.base import write_instant
 from schemas.errors import JsonValue
-from schemas.sync import ExchangeRequest
+from sync.answer import AnswerText
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
 from sync.facts import DeviceGone
-from sync.feed import NEVER_SENT, hexadecimal, read_page
-from sync.host import Audience, Caller, Look, UnitOfWork
+from sync.host import Audience, Caller, Look
 from sync.journal import begin_journal, doubt
 from sync.models import JOURNALS
+from sync.pull import Pull, Start, is_forgotten
 from sync.push import Push, Pushed
-from sync.sent import read_all, read_moment
-from sync.sql import dialect_of
+from sync.request import Request, read_request
+from sync.sent import read_all
 from sync.status import Status
 
 ROUNDS = 4
@@ -32,58 +31,6 @@ ROUNDS = 4
 BUSY_SECONDS = 1
 """When to come again for what writers were too busy to let us finish."""
 REVOKED_DEVICES_HEARD = timedelta(days=30)
-
-_REQUEST = ExchangeRequest()
-
-
-@dataclass(frozen=True)
-class Request:
-    """An ExchangeRequest, read."""
-
-    journal: UUID
-    acknowledged: int
-    device_now: datetime | None
-    cursor: str | None
-    limit: int
-    mutations: Sequence[JsonValue]
-    journal_start: int | None
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a pull begins: a place per feed, and whether the device must replace what it holds."""
-
-    places: dict[str, Place]
-    resync: bool
-
-    def is_at_head(self, status: Status) -> bool:
-        """Whether the device has all of every feed already, so that there is nothing to read."""
-        feeds = status.feeds
-        return all(key in feeds and place.position == feeds[key].head for key, place in self.places.items())
-
-
-@dataclass
-class Pulled:
-    """The changes of one answer: wire texts, where the device is afterwards, each feed's figures."""
-
-    texts: list[bytes] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-    figures: dict[str, dict[str, object]] = field(default_factory=dict)
-    more: bool = False
-
-
-def read_request(document: JsonValue) -> Request:
-    """The request; raises marshmallow's ValidationError."""
-    read = _REQUEST.load(cast("dict[str, JsonValue]", document))
-    return Request(
-        read["journal"],
-        read["acknowledged"],
-        read_moment(read["device_now"]),
-        read["cursor"],
-        read["limit"],
-        read["mutations"],
-        read.get("journal_start"),
-    )
 
 
 @dataclass
@@ -101,7 +48,7 @@ class Exchange:
     directives: list[str] = field(default_factory=list)
     retry_after: int | None = None
 
-    def run(self) -> bytes:
+    def run(self) -> AnswerText:
         """The answer, as the JSON text that travels."""
         with self.engine.host.look() as look:
             status = self._status(look)
@@ -110,14 +57,9 @@ class Exchange:
             return self.run()
         if not self.engine.check_identity(status):
             return self.run()
-        if (answer := self.without_news(status, look.now)) is not None:
-            return answer  # the usual case, and over after this one statement
-        if self._is_quiet(status, look.now) and self._start(status) is not None:
-            with self.engine.host.begin(write=False) as uow:
-                status = self._known_status(uow)
-                if self._is_quiet(status, uow.now) and (start := self._start(status)) is not None:
-                    self.pushed = Pushed(status.expected_number, (), new_journal=False)
-                    return self._pull(uow, uow.now, status, start)
+        if self._is_quiet(status, look.now) and (start := self._start(status)) is not None:
+            self.pushed = Pushed(status.expected_number, (), new_journal=False)
+            return self._pull(look.now, status, start)
         return self._take_and_give(status)
 
     def without_news(self, status: Status, now: datetime) -> bytes | None:
@@ -128,9 +70,9 @@ class Exchange:
         if start is None or not start.is_at_head(status):
             return None
         self.pushed = Pushed(status.expected_number, (), new_journal=False)
-        return self._pull(None, now, status, start)
+        return self._pull(now, status, start).beginning
 
-    def _take_and_give(self, status: Status) -> bytes:
+    def _take_and_give(self, status: Status) -> AnswerText:
         if status.journal is not None and status.journal.user_id != self.caller.user_id:
             # Another user's journal: nothing in it can be told apart from theirs.
             self.pushed = Pushed(1, (), new_journal=True)
@@ -167,65 +109,53 @@ class Exchange:
         if waiting and self.caller.revoked_at is None:
             push.retry_held(pushed=bool(sent))
 
-    def _bring_up_to_date(self) -> bytes:
+    def _bring_up_to_date(self) -> AnswerText:
         """Expand and refresh until nothing is left to do (or for a few rounds), then read."""
         for rounds_left in reversed(range(ROUNDS)):
-            with self.engine.host.begin(write=False) as uow:
-                status = self._known_status(uow)
-                stale = self._stale(status, uow.now)
-                unsettled = bool(status.changes_pending or stale)
-                if rounds_left == 0 or not unsettled:
-                    start = self._start(status) or Start({}, resync=True)
-                    return self._pull(uow, uow.now, status, start, unsettled=unsettled)
+            status, now = self._status_now()
+            stale = self._stale(status, now)
+            unsettled = bool(status.changes_pending or stale)
+            if rounds_left == 0 or not unsettled:
+                start = self._start(status) or Start({}, resync=True)
+                return self._pull(now, status, start, unsettled=unsettled)
             if status.changes_pending:
                 self.engine.expand()
-                with self.engine.host.begin(write=False) as uow:
-                    stale = self._stale(self._known_status(uow), uow.now)
+                stale = self._stale(*self._status_now())
             for audience in stale:
                 self.engine.refresh(audience, self.caller.time_zone)
         raise AssertionError("the last round always reads")
 
-    def _pull(
-        self,
-        snapshot: UnitOfWork | None,
-        now: datetime,
-        status: Status,
-        start: Start,
-        *,
-        unsettled: bool = False,
-    ) -> bytes:
-        """Read the pages of all feeds from the snapshot of the status; None when there is nothing to read."""
+    def _pull(self, now: datetime, status: Status, start: Start, *, unsettled: bool = False) -> AnswerText:
+        """The changes after `start`: a page of them, and the rest, if any, while that page travels."""
         self.retry_after = BUSY_SECONDS if unsettled else None
         if start.resync:
             self.directives.append("resync")
-        pulled, room = Pulled(), self.request.limit
-        for audience in self.caller.audiences:
-            key, place = audience.key, start.places.get(audience.key, Place(0))
-            feed = status.feeds.get(key)
-            if feed is None:
-                pulled.places[key] = Place(0)
-                continue
-            if place.position < feed.head:
-                if room == 0:
-                    pulled.more, pulled.places[key] = True, place
-                    continue
-                assert snapshot is not None, "a device at the head of every feed has nothing to read"
-                place, found = self._read(snapshot, key, place, room, pulled)
-                room -= found
-            pulled.places[key] = place
-            pulled.figures[key] = {"count": feed.records, "hash": hexadecimal(feed.digest)}
-        return self._answer(status.epoch, now, pulled)
+        keys = [audience.key for audience in self.caller.audiences]
+        pull = Pull.begin(keys, start, status, self.request.limit)
+        beginning = self._head(status.epoch, now)
+        if not pull.is_over():
+            with self.engine.host.look() as look:
+                beginning += pull.read_first(look)
+        if pull.is_over():
+            return AnswerText(beginning + self._tail_of(pull, status.epoch))
+        return AnswerText(beginning, self._rest(pull, status.epoch))
 
-    def _read(self, uow: UnitOfWork, key: str, place: Place, room: int, pulled: Pulled) -> tuple[Place, int]:
-        fresh = place.position == 0
-        started = NEVER_SENT if fresh else place.started
-        page = read_page(uow.look, dialect_of(uow.session), key, place.position, started, room)
-        assert page is not None, "the status of the same snapshot knows the feed"
-        if page.wire:
-            pulled.texts.append(page.wire)
-        pulled.more = pulled.more or page.more
-        began = page.head if fresh else place.started
-        return Place(page.last, began if page.last < began else 0), page.found
+    def _rest(self, pull: Pull, epoch: UUID) -> Iterator[bytes]:
+        """The further pages, and what follows the changes."""
+        host = self.engine.host
+        while not pull.is_over():
+            try:
+                with host.look() as look:
+                    page = pull.read(look)
+            except Exception as error:
+                if not (host.is_transient(error) or host.is_database_trouble(error)):
+                    raise
+                # What was sent is good. The device comes for the rest, and is told the trouble then.
+                pull.stop()
+            else:
+                if page:
+                    yield b"," + page
+        yield self._tail_of(pull, epoch)
 
     def _start(self, status: Status) -> Start | None:
         """Where the pull begins; None when the cursor is ahead of us, as only a restored server explains."""
@@ -245,7 +175,7 @@ class Exchange:
             return None
         for key, place in cursor.places.items():
             floor = status.feeds[key].floor if key in status.feeds else 0
-            if 0 < place.position < floor and place.started < floor:
+            if is_forgotten(place, floor):
                 return Start(nowhere, resync=True)
         return Start({**nowhere, **cursor.places}, resync=False)
 
@@ -264,10 +194,11 @@ class Exchange:
     def _status(self, look: Look) -> Status | None:
         return self.engine.status(look, self.request.journal, self.caller.audiences)
 
-    def _known_status(self, uow: UnitOfWork) -> Status:
-        status = self._status(uow.look)
+    def _status_now(self) -> tuple[Status, datetime]:
+        with self.engine.host.look() as look:
+            status = self._status(look)
         assert status is not None, "an epoch never goes away"
-        return status
+        return status, look.now
 
     def _is_quiet(self, status: Status, now: datetime) -> bool:
         """Whether there is nothing to do but to read."""
@@ -310,7 +241,7 @@ class Exchange:
             self.engine.host.alarm("sync-journal-ahead", f"{why}; it is asked to send again")
         return is_new
 
-    def _answer_restored(self, status: Status) -> bytes:
+    def _answer_restored(self, status: Status) -> AnswerText:
         """The device knows outcomes that we do not: its journal has to come first, then everything anew."""
         epoch, cursor = status.epoch, self._cursor
         if cursor is not None and cursor.epoch == epoch:
@@ -321,7 +252,7 @@ class Exchange:
         self.pushed = Pushed(status.expected_number, (), new_journal=False)
         return self._answer_without_pull(epoch, None)
 
-    def _answer_revoked(self, status: Status, revoked_at: datetime) -> bytes:
+    def _answer_revoked(self, status: Status, revoked_at: datetime) -> AnswerText:
         """Its work goes to the inbox; nothing is sent any more but the order to wipe."""
         with self.engine.host.begin() as uow:
             now = uow.now
@@ -337,46 +268,40 @@ class Exchange:
         self.directives.append("wipe")
         return self._answer_without_pull(status.epoch, None, more=False)
 
-    def _answer_without_pull(self, epoch: UUID, cursor: str | None, *, more: bool = True) -> bytes:
+    def _answer_without_pull(self, epoch: UUID, cursor: str | None, *, more: bool = True) -> AnswerText:
         with self.engine.host.look() as look:
-            return self._written(epoch, look.now, [], cursor, more=more, digest=None)
+            head = self._head(epoch, look.now)
+        return AnswerText(head + self._tail(cursor, more=more, digest=None))
 
-    def _answer(self, epoch: UUID, now: datetime, pulled: Pulled) -> bytes:
-        before = self._cursor
-        if before is not None and before.epoch == epoch and before.places == pulled.places:
-            cursor = self.request.cursor  # it says the same already
-        else:
-            cursor = self.engine.signer.write(Cursor(epoch, self.caller.device_id, pulled.places))
-        digest = None if pulled.more else pulled.figures
-        return self._written(epoch, now, pulled.texts, cursor, more=pulled.more, digest=digest)
-
-    def _written(
-        self,
-        epoch: UUID,
-        now: datetime,
-        texts: list[bytes],
-        cursor: str | None,
-        *,
-        more: bool,
-        digest: dict[str, dict[str, object]] | None,
-    ) -> bytes:
-        """The answer as text; the changes are the stored texts, never parsed or written again."""
-        directives = [*self.directives, *(["new_journal"] if self.pushed.new_journal else ())]
-        before = {
+    def _head(self, epoch: UUID, now: datetime) -> bytes:
+        """The answer up to its first change."""
+        head = {
             "server_now": write_instant(now),
             "epoch": epoch,
             "expected_number": self.pushed.expected_number,
             "outcomes": [answer.to_json() for answer in self.pushed.answers],
         }
-        after: dict[str, object] = {"cursor": cursor, "more": more, "directives": directives}
+        return orjson.dumps(head)[:-1] + b',"changes":['
+
+    def _tail_of(self, pull: Pull, epoch: UUID) -> bytes:
+        before = self._cursor
+        if before is not None and before.epoch == epoch and before.places == pull.places:
+            cursor = self.request.cursor  # it says the same already
+        else:
+            cursor = self.engine.signer.write(Cursor(epoch, self.caller.device_id, pull.places))
+        return self._tail(cursor, more=pull.more, digest=None if pull.more else pull.figures)
+
+    def _tail(self, cursor: str | None, *, more: bool, digest: dict[str, dict[str, object]] | None) -> bytes:
+        """The answer after its last change."""
+        directives = [*self.directives, *(["new_journal"] if self.pushed.new_journal else ())]
+        tail: dict[str, object] = {"cursor": cursor, "more": more, "directives": directives}
         if digest is not None:
-            after["digest"] = digest
+            tail["digest"] = digest
         if self.retry_after is not None:
-            after["retry_after"] = self.retry_after
-        head, tail = orjson.dumps(before)[:-1] + b',"changes":[', b"]," + orjson.dumps(after)[1:]
-        return b"".join((head, b",".join(texts), tail))
+            tail["retry_after"] = self.retry_after
+        return b"]," + orjson.dumps(tail)[1:]
 
 
-def exchange(engine: SyncEngine, caller: Caller, document: JsonValue) -> bytes:
+def exchange(engine: SyncEngine, caller: Caller, document: JsonValue) -> AnswerText:
     """One round trip of one device. Raises marshmallow's ValidationError for what is no ExchangeRequest."""
     return Exchange(engine, caller, read_request(document)).run()

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     LargeBinary,
+    ScalarSelect,
     Select,
     Text,
     bindparam,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 from sync.host import Look
-from sync.models import FEED_ROWS, FEEDS
+from sync.models import FEED_ROWS, FEEDS, FLOORS
 
 _MODULUS = 2**64
 NEVER_SENT = 2**62
@@ -33,12 +34,14 @@ NEVER_SENT = 2**62
 class Page:
     """A stretch of one feed, with the feed's figures from the same snapshot.
 
-    `wire` is the comma-joined JSON text of the changes, b"" for none; `last` is how far the reader is then.
+    `wire` is the comma-joined JSON text of the changes, b"" for none; `last` is how far the reader is then;
+    removals up to `floor` are forgotten.
     """
 
     head: int
     records: int
     digest: int
+    floor: int
     last: int
     found: int
     wire: bytes
@@ -81,15 +84,21 @@ def hexadecimal(value: int) -> str:
     return f"{value % _MODULUS:016x}"
 
 
-def read_page(look: Look, dialect: str, audience: str, after: int, started: int, limit: int) -> Page | None:
+def read_page(look: Look, audience: str, after: int, started: int, limit: int) -> Page | None:
     """Up to `limit` changes after a position, in one statement; None when there is no such feed."""
     parameters = {"audience": audience, "after": after, "started": started, "limit": limit}
-    rows = look.all(_PAGE[dialect], parameters)
+    rows = look.all(_PAGE[look.dialect], parameters)
     if not rows:
         return None
-    head, records, digest, found, last, wire = rows[0]
+    head, records, digest, floor, found, last, wire = rows[0]
     read = wire.encode() if isinstance(wire, str) else wire
-    return Page(head, records, digest, last if found == limit else head, found, read or b"")
+    return Page(head, records, digest, floor, last if found == limit else head, found, read or b"")
+
+
+def floor_of_feed() -> ScalarSelect[int]:
+    """Up to where removals from the feed of the statement around it are forgotten."""
+    highest = select(func.coalesce(func.max(FLOORS.c.position), 0))
+    return highest.where(FLOORS.c.audience == FEEDS.c.audience).scalar_subquery()
 
 
 def wire_text() -> ColumnElement[str]:
@@ -135,7 +144,15 @@ def _page_statement(dialect: str) -> Select[Any]:
     ).subquery("page")
     feed = FEEDS
     return (
-        select(feed.c.head, feed.c.records, feed.c.digest, page.c.found, page.c.last, page.c.wire)
+        select(
+            feed.c.head,
+            feed.c.records,
+            feed.c.digest,
+            floor_of_feed(),
+            page.c.found,
+            page.c.last,
+            page.c.wire,
+        )
         .select_from(feed.join(page, true()))
         .where(feed.c.audience == bindparam("audience", type_=Text))
     )

@@ -73,6 +73,11 @@ class Look(Protocol):
         """Aware UTC, the same for all of them."""
         ...
 
+    @property
+    def dialect(self) -> str:
+        """ "sqlite" or "postgresql"."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """One transaction of the host."""

@@ -9,7 +9,7 @@ import orjson
 
 from schemas.base import EMPTY_IDS, JSON_SAFE_INTEGER
 from schemas.sync import MOST_CHANGES, PROTOCOL
-from sync.exchange import Request
+from sync.request import Request
 
 _MEMBERS = {"protocol", "journal", "acknowledged", "device_now", "cursor", "limit", "mutations"}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -18,7 +18,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 def read_plain(raw: bytes) -> Request | None:
     """The ExchangeRequest in `raw` if it has all members, a cursor and no mutations; None for anything else.
 
-    Whatever this reads, `sync.exchange.read_request` reads in the same way; what is None here may be an
+    Whatever this reads, `sync.request.read_request` reads in the same way; what is None here may be an
     ExchangeRequest all the same, or none at all: that is for the other one to judge.
     """
     try:

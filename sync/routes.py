@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from flask import Request, Response
 
 from schemas.errors import JsonValue
 from sync import rxdb
+from sync.answer import AnswerText
 from sync.engine import SyncEngine
 from sync.exchange import exchange
 from sync.host import Caller
@@ -88,13 +90,28 @@ def answer_rxdb_stream(
     return response
 
 
-def respond(body: bytes, request: Request) -> Response:
-    """A JSON answer that no cache keeps and no proxy buffers, packed when the device can unpack it."""
+def respond(answer: bytes | AnswerText, request: Request) -> Response:
+    """A JSON answer that no cache keeps and no proxy buffers, packed when the device can unpack it.
+
+    What is still being read travels in chunks, without a length.
+    """
+    text = AnswerText(answer) if isinstance(answer, bytes) else answer
     response = Response(status=200, content_type="application/json")
     response.headers.extend(HEADERS)
-    if len(body) >= WORTH_PACKING and request.accept_encodings["gzip"] > 0:
-        packer = zlib.compressobj(_FAST, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-        body = packer.compress(body) + packer.flush()
+    pieces: Iterable[bytes] = chain((text.beginning,), text.rest or ())
+    if len(text.beginning) >= WORTH_PACKING and request.accept_encodings["gzip"] > 0:
+        pieces = _packed(pieces)
         response.headers["Content-Encoding"] = "gzip"
-    response.set_data(body)
+    if text.rest is None:
+        response.set_data(b"".join(pieces))
+    else:
+        response.response = pieces
     return response
+
+
+def _packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(_FAST, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    for piece in pieces:
+        if packed := packer.compress(piece):
+            yield packed
+    yield packer.flush()

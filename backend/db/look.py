@@ -43,6 +43,7 @@ class Look:
 
     all: Ask
     now: datetime
+    dialect: str
 
 
 class Looks:
@@ -69,11 +70,11 @@ class Looks:
         """A look, whose connection is taken for the length of the with-block."""
         if self._engine.dialect.name != "postgresql":
             with self._engine.connect() as connection:
-                yield Look(through(connection), now)
+                yield Look(through(connection), now, connection.dialect.name)
             return
         pooled = self._take()
         try:
-            yield Look(_asking(pooled, _ask_alone), now)
+            yield Look(_asking(pooled, _ask_alone), now, self._engine.dialect.name)
         finally:
             if pooled.is_valid:
                 self._at_hand.append((pooled, time.monotonic()))

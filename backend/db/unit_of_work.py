@@ -56,7 +56,8 @@ class UnitOfWork:
     @property
     def look(self) -> Look:
         """For statements of this transaction that need no session."""
-        return Look(through(self.session.connection()), self.now)
+        connection = self.session.connection()
+        return Look(through(connection), self.now, connection.dialect.name)
 
     def mint_id(self) -> UUID:
         """A new UUIDv7."""

@@ -24,9 +24,9 @@ from backend.visits.actions import add_visit_note
 from backend.web.limits import LIMITS, PER_ACTOR, Limits
 from backend.web.reading import parse_json
 from schemas.access import Role
-from sync.exchange import read_request
 from sync.models import STATE
 from sync.plain import read_plain
+from sync.request import read_request
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.given.dispatch import a_dispatched_visit, a_technician, as_actor

@@ -16,6 +16,8 @@ from itertools import count
 from typing import TypeAlias
 
 _CHUNK = 1 << 20
+_LAST_CHUNK = b"0\r\n\r\n"
+"""The end of a body in chunks. No JSON has these characters one after the other."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class _Line:
         self._began = 0.0
         self._parts: list[bytes] = []
         self._missing: int | None = None
+        self._in_chunks = False
         self._status = 0
 
     def send(self, request: bytes) -> None:
@@ -116,22 +119,40 @@ class _Line:
             head, separator, rest = b"".join(self._parts).partition(b"\r\n\r\n")
             if not separator:
                 return None
-            self._status, self._missing = int(head[9:12]), _length_of(head) - len(rest)
+            length = _length_of(head)
+            self._status, self._in_chunks = int(head[9:12]), length is None
+            self._missing = (length or 0) - len(rest)
             self._parts = [rest]
         else:
             self._missing -= len(received)
-        if self._missing > 0:
+        is_whole = self._parts[-1].endswith(_LAST_CHUNK) if self._in_chunks else self._missing <= 0
+        if not is_whole:
             return None
-        reply = Reply(self._status, b"".join(self._parts), time.perf_counter() - self._began)
+        body = b"".join(self._parts)
+        reply = Reply(
+            self._status, _unchunked(body) if self._in_chunks else body, time.perf_counter() - self._began
+        )
         self._parts, self._missing = [], None
         return reply
 
 
-def _length_of(head: bytes) -> int:
+def _unchunked(raw: bytes) -> bytes:
+    """What was sent in chunks, each behind its length in hexadecimal."""
+    chunks, at = [], 0
+    while size := int(raw[at : (end := raw.index(b"\r\n", at))], 16):
+        chunks.append(raw[end + 2 : end + 2 + size])
+        at = end + 2 + size + 2
+    return b"".join(chunks)
+
+
+def _length_of(head: bytes) -> int | None:
+    """The length of the body that follows; None when it comes in chunks."""
     lower = head.lower()
     place = lower.find(b"\r\ncontent-length:")
-    if place < 0:
-        if b" 204 " in head[:16]:
-            return 0
-        raise ValueError(f"an answer of unknown length: {head[:200]!r}")
-    return int(lower[place + 17 :].split(b"\r\n", 1)[0])
+    if place >= 0:
+        return int(lower[place + 17 :].split(b"\r\n", 1)[0])
+    if b"\r\ntransfer-encoding: chunked" in lower:
+        return None
+    if b" 204 " in head[:16]:
+        return 0
+    raise ValueError(f"an answer of unknown length: {head[:200]!r}")

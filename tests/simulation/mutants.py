@@ -14,6 +14,7 @@ import mobile_client_stub.exchange
 import sync.push
 from mobile_client_stub import journal, records
 from mobile_client_stub.words import new_id
+from sync.answer import AnswerText
 from sync.chunk import Chunk
 from sync.exchange import Exchange
 from sync.host import Host
@@ -108,7 +109,7 @@ def content_check_skipped(patch: pytest.MonkeyPatch) -> None:
 def restored_server_not_noticed(patch: pytest.MonkeyPatch) -> None:
     """Phones that know more than the server are taken for phones that know less."""
 
-    def going_on(self: Exchange, status: Status) -> bytes:
+    def going_on(self: Exchange, status: Status) -> AnswerText:
         self._push(status, status.epoch)
         if self.request.limit == 0:
             return self._answer_without_pull(status.epoch, self.request.cursor)

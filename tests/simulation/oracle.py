@@ -110,7 +110,7 @@ class Oracle:
             "limit": 10_000,
             "mutations": [],
         }
-        answer = orjson.loads(exchange(engine, caller, request))
+        answer = orjson.loads(exchange(engine, caller, request).whole())
         _expect(not answer["more"], "a first pull does not fit in one page")
         found = {(c["collection"], c["id"]): (c["hash"], c["body"]) for c in answer["changes"]}
         return {"records": found, "digest": answer["digest"]}

@@ -69,7 +69,7 @@ class Device:
 
     def ask(self, **over: Any) -> Body:
         """Send, and return the answer without taking it in: a lost reply."""
-        return json.loads(exchange(self.toy.sync, self.caller, self.request(**over)))
+        return json.loads(exchange(self.toy.sync, self.caller, self.request(**over)).whole())
 
     def take_in(self, answer: Body) -> Body:
         """What a device does with an answer."""

@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 from werkzeug.test import TestResponse
 
+import sync.pull
+import sync.routes
 from backend.app import create_app
 from backend.settings import Settings
 from schemas.access import Role
@@ -159,3 +161,23 @@ def test_what_lies_on_a_phone_comes_in_after_its_user_got_another_role(
     assert done.json["directives"] == ["wipe"]
     (entry,) = office.as_(Role.MANAGER).get("/sync/inbox").json["items"]
     assert entry["mutation_id"] == note["mutation_id"]
+
+
+@pytest.mark.parametrize("accepted", ["identity", "gzip"])
+def test_what_does_not_fit_on_a_page_travels_in_pieces_packed_or_not(
+    phone: Client, accepted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatcher = Api(phone.app).as_(Role.DISPATCHER, accepted)
+    for number in range(4):
+        part = {"sku": f"{accepted}-{number}", "name": "Gasket", "kind": "part"}
+        assert dispatcher.post("/parts", {**part, "price_minor": 1250, "currency": "EUR"}).status_code == 201
+    whole = phone.post("/sync/exchange", exchange())
+    assert whole.content_length
+    assert len(whole.json["changes"]) >= 4
+    monkeypatch.setattr(sync.pull, "PAGE_CHANGES", 2)
+    monkeypatch.setattr(sync.routes, "WORTH_PACKING", 1)
+    pieces = phone.post("/sync/exchange", exchange(), headers={"Accept-Encoding": accepted})
+    assert pieces.content_length is None
+    assert (pieces.headers.get("Content-Encoding") == "gzip") == (accepted == "gzip")
+    body = gzip.decompress(pieces.data) if accepted == "gzip" else pieces.data
+    assert json.loads(body)["changes"] == whole.json["changes"]
