@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from backend.aftercare.handlers import open_callback_after
-from backend.attachments.rules import MediaRegistered, MediaRejected, MediaStored
+from backend.attachments.rules import MediaExamined, MediaRegistered, MediaRejected, MediaStored
 from backend.customers.rules import SiteLocated
 from backend.db.unit_of_work import Fact, Handler
 from backend.dispatch.handlers import keep_technician_if_free
 from backend.parts.rules import PartsHandled
-from backend.reports.handlers import count_media, open_report, require_closed_report
+from backend.reports.handlers import count_media, open_report, require_closed_report, seal_when_examined
 from backend.requests.handlers import clear_needs_location
 from backend.requests.rules import RequestTriaged
 from backend.visits.handlers import open_work_order_of_request, remember_hands_on_parts
@@ -35,4 +35,5 @@ def handlers(callback_days: int) -> Mapping[type[Fact], Sequence[Handler]]:
         MediaRegistered: (count_media,),
         MediaStored: (count_media,),
         MediaRejected: (count_media,),
+        MediaExamined: (seal_when_examined,),
     }

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from marshmallow import fields
 
-from schemas.attachments import MediaKind, MediaState
+from schemas.attachments import MediaKind, MediaState, ScanResult
 from schemas.base import (
     Count,
     Currency,
@@ -265,7 +265,7 @@ class Readiness(Shape):
 
 
 class ManifestEntry(Shape):
-    """One file of a closed report, as it was declared then."""
+    """One file of a closed report, as it was declared then; an infected one is served and printed nowhere."""
 
     media_id = Id(dump_only=True)
     kind = Enumeration(MediaKind, dump_only=True)
@@ -273,6 +273,7 @@ class ManifestEntry(Shape):
     size = Count(dump_only=True, max=2**40)
     stored = Flag(dump_only=True)
     state = Enumeration(MediaState, dump_only=True)
+    scan = Enumeration(ScanResult, dump_only=True)
 
 
 class Manifest(Shape):

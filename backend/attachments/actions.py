@@ -10,6 +10,7 @@ from backend.attachments.queries import examination_of, media_for
 from backend.attachments.rules import (
     EXAMINE,
     Findings,
+    MediaExamined,
     MediaNotStored,
     MediaRegistered,
     MediaRejected,
@@ -119,7 +120,7 @@ def note_examination(
 ) -> MediaExamination | None:
     """Write down what a worker found in the bytes of a medium, and what it made of them.
 
-    A scan that was not made now leaves what an earlier one said.
+    A scan that was not made now leaves what an earlier one said. Tells MediaExamined.
     """
     examination = examination_of(uow.session, media_id, lock=True)
     if examination is None:
@@ -131,6 +132,8 @@ def note_examination(
     examination.thumbnail_key, examination.copy_key = found.thumbnail_key, found.copy_key
     examination.width, examination.height = found.width, found.height
     examination.examined_at = uow.now
+    uow.flush()
+    uow.tell(actor, MediaExamined(media_id, media_for(uow.session, actor, media_id).visit_id))
     return examination
 
 

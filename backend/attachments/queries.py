@@ -1,6 +1,6 @@
 """All reading of media records, and who may see which."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, or_, select
@@ -75,6 +75,27 @@ def examination_of(session: Session, media_id: UUID, *, lock: bool = False) -> M
     """What was found in a stored medium, whoever asks; None for one that was never to be examined."""
     statement = select(MediaExamination).where(MediaExamination.media_id == media_id)
     return session.scalars(locked(statement) if lock else statement).one_or_none()
+
+
+def examinations_of(session: Session, media_ids: Iterable[UUID]) -> Mapping[UUID, MediaExamination]:
+    """What was found in these media, as far as they are stored, whoever asks."""
+    statement = select(MediaExamination).where(MediaExamination.media_id.in_(list(media_ids)))
+    rows = session.scalars(statement.execution_options(populate_existing=True))
+    return {row.media_id: row for row in rows}
+
+
+def media_scans(session: Session, media_ids: Iterable[UUID]) -> Mapping[UUID, ScanResult]:
+    """What a scanner said of each of these media; `unscanned` is also what has not arrived."""
+    examined = examinations_of(session, wanted := list(media_ids))
+    unscanned = ScanResult.UNSCANNED
+    return {each: examined[each].scan if each in examined else unscanned for each in wanted}
+
+
+def unexamined_among(session: Session, media_ids: Iterable[UUID]) -> Sequence[UUID]:
+    """Which of these media nobody has looked at yet, or not since somebody asked for it."""
+    examined = examinations_of(session, wanted := list(media_ids))
+    due = [None if each not in examined else examined[each].pictures for each in wanted]
+    return [each for each, state in zip(wanted, due, strict=True) if state in (None, PicturesState.DUE)]
 
 
 def list_examinations(

@@ -148,6 +148,14 @@ class MediaStored(Fact):
     visit_id: UUID
 
 
+@dataclass(frozen=True)
+class MediaExamined(Fact):
+    """A worker has looked at the bytes of this medium, and made of them what can be made."""
+
+    media_id: UUID
+    visit_id: UUID
+
+
 def check_acceptable(kind: MediaKind, content_type: str, size: int) -> None:
     """Refuse (`MediaNotAccepted`) a content type or size in bytes that this kind of medium may not have."""
     accepted = ACCEPTED[kind]

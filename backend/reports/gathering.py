@@ -10,6 +10,7 @@ from uuid import UUID
 from backend.access.permissions import SYSTEM
 from backend.access.queries import key_of_device, user_names
 from backend.attachments.queries import media_of_visit
+from backend.attachments.showing import shown_of
 from backend.customers.queries import asset_for, customer_for, site_for
 from backend.db.unit_of_work import UnitOfWork
 from backend.parts.queries import parts_by_id, usages_of_visit
@@ -47,17 +48,24 @@ from schemas.attachments import MediaKind
 from schemas.base import write_instant
 from schemas.reports import DocumentKind, ReportStatus
 
-SHOWN = frozenset({"image/jpeg", "image/png", "image/webp"})
 MOST_SHOWN = 60
 """Pictures on the pages of one report; the hashes of all files are in its data."""
 
 
+class FilesUnexamined(Exception):
+    """A report must not be sealed before its files were looked at, by a scanner where there is one."""
+
+
 @dataclass(frozen=True)
 class Letterhead:
-    """What the firm says of itself on paper, and where its seals are checked."""
+    """What the firm says of itself on paper, and where its seals are checked.
+
+    `guarded`: only files that a scanner has seen are printed.
+    """
 
     firm: Firm
     verify_url: str
+    guarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,10 @@ class Gathered:
 
 
 def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> Gathered:
-    """A complete report as it is now. Raises ReportNotFound."""
+    """A complete report as it is now. Raises ReportNotFound, FilesUnexamined."""
     report = any_row(uow.session, ServiceReport, report_id)
     signed = device_manifest_of(uow.session, report.id)
-    media, objects = _media(uow, report)
+    media, objects = _media(uow, report, guarded=letterhead.guarded)
     content = _content(uow, report, letterhead, DocumentKind.REPORT, report.id)
     content["report"] = Report(
         findings=report.findings,
@@ -187,23 +195,29 @@ def _email(uow: UnitOfWork, report: ServiceReport) -> str | None:
     return customer_for(uow.session, SYSTEM, order.customer_id).email
 
 
-def _media(uow: UnitOfWork, report: ServiceReport) -> tuple[list[Medium], dict[str, str]]:
+def _media(uow: UnitOfWork, report: ServiceReport, *, guarded: bool) -> tuple[list[Medium], dict[str, str]]:
+    """The files in the order of the manifest, and the objects that are printed, by medium."""
     known = {medium.id: medium for medium in media_of_visit(uow.session, report.visit_id)}
-    lines = [(line, known[line.media_id]) for line in manifest_of(uow.session, report).entries]
+    lines = manifest_of(uow.session, report).entries
+    shown = shown_of(uow.session, [known[line.media_id] for line in lines], guarded=guarded)
+    if missing := len(lines) - len(shown):
+        raise FilesUnexamined(f"{missing} of {len(lines)} files are still to be looked at.")
     listed = [
         Medium(
-            id=str(medium.id),
-            kind=medium.kind.value,
+            id=str(line.media_id),
+            kind=line.kind.value,
             sha256=line.sha256,
             size=line.size,
-            type=medium.content_type,
-            taken_at=write_instant(medium.taken_at),
+            type=known[line.media_id].content_type,
+            taken_at=write_instant(known[line.media_id].taken_at),
+            left_out=shown[line.media_id].why_not,
         )
-        for line, medium in lines
+        for line in lines
     ]
-    shown = [medium for _, medium in lines if medium.content_type in SHOWN][:MOST_SHOWN]
-    hands = [medium for _, medium in lines if medium.kind is MediaKind.SIGNATURE]
-    return listed, {str(medium.id): medium.object_key for medium in (*shown, *hands)}
+    hands = {str(line.media_id) for line in lines if line.kind is MediaKind.SIGNATURE}
+    objects = {str(media_id): each.key for media_id, each in shown.items() if each.key is not None}
+    photos = [media_id for media_id in objects if media_id not in hands][:MOST_SHOWN]
+    return listed, {media_id: objects[media_id] for media_id in (*photos, *(hands & objects.keys()))}
 
 
 def _parts(uow: UnitOfWork, visit_id: UUID) -> list[Part]:

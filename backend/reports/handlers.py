@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from backend.access.actor import Actor
 from backend.attachments.queries import media_of_visit
-from backend.attachments.rules import MediaRegistered, MediaRejected, MediaStored
+from backend.attachments.rules import MediaExamined, MediaRegistered, MediaRejected, MediaStored
 from backend.db.unit_of_work import UnitOfWork
 from backend.reports.actions.report import seal_when_complete
 from backend.reports.models import ConductRule, ConductStep, FeedbackCard, ServiceReport
@@ -65,6 +65,13 @@ def count_media(uow: UnitOfWork, _: Actor, fact: MediaFact) -> None:
         seal_when_complete(uow, report)
     else:
         _count(uow, report)
+
+
+def seal_when_examined(uow: UnitOfWork, _: Actor, fact: MediaExamined) -> None:
+    """Ask for the seal of a complete report once the last of its files was looked at."""
+    report = locked_report_of_visit(uow.session, fact.visit_id)
+    if report is not None and report.seal_state is SealState.DUE:
+        seal_when_complete(uow, report)
 
 
 def _step(uow: UnitOfWork, fact: VisitDispatched, rule: ConductRule) -> ConductStep:

@@ -21,6 +21,7 @@ def copy_letter(content: Content, sha256: str, pdf: str) -> dict[str, Any]:
         f"The file is sealed by {firm}; please keep it. Whether a file is the one that we issued can be",
         "checked at any time, without anything of it leaving your computer:",
         f"  {content['verify_url']}",
+        *_missing(content),
         "",
         f"SHA-256 of the file: {sha256}",
         f"Work order {case['work_order']}",
@@ -31,3 +32,12 @@ def copy_letter(content: Content, sha256: str, pdf: str) -> dict[str, Any]:
         "text": "\n".join(lines) + "\n",
         "attachments": [{"name": name, "type": PDF, "base64": pdf}],
     }
+
+
+def _missing(content: Content) -> list[str]:
+    """A word about files that the document does not show."""
+    media = [] if content["report"] is None else content["report"]["media"]
+    count = sum(medium["left_out"] is not None for medium in media)
+    if not count:
+        return []
+    return ["", f"{count} of {len(media)} files could not be shown in it; it says which, and why."]

@@ -164,6 +164,7 @@ def letterhead_of(settings: Settings) -> Letterhead:
             "contact": settings.firm_contact,
         },
         verify_url=f"{settings.public_url.rstrip('/')}/verify",
+        guarded=bool(settings.scanner),
     )
 
 

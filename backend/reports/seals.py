@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from backend.access.actor import Actor
+from backend.attachments.queries import unexamined_among
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.reports.models import SealedDocument, ServiceReport
-from backend.reports.queries import documents_of_report, of_visit_for, sealing_of, trouble_with_seal
+from backend.reports.queries import (
+    documents_of_report,
+    manifest_states,
+    of_visit_for,
+    sealing_of,
+    trouble_with_seal,
+)
 from backend.reports.rules import CLOSED, ReportNotIssued, Sealing
 from media.objects import ObjectStore
 from schemas.reports import SealState
@@ -52,6 +59,9 @@ def _waiting_for(uow: UnitOfWork, report: ServiceReport) -> list[str]:
     missing = report.media_expected - report.media_stored
     if missing:
         return [f"{missing} of {report.media_expected} files have not arrived: see its manifest."]
+    unseen = len(unexamined_among(uow.session, manifest_states(uow.session, report.id)))
+    if unseen:
+        return [f"{unseen} of {report.media_expected} files are still to be looked at: see doorstep outbox."]
     trouble = trouble_with_seal(uow.session, report.id)
     return [f"The company's seal: {trouble}" if trouble else "The company's seal: it is being made."]
 

@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from backend.access.actor import Actor
+from backend.access.permissions import SYSTEM
 from backend.attachments import actions
 from backend.attachments.models import Media
+from backend.attachments.rules import Findings
 from backend.db.unit_of_work import UnitOfWork
 from schemas.attachments import MediaKind
 
@@ -47,3 +49,8 @@ def a_stored_medium(uow: UnitOfWork, actor: Actor, visit_id: UUID, **over: Any) 
 def arrived(uow: UnitOfWork, actor: Actor, medium: Media) -> Media:
     """Write down that the bytes of the medium are here (the store is not asked)."""
     return actions.complete_media(uow, actor, medium.id)
+
+
+def looked_at(uow: UnitOfWork, medium: Media) -> None:
+    """Write down that a worker has looked at the bytes, without a scanner, and made no picture of them."""
+    actions.note_examination(uow, SYSTEM, medium.id, found=Findings())

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from backend.access.actor import Actor
 from backend.access.permissions import requires
-from backend.attachments.queries import media_of_visit
+from backend.attachments.queries import media_of_visit, unexamined_among
 from backend.db.unit_of_work import UnitOfWork
 from backend.reports.evidence import EvidenceFields, take_evidence
 from backend.reports.models import ReportMedia, ServiceReport
@@ -146,13 +146,16 @@ def close_service_report(uow: UnitOfWork, actor: Actor, report_id: UUID, *, reas
 def seal_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
     """Count the files of a closed report that have arrived, and ask for its seal when none is missing.
 
-    The seal is made after this transaction (`backend.reports.sealing`); with it the report is issued.
+    And not before each was looked at: what is printed are the pictures made of them, and nothing that a
+    scanner objects to. The seal is made after this transaction (`backend.reports.sealing`); with it the
+    report is issued.
     """
     states = manifest_states(uow.session, report.id)
     report.media_expected = len(states)
     report.media_stored = sum(state is MediaState.STORED for state in states.values())
     if report.media_stored == report.media_expected and report.seal_state is SealState.NONE:
         report.seal_state = SealState.DUE
+    if report.seal_state is SealState.DUE and not unexamined_among(uow.session, states):
         uow.post(SEAL_MESSAGE, {"report_id": str(report.id)}, key=str(report.id))
     uow.flush()
 

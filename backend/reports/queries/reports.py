@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.access.actor import Actor
 from backend.access.reach import Reach, assigned_visits, narrowed
-from backend.attachments.queries import media_of_visit, media_states
+from backend.attachments.queries import media_of_visit, media_scans, media_states
 from backend.db.base import Record
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.parts.queries import checklist_of, priced_usage_of, usages_of_visit
@@ -309,7 +309,11 @@ def manifest_of(session: Session, report: ServiceReport) -> ReportManifest:
     rows = session.scalars(
         select(ReportMedia).where(ReportMedia.report_id == report.id).order_by(ReportMedia.media_id)
     )
-    lines = [ManifestLine(row.media_id, row.kind, row.sha256, row.size, states[row.media_id]) for row in rows]
+    scans = media_scans(session, states)
+    lines = [
+        ManifestLine(row.media_id, row.kind, row.sha256, row.size, states[row.media_id], scans[row.media_id])
+        for row in rows
+    ]
     return ReportManifest(report.media_expected, report.media_stored, lines)
 
 

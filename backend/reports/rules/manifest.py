@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from schemas.attachments import MediaKind, MediaState
+from schemas.attachments import MediaKind, MediaState, ScanResult
 
 
 @dataclass(frozen=True)
 class ManifestLine:
-    """One file of a closed report: what was declared of it at closing, and whether it has arrived."""
+    """One file of a closed report: what was declared of it at closing, whether it has arrived, and what a
+    scanner said of it since."""
 
     media_id: UUID
     kind: MediaKind
     sha256: str
     size: int
     state: MediaState
+    scan: ScanResult
 
     @property
     def stored(self) -> bool:

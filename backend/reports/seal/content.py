@@ -96,7 +96,10 @@ class Card(TypedDict):
 
 
 class Medium(TypedDict):
-    """A file of the report; its bytes stay in the store and can be held against the hash."""
+    """A file of the report; its bytes stay in the store and can be held against the hash.
+
+    `left_out`: why the document does not show it though it is a picture.
+    """
 
     id: str
     kind: str
@@ -104,6 +107,7 @@ class Medium(TypedDict):
     size: int
     type: str
     taken_at: str
+    left_out: str | None
 
 
 class Answer(TypedDict):

@@ -223,7 +223,12 @@ def _photos(report: Report, files: Mapping[str, Path], zone: str) -> Iterable[Fl
 def _photo(medium: Medium, files: Mapping[str, Path], width: float, zone: str) -> list[Flowable]:
     label = f"{_KINDS.get(medium['kind'], 'File')}, {_clock(medium['taken_at'], zone)}"
     picture = photo_of(files.get(medium["id"]), width, 46 * mm, medium["type"])
-    return [picture, text(label, SMALL), Caption(f"SHA-256 {medium['sha256'][:16]}…")]
+    missing = [text(_left_out(medium), SMALL, bold=True)] if medium["left_out"] else []
+    return [picture, text(label, SMALL), *missing, Caption(f"SHA-256 {medium['sha256'][:16]}…")]
+
+
+def _left_out(medium: Medium) -> str:
+    return f"Left out: {medium['left_out']}."
 
 
 def _conduct(report: Report, language: str) -> Iterable[Flowable]:
@@ -267,6 +272,11 @@ def _answer(content: Content, report: Report, files: Mapping[str, Path]) -> Iter
     if answer["statement"]:
         parts.append(text(answer["statement"], BODY, language=answer["language"] or ""))
     parts.append(Hand(files.get(answer["signature"] or ""), 70 * mm, 24 * mm))
+    parts += [
+        text(_left_out(medium), SMALL, bold=True)
+        for medium in report["media"]
+        if medium["id"] == answer["signature"] and medium["left_out"]
+    ]
     signed = f"{answer['name']} ({answer['role']}), {_clock(answer['at'], zone)}"
     parts.append(text(signed, BODY, bold=True, language=content["case"]["language"]))
     yield from _section("Signature", parts)

@@ -310,8 +310,15 @@ def test_a_report_asks_for_its_seal_by_itself_with_its_last_file(uow: UnitOfWork
         attachments.arrived(uow, work.actor, medium)
         assert work.report(uow).media_stored == n
     assert work.report(uow).seal_state is SealState.DUE
+    for medium in media:
+        assert _asked_for_seals(uow) == [], "not before somebody has looked at each file"
+        attachments.looked_at(uow, medium)
+    assert _asked_for_seals(uow) == [str(work.report_id)]
+
+
+def _asked_for_seals(uow: UnitOfWork) -> list[str]:
     due = outbox_messages(uow.session, OutboxState.DUE, PageRequest(None, 9)).items
-    assert [message.key for message in due if message.kind == queries.SEAL_MESSAGE] == [str(work.report_id)]
+    return [message.key for message in due if message.kind == queries.SEAL_MESSAGE]
 
 
 def test_a_report_whose_files_are_all_here_asks_for_its_seal_when_it_is_closed(uow: UnitOfWork) -> None:
