@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import exchanges, storm, uploads
+from tests.benchmarks import exchanges, seals, storm, uploads
 from tests.benchmarks.exchanges import CATALOGUE, Figures
 from tests.benchmarks.firm import running_firm
 from tests.benchmarks.growth import fill_with_years, growth
@@ -132,7 +132,13 @@ def with_photos(bench: Bench) -> None:
     bench.say(f"media: {uploads.PHOTOS} photos of {uploads.MEGABYTES} MB to OpenStack Swift")
     url = bench.cluster.create_database("media")
     with uploads.running_on_s3(url, bench.folder / "media", workers=WORKERS) as firm:
-        bench.note("PostgreSQL", uploads.uploads(firm, firm.phones(PHONES)))
+        bench.note("PostgreSQL", uploads.uploads(firm, firm.phones(uploads.PHONES)))
+
+
+def with_seals(bench: Bench) -> None:
+    """What the press does, without a server."""
+    bench.say(f"seals: {seals.REPORTS} reports with {seals.PHOTOS} photos each")
+    bench.note("the press", seals.seals(bench.folder / "seals"))
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -142,6 +148,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "storm": in_a_storm,
     "growth": after_years,
     "media": with_photos,
+    "seals": with_seals,
 }
 
 

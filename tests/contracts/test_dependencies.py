@@ -38,7 +38,12 @@ def imported(*folders: str) -> set[str]:
                 names.add(node.module.split(".")[0])
     foreign = names - set(sys.stdlib_module_names) - {*PACKAGES, "tests", "__future__"}
     known = packages_distributions()
-    return {known.get(name, [name])[0].lower().replace("_", "-") for name in foreign}
+    return {_named_first(known.get(name, [name])) for name in foreign}
+
+
+def _named_first(distributions: list[str]) -> str:
+    """Of several that share a package (pyHanko and its command line) the one that it is called after."""
+    return min(distributions, key=len).lower().replace("_", "-")
 
 
 def test_everything_imported_is_asked_for() -> None:

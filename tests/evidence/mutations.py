@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.timestamps import TimeStamper
 
-from backend.reports.seal.content import ANSWERS, MANIFEST, SIGNATURE
+from backend.reports.seal.content import ANSWERS, MANIFEST, REPORT, SIGNATURE, canonical
 from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.signing import seal, signer_of
 from backend.reports.seal.verifying import attachments_of
@@ -21,15 +22,19 @@ from backend.reports.seal.verifying import attachments_of
 class Forger:
     """Somebody with a pile of sealed files, at the company's press or with a stolen key or one of his own."""
 
-    files: Sequence[bytes]
+    files: list[bytes]
     company: SealFolder
     revoked: SealFolder
     own: SealFolder
     authority: TimeStamper
 
-    def forge(self, dice: random.Random) -> tuple[str, bytes]:
-        """One forgery, and what it is called."""
-        name = dice.choices(list(KINDS), weights=[weight for weight, _ in KINDS.values()])[0]
+    def forge(self, dice: random.Random, number: int) -> tuple[str, bytes]:
+        """One forgery, and what it is called; the first ones are of every kind, the others as it comes."""
+        kinds = list(KINDS)
+        if number <= len(kinds):
+            name = kinds[number - 1]
+        else:
+            name = dice.choices(kinds, weights=[weight for weight, _ in KINDS.values()])[0]
         return name, KINDS[name][1](self, dice)
 
     def _file(self, dice: random.Random) -> bytes:
@@ -81,6 +86,14 @@ class Forger:
         attached = {**_attached(file), **_phone_texts(other)}
         return self._sealed_by(self.company, file, attached, None)
 
+    def photo_of_another(self, dice: random.Random) -> bytes:
+        """Sealed by the company's own key, with another file in the place of one that the phone signed."""
+        file, other = dice.sample(list(self.files), 2)
+        attached = _attached(file)
+        content, others = json.loads(attached[REPORT]), json.loads(_attached(other)[REPORT])
+        content["report"]["media"][0]["sha256"] = others["report"]["media"][0]["sha256"]
+        return self._sealed_by(self.company, file, {**attached, REPORT: canonical(content)}, None)
+
     def by_another_key(self, dice: random.Random) -> bytes:
         file = self._file(dice)
         return self._sealed_by(self.own, file, _attached(file), None)
@@ -109,6 +122,7 @@ KINDS: Mapping[str, tuple[int, Callable[[Forger, random.Random], bytes]]] = {
     "appended revision": (6, Forger.append_revision),
     "bytes of another file": (8, Forger.swap_bytes_between),
     "manifest of another visit": (3, Forger.manifest_of_another),
+    "swapped photo": (3, Forger.photo_of_another),
     "another key": (3, Forger.by_another_key),
     "revoked key": (3, Forger.by_the_revoked_key),
     "wrong timestamp": (3, Forger.with_another_authority),

@@ -1,4 +1,8 @@
-"""Seal many reports, check each, and forge more of them: what passes for genuine though it is not."""
+"""Seal many reports, check each, and forge more of them: what passes for genuine though it is not.
+
+Offline a forgery is held against the certificates, online against the table of what was sealed. The work is
+spread over processes that are forked: they share keys, authorities and files.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,44 @@ import random
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
 
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from backend.db.engine import make_engine
+from backend.reports.models import DocumentTimestamp, SealedDocument
+from backend.reports.queries import sealing_named
+from backend.reports.rules import BEGINNING, DocumentNotFound
 from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.press import Press
 from backend.reports.seal.verifying import Trust, trust_of, verify
+from schemas.reports import DocumentKind, TimestampState
 from tests.evidence.documents import sealed_files
 from tests.evidence.issuing import NOW, Authority, a_folder
 from tests.evidence.mutations import Forger
 
+AT_ONCE = 20
+"""Reports or forgeries that a process takes at a time."""
+DATABASE = "sealed.sqlite"
+A, B = TypeVar("A"), TypeVar("B")
+
 
 @dataclass
 class Trial:
-    """What came of it. Seconds and bytes are per report."""
+    """What came of it. Seconds are of one processor, per report or forgery; bytes per report."""
 
     reports: int = 0
     refused_reports: list[str] = field(default_factory=list)
+    unknown_reports: int = 0
     forged: Counter[str] = field(default_factory=Counter)
     passed_offline: Counter[str] = field(default_factory=Counter)
     passed_online: Counter[str] = field(default_factory=Counter)
@@ -35,48 +58,168 @@ class Trial:
 
     @property
     def holds(self) -> bool:
-        return not (self.refused_reports or self.passed_offline or self.passed_online)
+        bad = self.refused_reports or self.unknown_reports or self.passed_offline or self.passed_online
+        return not bad
 
 
-def run_trial(reports: int, mutations: int, seed: int, folder: Path) -> Trial:
+@dataclass
+class Bench:
+    """What the processes share: whom a verifier believes, and who forges what."""
+
+    folder: Path
+    seed: int
+    company: SealFolder
+    authority: Authority
+    trust: Trust
+    forger: Forger
+
+
+def run_trial(
+    reports: int,
+    mutations: int,
+    seed: int,
+    folder: Path,
+    *,
+    processes: int = 1,
+    say: Callable[[str, int, int], None] = lambda *_: None,
+) -> Trial:
     """With a timestamp authority that is up; every report is checked, and every forgery."""
-    dice, told = random.Random(seed), Trial(reports)
-    authority, company = Authority(), a_folder(folder / "company")
-    trust, revoked = _trust(company, authority, folder)
-    begun = time.monotonic()
-    files = sealed_files(Press(company, authority), reports, dice, folder)
-    told.seal_seconds = (time.monotonic() - begun) / reports
-    told.size = round(statistics.median(len(file) for file in files))
-    known = {hashlib.sha256(file).hexdigest() for file in files}
-    begun = time.monotonic()
-    for verdict in (verify(file, trust) for file in files):
-        told.refused_reports += verdict.faults
-    told.verify_seconds = (time.monotonic() - begun) / reports
-    forger = Forger(files, company, revoked, a_folder(folder / "own"), Authority("Another one"))
-    for name, forged in _forgeries(forger, dice, mutations, known):
-        told.forged[name] += 1
-        told.passed_offline[name] += verify(forged, trust).genuine
-        told.passed_online[name] += hashlib.sha256(forged).hexdigest() in known
+    bench, told = _a_bench(folder, seed), Trial(reports)
+    taken = []
+    for number, (files, seconds) in enumerate(_spread(_sealed, bench, _batches(reports), processes), start=1):
+        bench.forger.files.extend(files)
+        taken.append(seconds)
+        say("sealed", min(number * AT_ONCE, reports), reports)
+    told.seal_seconds = sum(taken) / reports
+    told.size = round(statistics.median(len(file) for file in bench.forger.files))
+    _write_down(folder / DATABASE, bench.forger.files)
+    taken = []
+    for faults, unknown, seconds in _spread(_checked, bench, _batches(reports), processes):
+        told.refused_reports += faults
+        told.unknown_reports += unknown
+        taken.append(seconds)
+    told.verify_seconds = sum(taken) / reports
+    say("checked", reports, reports)
+    for found in _spread(_forged, bench, _batches(mutations), processes):
+        for name, offline, online in found:
+            told.forged[name] += 1
+            told.passed_offline[name] += offline
+            told.passed_online[name] += online
+        say("forged", told.forged.total(), mutations)
     told.passed_offline, told.passed_online = +told.passed_offline, +told.passed_online
     return told
 
 
-def _forgeries(
-    forger: Forger, dice: random.Random, count: int, known: set[str]
-) -> Iterator[tuple[str, bytes]]:
-    made = 0
-    while made < count:
-        name, forged = forger.forge(dice)
-        if hashlib.sha256(forged).hexdigest() in known:
-            continue  # it came out as the file it was made of
-        made += 1
-        yield name, forged
-
-
-def _trust(company: SealFolder, authority: Authority, folder: Path) -> tuple[Trust, SealFolder]:
-    """Whom a verifier believes: the company, and a key of its own that was revoked."""
+def _a_bench(folder: Path, seed: int) -> Bench:
+    authority, company = Authority(), a_folder(folder / "company")
     revoked = a_folder(folder / "revoked")
     (stolen,) = revoked.all_keys()
     genuine, old = trust_of(company, authority.pem), trust_of(revoked)
-    ended = {stolen.name: NOW - timedelta(days=1)}
-    return Trust([*genuine.seals, *old.seals], genuine.authorities, ended), revoked
+    trust = Trust([*genuine.seals, *old.seals], genuine.authorities, {stolen.name: NOW - timedelta(days=1)})
+    forger = Forger([], company, revoked, a_folder(folder / "own"), Authority("Another one"))
+    return Bench(folder, seed, company, authority, trust, forger)
+
+
+def _batches(count: int) -> Iterator[range]:
+    numbers = iter(range(1, count + 1))
+    while batch := list(islice(numbers, AT_ONCE)):
+        yield range(batch[0], batch[-1] + 1)
+
+
+def _spread(work: Callable[[Bench, A], B], bench: Bench, parts: Iterable[A], processes: int) -> Iterator[B]:
+    """The results of the parts in their order, worked on by that many processes; by this one when it is 1."""
+    if processes == 1:
+        yield from (work(bench, part) for part in parts)
+        return
+    global _shared  # the children of the fork find it
+    _shared = bench
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        yield from pool.map(_with_shared, ((work, part) for part in parts))
+
+
+_shared: Bench | None = None
+
+
+def _with_shared(task: tuple[Callable[[Bench, A], B], A]) -> B:
+    assert _shared is not None, "set before the fork"
+    work, part = task
+    return work(_shared, part)
+
+
+def _sealed(bench: Bench, numbers: range) -> tuple[list[bytes], float]:
+    begun = time.process_time()
+    dice = random.Random(f"{bench.seed}/{numbers.start}")
+    files = sealed_files(Press(bench.company, bench.authority), numbers, dice, bench.folder)
+    return files, time.process_time() - begun
+
+
+def _checked(bench: Bench, numbers: range) -> tuple[list[str], int, float]:
+    begun = time.process_time()
+    files = [bench.forger.files[number - 1] for number in numbers]
+    faults = [fault for file in files for fault in verify(file, bench.trust).faults]
+    seconds = time.process_time() - begun
+    with _asked(bench) as session:
+        unknown = sum(not _is_known(session, file) for file in files)
+    return faults, unknown, seconds
+
+
+def _forged(bench: Bench, numbers: range) -> list[tuple[str, bool, bool]]:
+    """For each forgery its name, and whether it passed offline and online."""
+    with _asked(bench) as session:
+        found = []
+        for number in numbers:
+            name, forged = _a_forgery(bench, number)
+            found.append((name, verify(forged, bench.trust).genuine, _is_known(session, forged)))
+        return found
+
+
+def _a_forgery(bench: Bench, number: int) -> tuple[str, bytes]:
+    dice = random.Random(f"{bench.seed}/forgery/{number}")
+    while True:
+        name, forged = bench.forger.forge(dice, number)
+        if forged not in bench.forger.files:  # else it came out as the file that it was made of
+            return name, forged
+
+
+def _write_down(path: Path, files: Iterable[bytes]) -> None:
+    """The table of sealed documents as the server has it, without the visits that they are about."""
+    engine = create_engine(f"sqlite:///{path}")  # a plain one: it does not mind that there are no visits
+    for model in (SealedDocument, DocumentTimestamp):
+        model.__table__.create(engine)  # type: ignore[attr-defined]  # a table, declared as less
+    with Session(engine) as session:
+        for number, file in enumerate(files, start=1):
+            sha256 = hashlib.sha256(file).hexdigest()
+            session.add(
+                SealedDocument(
+                    number=number,
+                    kind=DocumentKind.REPORT,
+                    subject_id=UUID(int=number),
+                    report_id=UUID(int=number),
+                    sha256=sha256,
+                    size=len(file),
+                    object_key=f"sha256/{sha256}",
+                    fingerprint=f"{number:016}",
+                    content_sha256=sha256,
+                    follows_sha256=None,
+                    previous_chain_sha256=BEGINNING,
+                    chain_sha256=sha256,
+                    key_name=sha256,
+                    sealed_at=datetime.now(UTC),
+                    timestamp=TimestampState.GIVEN,
+                    timestamped_at=None,
+                )
+            )
+        session.commit()
+    engine.dispose()
+
+
+def _asked(bench: Bench) -> Session:
+    return Session(make_engine(f"sqlite:///{bench.folder / DATABASE}", allow_unsafe=True))
+
+
+def _is_known(session: Session, file: bytes) -> bool:
+    try:
+        sealing_named(session, hashlib.sha256(file).hexdigest())
+    except DocumentNotFound:
+        return False
+    return True
