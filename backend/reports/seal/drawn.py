@@ -11,9 +11,9 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Image
 
-from backend.reports.seal.fonts import LATIN, font_of
+from backend.paper.fonts import LATIN, font_of
+from backend.paper.styles import INK, RULE, SMALL, SOFT
 from backend.reports.seal.pictures import PictureUnusable, small_jpeg, strokes_of
-from backend.reports.seal.styles import INK, RULE, SMALL, SOFT
 
 
 class NumberedCanvas(Canvas):  # type: ignore[misc]  # reportlab ships no types

@@ -13,10 +13,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, SimpleDocTemplate, Spacer, Table
 
-from backend.reports.seal.amounts import amount
-from backend.reports.seal.content import Content, Medium, Report, spoken
-from backend.reports.seal.drawn import Caption, Hand, NumberedCanvas, QrCode, photo_of
-from backend.reports.seal.styles import (
+from backend.paper.styles import (
     ACCENT,
     BODY,
     FRAME,
@@ -29,6 +26,9 @@ from backend.reports.seal.styles import (
     TITLE,
     text,
 )
+from backend.reports.seal.amounts import amount
+from backend.reports.seal.content import Content, Medium, Report, spoken
+from backend.reports.seal.drawn import Caption, Hand, NumberedCanvas, QrCode, photo_of
 
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN

@@ -11,7 +11,7 @@ from reportlab.lib.enums import TA_LEFT, TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Paragraph
 
-from backend.reports.seal.fonts import BOLD, LATIN, REGULAR, font_of, has_han, is_right_to_left, runs_of
+from backend.paper.fonts import BOLD, LATIN, REGULAR, font_of, has_han, is_right_to_left, runs_of
 
 INK, SOFT, ACCENT, RULE = HexColor("#1c2733"), HexColor("#5a6b7b"), HexColor("#0b6e6e"), HexColor("#dde4ea")
 

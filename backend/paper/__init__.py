@@ -1,0 +1,1 @@
+"""What every PDF of ours is set in: letters for every script, sizes, colours. No database, no web."""
