@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
+from unicodedata import category
 
 import uharfbuzz
 from reportlab.pdfbase.pdfmetrics import registerFont
@@ -46,14 +47,14 @@ def _more(package: str, *scripts: str) -> list[Family]:
     ]
 
 
+FROM_THE_RIGHT: Sequence[Family] = _more("justmytype_intl_rtl", "Arabic", "Hebrew")
 SHAPED: Sequence[Family] = (
     *_more("justmytype_intl_south_asia", "Devanagari", "Bengali", "Tamil", "Telugu"),
     *_more("justmytype_intl_sea", "Thai", "Lao", "Khmer", "Myanmar"),
-    *_more("justmytype_intl_rtl", "Arabic", "Hebrew"),
+    *FROM_THE_RIGHT,
 )
 _KANA = ("\u3040", "\u30ff")
 _HANGUL = ("\uac00", "\ud7a3")
-_RIGHT_TO_LEFT = ("\u0590", "\u08ff")
 _SHAPED_SCRIPTS = ("\u0590", "\u17ff")
 
 
@@ -81,12 +82,6 @@ def runs_of(text: str, *, bold: bool = False, language: str = "") -> Iterator[Ru
     for family, letters in groupby(chosen, key=lambda item: item[1]):
         piece = "".join(letter for letter, _ in letters)
         yield Run(piece, font_of(family, weight), family.shaped)
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether most letters of the text are Hebrew or Arabic."""
-    letters = [character for character in text if character.isalpha()]
-    return 2 * sum(_within(character, _RIGHT_TO_LEFT) for character in letters) > len(letters)
 
 
 def has_han(text: str) -> bool:
@@ -118,8 +113,9 @@ def _font(family: Family, weight: int) -> TTFont:
 def _family_of(character: str, order: Sequence[Family], before: Family) -> Family | None:
     # Noto Sans has Devanagari too, but scripts that are shaped are shaped by their own fonts.
     families = (*SHAPED, *order) if _within(character, _SHAPED_SCRIPTS) else order
-    if not character.isalnum():
-        # Spaces and marks stay with the letters they stand among, so that a word is not cut into pieces.
+    if category(character).startswith("M") or not (character.isalnum() or before in FROM_THE_RIGHT):
+        # Spaces and marks stay with the letters they stand among, so that a word is not cut into pieces. But
+        # a bracket beside Hebrew letters is in its place already, and must not be turned with them again.
         families = (before, *families)
     for family in families:
         if ord(character) in _font(family, REGULAR).face.charToGlyph:
