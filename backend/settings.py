@@ -40,6 +40,7 @@ class Settings:
     mail_url: str = "folder:"
     mail_sender: str = "Doorstep <no-reply@doorstep.invalid>"
     firm_name: str = "Doorstep"
+    bills_url: str | None = None
     firm_address: str = ""
     firm_contact: str = ""
     timestamp_url: str = ""
@@ -121,6 +122,7 @@ _TEXTS = (
     "mail_url",
     "mail_sender",
     "firm_name",
+    "bills_url",
     "s3_bucket",
     "s3_endpoint",
     "s3_public_endpoint",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from marshmallow import fields
 
 from schemas.base import (
+    LARGEST_AMOUNT,
     Count,
     Currency,
     Email,
@@ -94,8 +95,8 @@ class BankEntryBody(Shape):
 
     id = Id()
     iban = Line(max=40)
-    amount_minor = MinorUnits()
-    waiting_minor = MinorUnits()
+    amount_minor = MinorUnits(min=-LARGEST_AMOUNT)
+    waiting_minor = MinorUnits(min=-LARGEST_AMOUNT)
     currency = Currency()
     booked_on = LocalDate()
     reference = Line(max=40, allow_none=True)
@@ -200,6 +201,43 @@ class ComplaintBody(Shape):
     request_id = Id()
     words = Text(max=2000, allow_empty=True)
     said_at = Instant()
+
+
+class MovementBody(Shape):
+    """What changed what a customer owes: positive was asked for, negative came in; and what is owed then."""
+
+    on = LocalDate()
+    kind = Line(max=40)
+    number = Line(max=40)
+    currency = Currency()
+    amount_minor = MinorUnits(min=-LARGEST_AMOUNT)
+    balance_minor = MinorUnits(min=-LARGEST_AMOUNT)
+
+
+class OwedByAge(Shape):
+    """What is owed, by how many days it is overdue; minor units."""
+
+    not_due = MinorUnits()
+    to_30 = MinorUnits()
+    to_60 = MinorUnits()
+    to_90 = MinorUnits()
+    over_90 = MinorUnits()
+
+
+class AgedBody(Shape):
+    """What a customer owes in a currency."""
+
+    customer_id = Id()
+    customer_name = Text(max=400)
+    currency = Currency()
+    owed = fields.Nested(OwedByAge)
+
+
+class JournalQuery(QueryShape):
+    """From which day to which the journal was written, both with them, in UTC."""
+
+    since = LocalDate(load_default=None)
+    until = LocalDate(load_default=None)
 
 
 class CashForm(QueryShape):

@@ -20,6 +20,7 @@ from backend.web.documents import Api as SmorestApi
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.databases import ENGINES, SQLITE_ONLY, Database, Databases
+from tests.evidence.browser import Browser, find_chromium
 from tests.journeys.warm import Warm
 from tests.postgres import PostgresMissing, cluster_home, find_binaries
 from tests.settings import cheap_settings
@@ -174,6 +175,19 @@ def uow(database: Database) -> Iterator[UnitOfWork]:
     with contextlib.suppress(_Undo), database.factory.begin() as unit:
         yield unit
         raise _Undo
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[Browser]:
+    """A page in a real Chromium."""
+    executable = find_chromium()
+    if executable is None:
+        reason = "there is no Chromium: run .ci/chromium"
+        if os.environ.get("DOORSTEP_TEST_SKIPS_NOTHING") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with Browser(executable, tmp_path / "profile") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,8 @@ def visit_page(token: str) -> Response:
     with wiring.factory.begin(write=False) as uow:
         seen = visit_behind_link(uow, token)
         visit = show_visit(seen, who_comes=_who_comes(uow, seen))
-    return _page("pages/visit.html", visit=visit, token=token)
+    bill = _where_bills_are(token) if visit.may_be_billed else None
+    return _page("pages/visit.html", visit=visit, token=token, bill=bill)
 
 
 @pages.get("/v/<token>/visit.ics")
@@ -121,6 +122,12 @@ def _refuse_names_that_do_not_exist(state: BlueprintSetupState) -> None:
 def _who_comes(uow: UnitOfWork, seen: VisitBehindLink) -> str | None:
     technician_id = seen.visit.technician_id
     return None if technician_id is None else user_names(uow.session, {technician_id})[technician_id]
+
+
+def _where_bills_are(token: str) -> str | None:
+    """The door of another process that mails a bill to its customer: it knows whether there is one."""
+    url = current_wiring().settings.bills_url
+    return None if url is None else f"{url.rstrip('/')}/visits/{token}"
 
 
 def _page(template: str, **values: object) -> Response:

@@ -54,6 +54,7 @@ class ShownVisit:
     note: Note | None
     can_confirm: bool
     can_decline: bool
+    may_be_billed: bool
 
 
 _ON_THE_WAY = frozenset({VisitStatus.EN_ROUTE, VisitStatus.ON_SITE, VisitStatus.IN_PROGRESS})
@@ -73,6 +74,9 @@ _HEADINGS: Mapping[VisitStatus, str] = {
 _NAMED = frozenset(VisitStatus) - {VisitStatus.NO_ACCESS, VisitStatus.CANCELLED}
 """Where the customer is told who comes (or came): not of somebody whom nobody let in, or who never comes."""
 
+_MAY_BE_BILLED = frozenset({VisitStatus.COMPLETED, VisitStatus.PARTIALLY_COMPLETED})
+"""Where the customer may ask for a bill; whether there is one, this side does not know."""
+
 
 def show_visit(seen: VisitBehindLink, *, who_comes: str | None = None) -> ShownVisit:
     """The page of one visit; `who_comes` is the name of its technician."""
@@ -91,6 +95,7 @@ def show_visit(seen: VisitBehindLink, *, who_comes: str | None = None) -> ShownV
         note=_note(seen),
         can_confirm=seen.can_confirm,
         can_decline=seen.can_decline,
+        may_be_billed=seen.visit.status in _MAY_BE_BILLED,
     )
 
 

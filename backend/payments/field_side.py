@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Boolean,
     Date,
     FromClause,
+    LargeBinary,
     Select,
     String,
     TableClause,
@@ -50,6 +51,9 @@ _TYPES: Mapping[str, Any] = {
     "withdrawn_at": Instant(),
     "closed_at": Instant(),
     "archived_at": Instant(),
+    "expires_at": Instant(),
+    "revoked_at": Instant(),
+    "token_sha256": LargeBinary(),
     "starts_on": Date(),
     "ends_on": Date(),
 }
@@ -69,6 +73,7 @@ READ: Mapping[str, Sequence[str]] = {
     "visits": ("id", "work_order_id"),
     "work_orders": ("id", "number", "customer_id", "asset_id", "summary"),
     "customers": ("id", "name", "email"),
+    "confirmation_links": ("visit_id", "token_sha256", "expires_at", "revoked_at"),
     "entitlements": ("asset_id", "kind", "starts_on", "ends_on", "covers", "archived_at"),
     BADGES: ("id", "revision", "work_order_id", "state"),
     "sync_changes": ("id",),
@@ -86,7 +91,7 @@ def _seen(name: str) -> TableClause:
 
 _CHARGES, _REPORTS, _VISITS = _seen("report_charges"), _seen("service_reports"), _seen("visits")
 _ORDERS, _CUSTOMERS, _COVERS = _seen("work_orders"), _seen("customers"), _seen("entitlements")
-_BADGES_READ = _seen(BADGES)
+_BADGES_READ, _LINKS = _seen(BADGES), _seen("confirmation_links")
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,20 @@ def _joined() -> FromClause:
         .join(_ORDERS, _ORDERS.c.id == _VISITS.c.work_order_id)
         .join(_CUSTOMERS, _CUSTOMERS.c.id == _ORDERS.c.customer_id)
     )
+
+
+def work_order_behind_link(session: Session, token_sha256: bytes, now: datetime) -> UUID | None:
+    """The work order whose customer holds the link to a visit with this hash, while the link is good."""
+    statement = (
+        select(_VISITS.c.work_order_id)
+        .join(_LINKS, _LINKS.c.visit_id == _VISITS.c.id)
+        .where(
+            _LINKS.c.token_sha256 == token_sha256,
+            _LINKS.c.expires_at > now,
+            _LINKS.c.revoked_at.is_(None),
+        )
+    )
+    return session.scalar(statement)
 
 
 def badges_shown(session: Session, after: UUID | None, limit: int) -> Sequence[tuple[UUID, str]]:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from decimal import Decimal
-
-import segno
-import segno.helpers
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 from jinja2 import StrictUndefined
@@ -16,21 +10,18 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments import queries
+from backend.payments.billing import mail_bills_again
 from backend.payments.checkouts import open_checkout
 from backend.payments.inbox import provider_named
 from backend.payments.links import link_hash
-from backend.payments.models import CashComplaint, PaymentRequest, RequestLine
-from backend.payments.rules.billing import ALL_OF_IT
-from backend.payments.rules.money import Money
-from backend.payments.rules.references import spaced
+from backend.payments.models import CashComplaint
+from backend.payments.receipts import kept_receipt
+from backend.payments.views import ShownBill, show_bill
 from backend.payments.wiring import payments_wiring
 from backend.web.problems import InvalidFields, domain_error_of, status_of
 from backend.web.reading import read_form
 from schemas.errors import DomainError, RecordNotFound
 from schemas.payments import CashForm, NoForm
-
-EPC_LARGEST = 99_999_999_999
-"""The largest amount of an EPC code, in cents."""
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
@@ -42,57 +33,51 @@ pages = Blueprint(
 )
 
 
-@dataclass(frozen=True)
-class ShownLine:
-    """A line of the bill, in words."""
-
-    description: str
-    price: str
-    covered_by: str | None
-    due: str
-
-
-@dataclass(frozen=True)
-class ShownTransfer:
-    """How to pay by bank transfer; `code` is an SVG image as a data address, None outside the euro."""
-
-    name: str
-    iban: str
-    bic: str | None
-    reference: str
-    code: str | None
-
-
-@dataclass(frozen=True)
-class ShownBill:
-    """All that the template needs, in words."""
-
-    number: str
-    work_order: str
-    summary: str
-    lines: tuple[ShownLine, ...]
-    taxes: tuple[str, ...]
-    state: str
-    due: str
-    owed: str
-    due_on: str
-    received: str | None
-    credit: str | None
-    is_owed: bool
-    transfer: ShownTransfer | None
-    cards: tuple[str, ...]
-
-
 @pages.get("/p/<token>")
 def payment_page(token: str) -> Response:
     """The bill behind a link."""
     with payments_wiring().factory.begin(write=False) as uow:
-        bill = _bill(uow, queries.request_by_link(uow.session, link_hash(token)))
+        bill = _shown(uow, token)
     thanked = request.args.get("said") == "cash"
     response = _page("payments/bill.html", bill=bill, token=token, thanked=thanked)
     # A browser also holds where a form is redirected to against `form-action`.
     response.headers["Content-Security-Policy"] = _POLICY
     return response
+
+
+@pages.get("/p/<token>/receipt.pdf")
+def receipt(token: str) -> Response:
+    """What was paid so far, as a PDF; kept in this process's own folder."""
+    wiring = payments_wiring()
+    with wiring.factory.begin(write=False) as uow:
+        bill = _shown(uow, token)
+    content = kept_receipt(wiring.payments.receipt_folder, bill, wiring.settings.firm_name)
+    response = make_response(content)
+    response.headers["Content-Type"] = "application/pdf"
+    response.headers["Content-Disposition"] = f'inline; filename="{bill.number}.pdf"'
+    return response
+
+
+def _shown(uow: UnitOfWork, token: str) -> ShownBill:
+    wiring = payments_wiring()
+    asked = queries.request_by_link(uow.session, link_hash(token))
+    return show_bill(uow, asked, payments=wiring.payments, providers=wiring.providers)
+
+
+@pages.get("/visits/<token>")
+def bill_of_visit(token: str) -> Response:
+    """The door beside a visit's page: a button, so that whoever merely follows links sets nothing off."""
+    return _page("payments/visit.html", token=token, mailed=request.args.get("said") == "mailed")
+
+
+@pages.post("/visits/<token>")
+def mail_bill_of_visit(token: str) -> AnyResponse:
+    """The link to the bill goes to its customer's address; the answer is the same whatever there is."""
+    read_form(request, NoForm)
+    wiring = payments_wiring()
+    with wiring.factory.begin() as uow:
+        mail_bills_again(uow, wiring.terms, token)
+    return redirect(url_for("payment_pages.bill_of_visit", token=token, said="mailed"), code=303)
 
 
 @pages.post("/p/<token>/pay/<provider>")
@@ -138,75 +123,6 @@ def explain(error: DomainError | ValidationError) -> Response:
 @pages.record_once
 def _refuse_names_that_do_not_exist(state: BlueprintSetupState) -> None:
     state.app.jinja_env.undefined = StrictUndefined
-
-
-def _bill(uow: UnitOfWork, asked: PaymentRequest) -> ShownBill:
-    standing = queries.standing_of(uow.session, asked.id)
-    lines = queries.lines_of(uow.session, asked.id)
-    currency = asked.currency
-    owed = Money(standing.owed, currency)
-    providers = payments_wiring().providers
-    is_owed = standing.owed > 0
-    return ShownBill(
-        number=asked.number,
-        work_order=asked.work_order_number,
-        summary=asked.summary,
-        lines=tuple(_line(line, currency) for line in lines),
-        taxes=taxes_shown(lines, currency),
-        state=standing.state,
-        due=str(Money(asked.gross_minor - asked.covered_minor, currency)),
-        owed=str(owed),
-        due_on=asked.due_on.isoformat(),
-        received=str(Money(standing.received, currency)) if standing.received else None,
-        credit=str(Money(standing.credit, currency)) if standing.credit else None,
-        is_owed=is_owed,
-        transfer=_transfer(asked, owed) if is_owed else None,
-        cards=tuple(name for name, each in sorted(providers.items()) if is_owed and each.takes(owed)),
-    )
-
-
-def _line(line: RequestLine, currency: str) -> ShownLine:
-    words = f"{line.quantity} × {line.description}" if line.quantity > 1 else line.description
-    return ShownLine(
-        description=words,
-        price=str(Money(line.gross_minor, currency)),
-        covered_by=line.covered_by,
-        due=str(Money(line.gross_minor - line.covered_minor, currency)),
-    )
-
-
-def taxes_shown(lines: Iterable[RequestLine], currency: str) -> tuple[str, ...]:
-    """The tax contained in what is due, one text per rate."""
-    sums: dict[int, int] = {}
-    for line in lines:
-        if line.tax_minor:
-            sums[line.tax_basis_points] = sums.get(line.tax_basis_points, 0) + line.tax_minor
-    return tuple(
-        f"{rate * 100 / ALL_OF_IT:g} %: {Money(minor, currency)}" for rate, minor in sorted(sums.items())
-    )
-
-
-def _transfer(asked: PaymentRequest, owed: Money) -> ShownTransfer | None:
-    settings = payments_wiring().payments
-    if settings.iban is None:
-        return None
-    return ShownTransfer(
-        name=settings.firm_name,
-        iban=spaced(settings.iban),
-        bic=settings.bic,
-        reference=spaced(asked.reference),
-        code=epc_code(settings.firm_name, settings.iban, settings.bic, asked.reference, owed),
-    )
-
-
-def epc_code(name: str, iban: str, bic: str | None, reference: str, owed: Money) -> str | None:
-    """The EPC code (EPC069-12) of a transfer as an SVG data address; None outside the euro."""
-    if owed.currency != "EUR" or not 0 < owed.minor <= EPC_LARGEST:
-        return None
-    code: segno.QRCode = segno.helpers.make_epc_qr(
-        name=name[:70], iban=iban, amount=Decimal(owed.decimal), reference=reference, bic=bic
-    )
-    return str(code.svg_data_uri(scale=4))
 
 
 def _page(template: str, **values: object) -> Response:

@@ -15,11 +15,14 @@ from schemas.errors import PermissionRefused
 
 PERMISSIONS = frozenset(
     {
+        "ageing:read",
         "bank_entry:clear",
         "bank_entry:match",
         "bank_entry:read",
         "bank_statement:import",
         "cash_complaint:read",
+        "customer_statement:read",
+        "journal:read",
         "payment_request:read",
         "payment_request:write_off",
         "refund:approve",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from flask import request
+from flask import Response, request
 
 from backend.access.actor import Actor
 from backend.db.paging import Page, PageRequest
@@ -17,9 +17,11 @@ from backend.payments.bank.statements import Imported
 from backend.payments.inbox import provider_named, take_message
 from backend.payments.models import CashComplaint
 from backend.payments.people import SignedIn
+from backend.payments.rules.books import Aged, journal_as_beancount, journal_as_csv
 from backend.payments.wiring import payments_wiring
 from backend.web.blueprint import Room
 from schemas.payments import (
+    AgedBody,
     AskRefund,
     BankEntryBody,
     ClearBankEntry,
@@ -27,7 +29,9 @@ from schemas.payments import (
     ConfirmRefund,
     ImportedBody,
     ImportStatement,
+    JournalQuery,
     MatchBankEntry,
+    MovementBody,
     PaymentRequestBody,
     PaymentRequestQuery,
     RefundBody,
@@ -110,6 +114,37 @@ def list_waiting_entries(uow: UnitOfWork, person: Actor) -> Sequence[actions.Wai
 def match_bank_entry(uow: UnitOfWork, person: Actor, fields: Fields, entry_id: UUID) -> None:
     """Say whose a waiting credit is, wholly or in shares."""
     actions.match_bank_entry(uow, person, entry_id, **fields)
+
+
+@finance.get(
+    "/customers/<uuid:customer_id>/statement",
+    answer=MovementBody,
+    many=True,
+    permission="customer_statement:read",
+)
+def show_customer_statement(uow: UnitOfWork, person: Actor, customer_id: UUID) -> Sequence[dict[str, object]]:
+    """What was asked of a customer and what came in, with the balance after each."""
+    return actions.show_customer_statement(uow, person, customer_id)
+
+
+@finance.get("/ageing", answer=AgedBody, many=True, permission="ageing:read")
+def show_ageing(uow: UnitOfWork, person: Actor) -> Sequence[Aged]:
+    """Who owes what, by how long it is overdue."""
+    return actions.show_ageing(uow, person)
+
+
+@finance.get("/journal.csv", query=JournalQuery, permission="journal:read", produces="text/csv")
+def show_journal_as_csv(uow: UnitOfWork, person: Actor, query: Fields) -> Response:
+    """The double-entry journal, an entry a line; no cell can be a formula."""
+    lines = journal_as_csv(actions.read_journal(uow, person, **query))
+    return Response("".join(lines), mimetype="text/csv")
+
+
+@finance.get("/journal.beancount", query=JournalQuery, permission="journal:read", produces="text/plain")
+def show_journal_as_beancount(uow: UnitOfWork, person: Actor, query: Fields) -> Response:
+    """The double-entry journal for Beancount."""
+    lines = journal_as_beancount(actions.read_journal(uow, person, **query))
+    return Response("".join(lines), mimetype="text/plain")
 
 
 @finance.get("/cash-complaints", answer=ComplaintBody, many=True, permission="cash_complaint:read")

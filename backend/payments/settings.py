@@ -59,6 +59,11 @@ class PaymentsSettings:
         """Where mail is laid down while no mail server is configured: never in the field's folder."""
         return self.data_dir / "mail"
 
+    @property
+    def receipt_folder(self) -> Path:
+        """Where receipts are kept: never in the field's folder."""
+        return self.data_dir / "receipts"
+
     def clock(self) -> datetime:
         """What time it is, moved as the settings say."""
         return datetime.now(UTC) + timedelta(seconds=self.clock_offset_seconds)

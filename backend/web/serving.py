@@ -16,6 +16,7 @@ from backend.web.documents import Api, make_api
 from backend.web.headers import install_headers
 from backend.web.journal import configure_log, install_request_log
 from backend.web.limits import LIMITS, Limits
+from backend.web.look import look
 from backend.web.places import PLACES, BodyPlaces
 from backend.web.problems import install_problems
 
@@ -57,4 +58,5 @@ def install_web(app: Flask, settings: Settings) -> Api:
     install_headers(app, https=settings.public_url.startswith("https://"))
     api = make_api(app)
     api.register_blueprint(health.room)
+    app.register_blueprint(look)
     return api

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
 import shutil
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from flask import Flask
+from werkzeug.serving import make_server
 
 PATIENCE_SECONDS = 60.0
 _FLAGS = (
@@ -31,6 +37,20 @@ _FLAGS = (
 def find_chromium() -> str | None:
     """The executable; None on a machine without one."""
     return shutil.which("chromium")
+
+
+@contextlib.contextmanager
+def served(app: Flask, port: int = 0) -> Iterator[str]:
+    """Where a browser of this machine finds the application."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Browser:

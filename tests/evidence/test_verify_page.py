@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from backend.reports import queries
 from mobile_client_stub.phone import Phone
 from tests.clock import SettableClock
-from tests.evidence.browser import Browser, find_chromium
+from tests.evidence.browser import Browser, served
 from tests.evidence.issuing import House
 from tests.given import reports
 from tests.given.phones import live_through
@@ -27,18 +25,6 @@ ENGINE_NAMES = ("sqlite",)
 def engine_name(request: pytest.FixtureRequest) -> str:
     """The page is the same on every engine."""
     return str(request.param)
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    executable = find_chromium()
-    if executable is None:
-        reason = "there is no Chromium: run .ci/chromium"
-        if os.environ.get("DOORSTEP_TEST_SKIPS_NOTHING") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with Browser(executable, tmp_path / "profile") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -58,17 +44,12 @@ def asked(app: Flask) -> list[str]:
 @pytest.fixture
 def address(app: Flask, asked: list[str]) -> Iterator[str]:
     """Where a browser of this machine finds the application."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as address:
+        yield address
 
 
 def test_a_browser_tells_the_issued_file_from_a_changed_one_and_sends_neither(
-    browser: Browser,
+    chromium: Browser,
     address: str,
     asked: list[str],
     phone: Phone,
@@ -86,19 +67,19 @@ def test_a_browser_tells_the_issued_file_from_a_changed_one_and_sends_neither(
     genuine.write_bytes(issued)
     changed.write_bytes(issued[:-1] + b" ")
     asked.clear()
-    browser.open(f"{address}/verify")
-    browser.choose_file("#file", genuine)
-    browser.wait_for("document.getElementById('told').className.includes('good')")
-    assert browser.run("document.getElementById('told').textContent").startswith("Match.")
-    assert browser.run("document.getElementById('number').textContent") == "1 (report)"
+    chromium.open(f"{address}/verify")
+    chromium.choose_file("#file", genuine)
+    chromium.wait_for("document.getElementById('told').className.includes('good')")
+    assert chromium.run("document.getElementById('told').textContent").startswith("Match.")
+    assert chromium.run("document.getElementById('number').textContent") == "1 (report)"
     if folder := os.environ.get("DOORSTEP_TEST_PICTURES"):
-        browser.picture(Path(folder) / "verify.png")
-    browser.choose_file("#file", changed)
-    browser.wait_for("document.getElementById('told').className.includes('bad')")
-    assert browser.run("document.getElementById('facts').hidden") is True
+        chromium.picture(Path(folder) / "verify.png")
+    chromium.choose_file("#file", changed)
+    chromium.wait_for("document.getElementById('told').className.includes('bad')")
+    assert chromium.run("document.getElementById('facts').hidden") is True
     assert all(line.startswith("GET ") and line.endswith((" ", "None")) for line in asked), asked
     assert sum("/seals/" in line for line in asked) == 2
-    fingerprint = house_fingerprint(browser, address, house)
+    fingerprint = house_fingerprint(chromium, address, house)
     assert "We sealed a document with this fingerprint" in fingerprint
 
 

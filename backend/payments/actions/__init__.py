@@ -1,5 +1,6 @@
 """What people of finance do, one module per subject."""
 
+from backend.payments.actions.bookkeeping import read_journal, show_ageing, show_customer_statement
 from backend.payments.actions.matching import (
     WaitingEntry,
     clear_bank_entry,
@@ -32,6 +33,9 @@ __all__ = [
     "list_refunds",
     "list_waiting_entries",
     "match_bank_entry",
+    "read_journal",
+    "show_ageing",
+    "show_customer_statement",
     "show_payment_request",
     "write_off_payment_request",
 ]

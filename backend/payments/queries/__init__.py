@@ -9,6 +9,7 @@ from backend.payments.queries.bank import (
     statement_with_sequence,
     suspense,
 )
+from backend.payments.queries.books import journal, movements, requests_of_customer, unpaid
 from backend.payments.queries.checking import (
     balances_of,
     empty_transactions,
@@ -82,10 +83,12 @@ __all__ = [
     "how_many_requests",
     "is_known_address",
     "issued_against_lines",
+    "journal",
     "known_bank_keys",
     "lines_of",
     "list_requests",
     "lock_subject",
+    "movements",
     "payments_of",
     "person_by_email",
     "posted_under",
@@ -99,6 +102,7 @@ __all__ = [
     "request_by_id",
     "request_by_link",
     "requests_by_reference",
+    "requests_of_customer",
     "requests_of_work_order",
     "standing_of",
     "standings",
@@ -110,6 +114,7 @@ __all__ = [
     "transaction_keys",
     "unanswered_checkouts",
     "unbalanced",
+    "unpaid",
     "waiting_events",
     "work_orders_with_requests",
 ]

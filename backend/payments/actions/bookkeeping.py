@@ -1,0 +1,49 @@
+"""What people of finance read as bookkeepers: a customer's statement, what is overdue, the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from backend.access.actor import Actor
+from backend.db.unit_of_work import UnitOfWork
+from backend.payments import queries
+from backend.payments.permissions import requires
+from backend.payments.rules.books import Aged, Booked, aged, with_balances
+
+
+@requires("customer_statement:read")
+def show_customer_statement(uow: UnitOfWork, person: Actor, customer_id: UUID) -> Sequence[dict[str, object]]:
+    """What was asked of a customer and what came in, with the balance after each; nothing for a stranger."""
+    requests = queries.requests_of_customer(uow.session, customer_id)
+    return [
+        {
+            "on": movement.on,
+            "kind": movement.kind.value,
+            "number": movement.number,
+            "currency": movement.currency,
+            "amount_minor": movement.minor,
+            "balance_minor": balance,
+        }
+        for movement, balance in with_balances(queries.movements(uow.session, requests))
+    ]
+
+
+@requires("ageing:read")
+def show_ageing(uow: UnitOfWork, person: Actor) -> Sequence[Aged]:
+    """Who owes what, by how long it is overdue today."""
+    return aged(queries.unpaid(uow.session), uow.now.date())
+
+
+@requires("journal:read")
+def read_journal(
+    uow: UnitOfWork, person: Actor, *, since: date | None, until: date | None
+) -> Iterator[Booked]:
+    """The transactions written down on these days (UTC), the last one with them."""
+    end = None if until is None else _midnight(until + timedelta(days=1))
+    return queries.journal(uow.session, None if since is None else _midnight(since), end)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,102 @@
+"""Reading the ledger as bookkeeping: a customer's movements, what is overdue, and the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.payments.models import LedgerAccount, LedgerEntry, LedgerTransaction, PaymentRequest
+from backend.payments.queries.ledger import OF_REQUESTS
+from backend.payments.rules.books import Booked, BookedLine, Movement, Overdue
+from backend.payments.rules.postings import AccountKind
+from sync.sql import batches
+
+_AT_ONCE = 1_000
+
+
+def requests_of_customer(session: Session, customer_id: UUID) -> Sequence[UUID]:
+    """What a customer was ever asked to pay."""
+    return session.scalars(select(PaymentRequest.id).where(PaymentRequest.customer_id == customer_id)).all()
+
+
+def movements(session: Session, request_ids: Collection[UUID]) -> list[Movement]:
+    """What was asked of and came in for these requests, in the order it was written down."""
+    found: list[tuple[datetime, UUID, Movement]] = []
+    total = func.sum(LedgerEntry.amount)
+    for batch in batches(sorted(request_ids)):
+        rows = session.execute(
+            select(
+                LedgerTransaction.id,
+                LedgerTransaction.posted_at,
+                LedgerTransaction.effective_at,
+                LedgerTransaction.kind,
+                PaymentRequest.number,
+                PaymentRequest.currency,
+                total,
+            )
+            .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
+            .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
+            .join(PaymentRequest, PaymentRequest.id == LedgerAccount.subject)
+            .where(LedgerAccount.kind.in_(OF_REQUESTS), LedgerAccount.subject.in_(batch))
+            .group_by(LedgerTransaction.id, PaymentRequest.id)
+        )
+        found += [
+            (posted_at, key, Movement(on.date(), kind, number, currency, int(minor)))
+            for key, posted_at, on, kind, number, currency, minor in rows
+            if minor
+        ]
+    return [movement for _, _, movement in sorted(found, key=lambda row: row[:2])]
+
+
+def unpaid(session: Session) -> list[Overdue]:
+    """Every request on which something is owed, by customer and the day it was due."""
+    total = func.sum(LedgerEntry.amount)
+    rows = session.execute(
+        select(PaymentRequest, total)
+        .join(LedgerAccount, LedgerAccount.subject == PaymentRequest.id)
+        .join(LedgerEntry, LedgerEntry.account_id == LedgerAccount.id)
+        .where(LedgerAccount.kind == AccountKind.RECEIVABLE)
+        .group_by(PaymentRequest.id)
+        .having(total > 0)
+        .order_by(PaymentRequest.customer_name, PaymentRequest.customer_id, PaymentRequest.due_on)
+    )
+    return [
+        Overdue(row.customer_id, row.customer_name, row.currency, row.due_on, int(owed)) for row, owed in rows
+    ]
+
+
+def journal(session: Session, since: datetime | None, until: datetime | None) -> Iterator[Booked]:
+    """Transactions written down from `since` until before `until`, in that order, with their entries."""
+    statement = (
+        select(LedgerTransaction, LedgerAccount, LedgerEntry.amount, PaymentRequest.number)
+        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
+        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
+        .outerjoin(PaymentRequest, PaymentRequest.id == LedgerTransaction.request_id)
+        .order_by(LedgerTransaction.posted_at, LedgerTransaction.id, LedgerAccount.code)
+    )
+    if since is not None:
+        statement = statement.where(LedgerTransaction.posted_at >= since)
+    if until is not None:
+        statement = statement.where(LedgerTransaction.posted_at < until)
+    rows = session.execute(statement.execution_options(yield_per=_AT_ONCE))
+    for _, group in groupby(rows, key=lambda row: row[0].id):
+        lines = list(group)
+        transaction, number = lines[0][0], lines[0][3]
+        yield Booked(
+            id=transaction.id,
+            on=transaction.effective_at.date(),
+            written_on=transaction.posted_at.date(),
+            kind=transaction.kind,
+            source=f"{transaction.source}:{transaction.source_key}",
+            number=number,
+            note=transaction.note,
+            lines=tuple(
+                BookedLine(account.kind, account.detail, account.currency, amount)
+                for _, account, amount, _ in lines
+            ),
+        )

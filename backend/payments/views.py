@@ -1,0 +1,164 @@
+"""What a bill says, in the words its customer reads: on the page and on the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import segno
+import segno.helpers
+
+from backend.db.unit_of_work import UnitOfWork
+from backend.payments import queries
+from backend.payments.models import PaymentRequest, RequestLine
+from backend.payments.providers import Provider
+from backend.payments.rules.billing import ALL_OF_IT
+from backend.payments.rules.books import Movement
+from backend.payments.rules.money import Money
+from backend.payments.rules.postings import TransactionKind
+from backend.payments.rules.references import spaced
+from backend.payments.settings import PaymentsSettings
+
+EPC_LARGEST = 99_999_999_999
+"""The largest amount of an EPC code, in cents."""
+
+HOW_IT_CAME: Mapping[TransactionKind, str] = {
+    TransactionKind.CARD_PAID: "by card",
+    TransactionKind.TRANSFER_MATCHED: "by transfer",
+    TransactionKind.SUSPENSE_MATCHED: "by transfer",
+    TransactionKind.RETURNED: "returned by the bank",
+    TransactionKind.DISPUTED: "taken back by the card's bank",
+    TransactionKind.DISPUTE_WON: "given again by the card's bank",
+}
+
+
+@dataclass(frozen=True)
+class ShownLine:
+    """A line of the bill, in words."""
+
+    description: str
+    price: str
+    covered_by: str | None
+    due: str
+
+
+@dataclass(frozen=True)
+class ShownTransfer:
+    """How to pay by bank transfer; `code` is an SVG image as a data address, None outside the euro."""
+
+    name: str
+    iban: str
+    bic: str | None
+    reference: str
+    code: str | None
+
+
+@dataclass(frozen=True)
+class ShownReceipt:
+    """What came in, or went back (a minus), on which day and how."""
+
+    on: str
+    how: str
+    amount: str
+
+
+@dataclass(frozen=True)
+class ShownBill:
+    """All that the template needs, in words."""
+
+    number: str
+    customer: str
+    work_order: str
+    summary: str
+    lines: tuple[ShownLine, ...]
+    taxes: tuple[str, ...]
+    state: str
+    due: str
+    owed: str
+    due_on: str
+    receipts: tuple[ShownReceipt, ...]
+    received: str | None
+    credit: str | None
+    is_owed: bool
+    transfer: ShownTransfer | None
+    cards: tuple[str, ...]
+
+
+def show_bill(
+    uow: UnitOfWork, asked: PaymentRequest, *, payments: PaymentsSettings, providers: Mapping[str, Provider]
+) -> ShownBill:
+    """All that a page or a receipt says of a bill now."""
+    standing = queries.standing_of(uow.session, asked.id)
+    lines = queries.lines_of(uow.session, asked.id)
+    currency = asked.currency
+    owed = Money(standing.owed, currency)
+    is_owed = standing.owed > 0
+    return ShownBill(
+        number=asked.number,
+        customer=asked.customer_name,
+        work_order=asked.work_order_number,
+        summary=asked.summary,
+        lines=tuple(_line(line, currency) for line in lines),
+        taxes=taxes_shown(lines, currency),
+        state=standing.state,
+        due=str(Money(asked.gross_minor - asked.covered_minor, currency)),
+        owed=str(owed),
+        due_on=asked.due_on.isoformat(),
+        receipts=tuple(
+            _receipt(each) for each in queries.movements(uow.session, [asked.id]) if each.kind in HOW_IT_CAME
+        ),
+        received=str(Money(standing.received, currency)) if standing.received else None,
+        credit=str(Money(standing.credit, currency)) if standing.credit else None,
+        is_owed=is_owed,
+        transfer=_transfer(payments, asked, owed) if is_owed else None,
+        cards=tuple(name for name, each in sorted(providers.items()) if is_owed and each.takes(owed)),
+    )
+
+
+def _receipt(movement: Movement) -> ShownReceipt:
+    amount = str(Money(-movement.minor, movement.currency))
+    return ShownReceipt(movement.on.isoformat(), HOW_IT_CAME[movement.kind], amount)
+
+
+def _line(line: RequestLine, currency: str) -> ShownLine:
+    words = f"{line.quantity} × {line.description}" if line.quantity > 1 else line.description
+    return ShownLine(
+        description=words,
+        price=str(Money(line.gross_minor, currency)),
+        covered_by=line.covered_by,
+        due=str(Money(line.gross_minor - line.covered_minor, currency)),
+    )
+
+
+def taxes_shown(lines: Iterable[RequestLine], currency: str) -> tuple[str, ...]:
+    """The tax contained in what is due, one text per rate."""
+    sums: dict[int, int] = {}
+    for line in lines:
+        if line.tax_minor:
+            sums[line.tax_basis_points] = sums.get(line.tax_basis_points, 0) + line.tax_minor
+    return tuple(
+        f"{rate * 100 / ALL_OF_IT:g} %: {Money(minor, currency)}" for rate, minor in sorted(sums.items())
+    )
+
+
+def _transfer(settings: PaymentsSettings, asked: PaymentRequest, owed: Money) -> ShownTransfer | None:
+    if settings.iban is None:
+        return None
+    return ShownTransfer(
+        name=settings.firm_name,
+        iban=spaced(settings.iban),
+        bic=settings.bic,
+        reference=spaced(asked.reference),
+        code=epc_code(settings.firm_name, settings.iban, settings.bic, asked.reference, owed),
+    )
+
+
+def epc_code(name: str, iban: str, bic: str | None, reference: str, owed: Money) -> str | None:
+    """The EPC code (EPC069-12) of a transfer as an SVG data address; None outside the euro."""
+    if owed.currency != "EUR" or not 0 < owed.minor <= EPC_LARGEST:
+        return None
+    code: segno.QRCode = segno.helpers.make_epc_qr(
+        name=name[:70], iban=iban, amount=Decimal(owed.decimal), reference=reference, bic=bic
+    )
+    return str(code.svg_data_uri(scale=4))

@@ -1,0 +1,102 @@
+"""What bookkeepers read: statement, ageing, the journal in two formats, and the customer's receipt."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import defaultdict
+from decimal import Decimal
+
+import pytest
+from flask import Flask
+from pypdfium2 import PdfDocument
+
+from backend.payments.actions import show_ageing
+from backend.payments.models import PaymentRequest
+from backend.payments.rules.books import no_formula
+from tests.api import Client
+from tests.backend.payments.bank_files import Paid, statement_file
+from tests.backend.payments.test_bank import take
+from tests.backend.payments.test_finance import paid_by_card
+from tests.backend.payments.world import Firm
+
+
+@pytest.fixture
+def noor(firm: Firm, app: Flask) -> Client:
+    """Somebody of finance, signed in."""
+    password = firm.payments.authenticator.create_person(firm.payments.factory, "noor@example.org", "Noor")
+    given = Client(app).post("/sessions", {"email": "noor@example.org", "password": password})
+    return Client(app, None, given.json["access_token"])
+
+
+def half_paid(firm: Firm) -> PaymentRequest:
+    """A bill of 100.00 of which 40.00 came in."""
+    request = firm.asked(10_000)
+    take(firm, statement_file([Paid(4_000, request.reference), Paid(900, text="=HYPERLINK(x)")]))
+    return request
+
+
+def test_a_statement_says_what_was_asked_what_came_and_what_is_left(firm: Firm, noor: Client) -> None:
+    request = half_paid(firm)
+    rows = noor.get(f"/customers/{request.customer_id}/statement").json
+    assert [(row["kind"], row["amount_minor"], row["balance_minor"]) for row in rows] == [
+        ("issued", 10_000, 10_000),
+        ("transfer_matched", -4_000, 6_000),
+    ]
+    assert noor.get(f"/customers/{request.id}/statement").json == []
+
+
+def test_what_is_overdue_grows_older(firm: Firm) -> None:
+    half_paid(firm)
+    paid_by_card(firm)
+    ages = []
+    for days in (0, 15, 30, 30, 60):
+        firm.clock.advance(days=days)
+        with firm.payments.factory.begin(write=False) as uow:
+            (row,) = show_ageing(uow, firm.somebody())
+        ages += [name for name, minor in row.owed.items() if minor == 6_000]
+    assert ages == ["not_due", "to_30", "to_60", "to_90", "over_90"]
+
+
+def test_the_journal_balances_for_spreadsheets_and_for_beancount(firm: Firm, noor: Client) -> None:
+    half_paid(firm)
+    paid_by_card(firm)
+    rows = list(csv.DictReader(io.StringIO(noor.get("/journal.csv").text)))
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        sums[row["account"]] += Decimal(row["debit"] or 0) - Decimal(row["credit"] or 0)
+    assert sum(sums.values()) == 0
+    assert sums["Assets:Bank:DE89370400440532013000"] == 49
+    assert sums["Assets:Receivable"] == 60
+    text = noor.get("/journal.beancount").text
+    opened = re.findall(r"^1970-01-01 open (\S+)$", text, re.M)
+    assert sorted(opened) == sorted(set(sums))
+    postings = re.findall(r"^  ([A-Z]\S+)  (-?\d+\.\d\d) EUR$", text, re.M)
+    assert len(postings) == len(rows)
+    assert sum(Decimal(amount) for _, amount in postings) == 0
+    assert noor.get("/journal.csv?since=2027-01-01").text.count("\n") == 1
+    assert noor.get("/journal.csv?until=2026-13-01").status_code == 422
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])
+def test_no_cell_is_a_formula(cell: str) -> None:
+    assert no_formula(cell) == f"'{cell}"
+    assert no_formula(f"Thanks {cell}") == f"Thanks {cell}"
+
+
+def test_a_receipt_says_what_was_for_and_how_it_was_paid(firm: Firm, browser: Client) -> None:
+    firm.signed_report(("Repair of 锅炉", 9_500), ("Pump", 5_050))
+    (request,) = firm.bill()
+    link = firm.payments.terms.links.address_of(request.id).partition("8001")[2]
+    assert "receipt.pdf" not in browser.get(link).text
+    take(firm, statement_file([Paid(14_550, request.reference)]))
+    assert "receipt.pdf" in browser.get(link).text
+    first, again = (browser.get(f"{link}/receipt.pdf") for _ in range(2))
+    assert first.data == again.data
+    said = "".join(page.get_textpage().get_text_bounded() for page in PdfDocument(first.data))
+    for words in ("锅炉", "EUR 145.50", "2026-03-03, by transfer", "Still to be paid: EUR 0.00"):
+        assert words in said
+    (kept,) = firm.payments.payments.receipt_folder.iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+    assert browser.get("/p/wrong/receipt.pdf").status_code == 404
