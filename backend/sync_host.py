@@ -18,6 +18,7 @@ from backend.access.queries import user, zone_and_revocation
 from backend.access.reach import TECHNICIAN
 from backend.db.faults import is_connection_trouble, is_transient
 from backend.db.look import Look
+from backend.db.straight import Straight
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.web.problems import domain_error_of, status_of
 from schemas.access import Role
@@ -43,6 +44,10 @@ class SyncHost:
     def begin(self, *, write: bool = True) -> AbstractContextManager[UnitOfWork]:
         """One transaction."""
         return self.factory.begin(write=write)
+
+    def begin_straight(self) -> AbstractContextManager[Straight]:
+        """One writing transaction of a few statements."""
+        return self.factory.begin_straight()
 
     def caller_of(self, session: Session, device_id: UUID, user_id: UUID) -> Caller | None:
         """A technician's device, as if it asked now."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Text, bindparam, cast, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
+from sync.host import Straight
 from sync.models import STATE
 
 _LOCK = 0x73796E63
@@ -34,6 +35,6 @@ def begin_expand(session: Session) -> None:
     session.connection().execute(_NEW_VERSION)
 
 
-def nobody_came(session: Session, version: str | None) -> bool:
+def nobody_came(straight: Straight, version: str | None) -> bool:
     """Whether `version` is still the latest: to be asked in a statement after KEEP_OFF said yes."""
-    return version is not None and bool(session.connection().execute(_IS_LATEST, {"seen": version}).scalar())
+    return version is not None and bool(straight.run(_IS_LATEST, {"seen": version})[0][0])

@@ -17,9 +17,9 @@ from sync.epoch import NO_IDENTITY, begin_first, begin_new, current_epoch, ident
 from sync.expand import anything_to_expand, expand
 from sync.facts import ServerBusy
 from sync.held import journals_due, owner_of_journal, retry_held, wake_held
-from sync.host import Audience, Host, Look, UnitOfWork
+from sync.host import Audience, Host, Look, Straight, UnitOfWork
 from sync.mutations import MutationTable, MutationType
-from sync.push import repeated
+from sync.push import repeated, repeated_in
 from sync.refresh import Refresh
 from sync.rows import RowReader
 from sync.scope import Scope
@@ -129,11 +129,12 @@ class SyncEngine:
         """Bring one audience's feed up to its scope; what changes meanwhile may wait for the next time."""
         zone = _ZONE_OF_EVERYONE if audience.kind == EVERYONE else time_zone
         for _ in range(_MOST_REFRESHES):
-            marked = repeated(
-                self.host, lambda uow, _last: self.refresh_step(uow, self.scope, audience, zone).run()
-            )
-            if not marked:
+            refresh = partial(self._refresh_once, audience, zone)
+            if not repeated_in(self.host.begin_straight, self.host, refresh):
                 return
+
+    def _refresh_once(self, audience: Audience, zone: str, straight: Straight, _last: bool) -> bool:
+        return self.refresh_step(straight, self.scope, audience, zone).run()
 
     def _identity_of(self) -> ColumnElement[str | None]:
         if self._identity is None:

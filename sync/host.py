@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Select
+from sqlalchemy import Executable, Select
 from sqlalchemy.orm import Session
 
 from schemas.errors import DomainError
 from sync.collections import EVERYONE
+from sync.sql import Parameters
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,28 @@ class Look(Protocol):
         ...
 
 
+class Straight(Protocol):
+    """One writing transaction of a few statements that were built once: no session stands around it."""
+
+    @property
+    def dialect(self) -> str:
+        """ "sqlite" or "postgresql"."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """Aware UTC, fixed when the transaction began."""
+        ...
+
+    @property
+    def run(self) -> Callable[[Executable, Parameters], Sequence[Sequence[Any]]]:
+        """`run(statement, parameters)`: its rows, each value as the type of its column says.
+
+        A list of parameters runs it once for each. What only writes gives no rows.
+        """
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction of the host."""
 
@@ -122,6 +145,13 @@ class Host(Protocol):
         """One transaction: committed on success, rolled back on an exception.
 
         A writing one is READ COMMITTED on PostgreSQL and IMMEDIATE on SQLite; a reading one is one snapshot.
+        """
+        ...
+
+    def begin_straight(self) -> AbstractContextManager[Straight]:
+        """One transaction for statements that need no session: READ COMMITTED, or IMMEDIATE on SQLite.
+
+        Each statement sees what was committed before it began. What it writes is seen by no hook.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -31,6 +32,7 @@ ATTEMPTS = 6
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,18 @@ class Push:
 
 def repeated(host: Host, work: Callable[[UnitOfWork, bool], T]) -> T:
     """Run `work(uow, is_last_attempt)` in its own transaction, again after a lost race, then ServerBusy."""
+    return repeated_in(host.begin, host, work)
+
+
+def repeated_in(
+    begin: Callable[[], AbstractContextManager[U]], host: Host, work: Callable[[U, bool], T]
+) -> T:
+    """The same in transactions that begin in this way."""
     pause, trouble = _FIRST_PAUSE, cast("Exception | None", None)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with host.begin() as uow:
-                return work(uow, attempt == ATTEMPTS)
+            with begin() as transaction:
+                return work(transaction, attempt == ATTEMPTS)
         except (MustRepeat, IntegrityError) as error:
             trouble = error
         except DomainError:

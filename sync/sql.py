@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import UserDefinedType
 
 T = TypeVar("T")
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class _JsonText(UserDefinedType[str]):
@@ -50,17 +51,21 @@ def write(session: Session, statement: Executable, rows: Sequence[Mapping[str, o
 def insert_rows(
     session: Session, table: Table, rows: Sequence[Mapping[str, object]], newest_of: tuple[str, ...] = ()
 ) -> None:
-    """Insert rows that fill the same columns, in one statement.
+    """Insert rows in one statement (`insertion`)."""
+    if rows:
+        session.connection().execute(*insertion(dialect_of(session), table, rows, newest_of))
 
-    `newest_of` names a unique key: a row that is there under it takes the values of the new one, of which
-    there may be only one.
+
+def insertion(
+    dialect: str, table: Table, rows: Sequence[Mapping[str, object]], newest_of: tuple[str, ...] = ()
+) -> tuple[Executable, Parameters]:
+    """The statement that inserts these rows, one at least, and its parameters.
+
+    The rows fill the same columns. `newest_of` names a unique key: a row that is there under it takes the
+    values of the new one, of which there may be only one.
     """
-    if not rows:
-        return
-    names, dialect = tuple(rows[0]), dialect_of(session)
-    statement = _insert(dialect, table, names, newest_of)
-    parameters = list(rows) if dialect == "sqlite" else {"rows": orjson.dumps(rows).decode()}
-    session.connection().execute(statement, parameters)
+    statement = _insert(dialect, table, tuple(rows[0]), newest_of)
+    return statement, list(rows) if dialect == "sqlite" else {"rows": orjson.dumps(rows).decode()}
 
 
 @cache

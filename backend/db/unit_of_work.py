@@ -1,7 +1,7 @@
 """The unit of work: one transaction, with its clock, its ids, its facts and its outside effects."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar, cast
@@ -16,6 +16,7 @@ from backend.db.base import Base, Record
 from backend.db.engine import looking, reading, writing
 from backend.db.look import Look, Looks, through
 from backend.db.outbox_message import OutboxMessage, OutboxState
+from backend.db.straight import Straight, straight_through
 from schemas.errors import JsonValue
 from sync.hook import WHOLE_RECORD, record_changes
 from sync.sql import insert_rows
@@ -159,6 +160,10 @@ class UnitOfWorkFactory:
         """For single statements that read; the database refuses every write."""
         with self._looks.look(self.clock()) as look:
             yield look
+
+    def begin_straight(self) -> AbstractContextManager[Straight]:
+        """One writing transaction of a few statements, without a session: hooks and facts stay out of it."""
+        return straight_through(self._write_engine, self._looks, self.clock())
 
     @contextmanager
     def begin(self, *, write: bool = True) -> Iterator[UnitOfWork]:

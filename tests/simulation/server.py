@@ -6,7 +6,7 @@ import functools
 import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from sqlalchemy.exc import OperationalError
 
 from backend.app import Wiring, connect, unwired_app, wire
 from backend.db.engine import make_engine
-from backend.db.unit_of_work import UnitOfWork
 from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.settings import Settings
 from backend.sync_host import SyncHost
@@ -33,6 +32,7 @@ from tests.databases import share_compiled_statements
 from tests.settings import cheap_settings
 from tests.simulation.chance import Mint, Time
 
+Begin = Callable[..., AbstractContextManager[object]]
 RELEASES = 3
 """How many releases of the server there are; each adds to the last, and all of them understand old phones."""
 
@@ -134,7 +134,9 @@ class Server:
         """Start that release: it writes its own bodies, and takes the mutations of all releases up to it."""
         self.release = release
         wiring = wire(self.engine, self.settings, clock=self.time, mint_id=self._mint)
-        wiring.factory.begin = self._mortal(wiring.factory.begin)  # type: ignore[method-assign]
+        factory = wiring.factory
+        factory.begin = self._mortal(factory.begin)  # type: ignore[method-assign]
+        factory.begin_straight = self._mortal(factory.begin_straight)  # type: ignore[method-assign]
         host = WatchedHost(wiring.factory, wiring.sync.host.cursor_secret, self.alarms)
         schemas = frozenset(range(1, release + 2))
         mutations = [replace(kind, schemas=schemas) for kind in MUTATIONS]
@@ -169,12 +171,12 @@ class Server:
     def is_store_full(self, is_full: bool) -> None:
         self._store.is_full = is_full
 
-    def _mortal(self, begin: Callable[..., object]) -> Callable[..., object]:
+    def _mortal(self, begin: Begin) -> Begin:
         @contextmanager
-        def begin_or_die(*, write: bool = True) -> Iterator[UnitOfWork]:
-            ends = write and self._ends_now()
-            with begin(write=write) as uow:  # type: ignore[attr-defined]
-                yield uow
+        def begin_or_die(**how: bool) -> Iterator[object]:
+            ends = how.get("write", True) and self._ends_now()
+            with begin(**how) as begun:
+                yield begun
                 if ends and self._failure is not None:
                     raise self._failure
                 if ends and not self._dies_committed:

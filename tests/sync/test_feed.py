@@ -24,7 +24,7 @@ from tests.sync import days
 from tests.sync.device import Device, device_of
 from tests.sync.test_law import assert_law
 from tests.sync.toy import MUTATIONS as TYPES
-from tests.sync.toy import Article, Job, JobLine, Place, Toy, collections
+from tests.sync.toy import Article, Begin, Job, JobLine, Place, Toy, beginning, collections
 
 
 @pytest.fixture
@@ -334,17 +334,16 @@ def test_an_exchange_without_news_writes_nothing(toy: Toy, technician: UUID) -> 
     device = device_of(toy, technician)
     device.sync()
     begun: list[bool] = []
-    begin = toy.host.begin
 
-    def watched(*, write: bool = True) -> Any:
-        begun.append(write)
-        return begin(write=write)
+    def watched(begin: Begin) -> Begin:
+        def begin_and_note(**how: bool) -> Any:
+            begun.append(True)
+            return begin(**how)
 
-    toy.host.begin = watched  # type: ignore[method-assign]
-    try:
+        return begin_and_note
+
+    with beginning(toy, watched):
         device.sync()
-    finally:
-        del toy.host.begin
     assert begun == [], "not even a transaction that reads"
 
 

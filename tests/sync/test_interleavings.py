@@ -98,8 +98,8 @@ def refresh_once(toy: Toy, technician: UUID) -> Callable[[], None]:
     """One run, as when the process dies right after it."""
 
     def run() -> None:
-        with toy.host.begin() as uow:
-            toy.sync.refresh_step(uow, toy.sync.scope, Audience(TECHNICIAN, technician), days.ZONE).run()
+        with toy.host.begin_straight() as straight:
+            toy.sync.refresh_step(straight, toy.sync.scope, Audience(TECHNICIAN, technician), days.ZONE).run()
 
     return run
 
@@ -372,7 +372,7 @@ class NotKeptOff(Refresh):
     """A mutant: a refresh that believes that no expand runs beside it, and keeps none off."""
 
     def advance(self, figures: dict[str, Any]) -> bool:
-        self.uow.session.connection().execute(_ADVANCE["sqlite"], figures)
+        self.straight.run(_ADVANCE["sqlite"], figures)
         return True
 
 
@@ -472,7 +472,7 @@ def test_a_refresh_that_nobody_disturbs_looks_once(pg: Toy) -> None:
     device.sync()
     days.change(pg, Job, job, remark="new")
     pg.sync.expand()
-    with pg.host.begin() as uow:
+    with pg.host.begin_straight() as straight:
         audience = Audience(TECHNICIAN, technician)
-        assert pg.sync.refresh_step(uow, pg.sync.scope, audience, days.ZONE).run() is False
+        assert pg.sync.refresh_step(straight, pg.sync.scope, audience, days.ZONE).run() is False
     the_law_holds(pg, device)

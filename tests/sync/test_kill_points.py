@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from tests.sync import days
 from tests.sync.device import Device, device_of
 from tests.sync.pausing import Beside
 from tests.sync.test_law import assert_law
-from tests.sync.toy import Job, JobLine, Place, Toy
+from tests.sync.toy import Begin, Job, JobLine, Place, Toy, beginning
 
 
 class Killed(BaseException):
@@ -27,26 +28,23 @@ class Killed(BaseException):
 @contextmanager
 def dying_at(toy: Toy, transaction: int, *, committed: bool) -> Iterator[None]:
     """Die at the n-th transaction, just before or just after its commit."""
-    begun = 0
-    begin = type(toy.host).begin
+    numbers = count(1)
 
-    @contextmanager
-    def begin_or_die(*, write: bool = True) -> Iterator[UnitOfWork]:
-        nonlocal begun
-        begun += 1
-        mine = begun
-        with begin(toy.host, write=write) as uow:
-            yield uow
-            if mine == transaction and not committed:
+    def mortal(begin: Begin) -> Begin:
+        @contextmanager
+        def begin_or_die(**how: bool) -> Iterator[object]:
+            mine = next(numbers)
+            with begin(**how) as begun:
+                yield begun
+                if mine == transaction and not committed:
+                    raise Killed
+            if mine == transaction and committed:
                 raise Killed
-        if mine == transaction and committed:
-            raise Killed
 
-    toy.host.begin = begin_or_die  # type: ignore[method-assign]
-    try:
+        return begin_or_die
+
+    with beginning(toy, mortal):
         yield
-    finally:
-        del toy.host.begin
 
 
 def a_day(toy: Toy) -> tuple[Device, Device, UUID]:
@@ -67,18 +65,18 @@ def a_day(toy: Toy) -> tuple[Device, Device, UUID]:
 def transactions_of_a_sync(toy: Toy) -> int:
     """How many transactions the day's exchange takes when nobody dies."""
     device, _, _ = a_day(toy)
-    begun = 0
-    begin = type(toy.host).begin
+    numbers = count()
 
-    def counted(*, write: bool = True) -> Any:
-        nonlocal begun
-        begun += 1
-        return begin(toy.host, write=write)
+    def counted(begin: Begin) -> Begin:
+        def begin_and_count(**how: bool) -> AbstractContextManager[object]:
+            next(numbers)
+            return begin(**how)
 
-    toy.host.begin = counted  # type: ignore[method-assign]
-    device.sync()
-    del toy.host.begin
-    return begun
+        return begin_and_count
+
+    with beginning(toy, counted):
+        device.sync()
+    return next(numbers)
 
 
 @pytest.mark.parametrize("committed", [False, True], ids=["before commit", "after commit"])

@@ -4,7 +4,7 @@ for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from backend.db.faults import is_connection_trouble, is_transient
 from backend.db.look import Look
+from backend.db.straight import Straight
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from schemas.base import Count, Id, Instant, RecordShape, Shape
 from schemas.base import Text as TextField
@@ -32,6 +33,7 @@ from sync.models import UtcInstant
 from sync.mutations import MutationType
 
 TECHNICIAN = "technician"
+Begin = Callable[..., AbstractContextManager[object]]
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -269,6 +271,9 @@ class ToyHost:
     def begin(self, *, write: bool = True) -> AbstractContextManager[UnitOfWork]:
         return self.factory.begin(write=write)
 
+    def begin_straight(self) -> AbstractContextManager[Straight]:
+        return self.factory.begin_straight()
+
     def caller_of(self, session: Session, device_id: UUID, user_id: UUID) -> Caller | None:
         return None if user_id in self.gone else caller(user_id, device_id)
 
@@ -358,3 +363,14 @@ def empty(toy: Toy) -> None:
     toy.clock.now = START
     toy.host.alarms.clear()
     toy.host.gone.clear()
+
+
+@contextmanager
+def beginning(toy: Toy, other: Callable[[Begin], Begin]) -> Iterator[None]:
+    """Transactions of either kind begin in another way."""
+    toy.host.begin = other(toy.host.begin)  # type: ignore[method-assign]
+    toy.host.begin_straight = other(toy.host.begin_straight)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del toy.host.begin, toy.host.begin_straight

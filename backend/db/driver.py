@@ -1,0 +1,133 @@
+"""Statements straight through the driver: SQLAlchemy's way around a small one costs more than it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import RawCursor
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import InFailedSqlTransaction, error_from_result
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGresult
+from sqlalchemy import Dialect, Executable, PoolProxiedConnection
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
+
+Rows: TypeAlias = Sequence[Sequence[Any]]
+Asked: TypeAlias = Callable[[psycopg.Connection, "dict[Any, Any]", "Compiled", Sequence[Any]], Rows]
+
+_DIALECT: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+_PREPARED = "doorstep_prepared"
+_OID_OF_NUMERIC = 1700
+"""As what a column of numbers arrives; the types of other columns do not ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A statement for libpq: `$1` is the first of `order`; `constants` stand in the statement itself.
+
+    `readers`: of the columns whose type makes something else of what the driver gives, by their place.
+    """
+
+    sql: bytes
+    order: Sequence[str]
+    constants: Mapping[str, Any]
+    readers: Sequence[tuple[int, Callable[[Any], Any]]]
+
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """What `$1` and so on stand for."""
+        given = {**self.constants, **parameters}
+        return [given[name] for name in self.order]
+
+    def read(self, rows: Rows) -> Rows:
+        """Rows as SQLAlchemy would give them: each value as the type of its column says."""
+        return [self._read(list(row)) for row in rows] if self.readers else rows
+
+    def _read(self, row: list[Any]) -> Sequence[Any]:
+        for place, reader in self.readers:
+            row[place] = reader(row[place])
+        return row
+
+
+BEGIN = Compiled(b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", (), {}, ())
+COMMIT = Compiled(b"COMMIT", (), {}, ())
+ROLLBACK = Compiled(b"ROLLBACK", (), {}, ())
+
+
+@cache
+def compiled(statement: Executable) -> Compiled:
+    """The statement in the words of PostgreSQL. Kept for ever: for statements that are built once."""
+    assert isinstance(statement, ClauseElement)
+    made = statement.compile(dialect=_DIALECT)
+    assert isinstance(made, SQLCompiler)
+    constants = {name: value for name, value in made.params.items() if value is not None}
+    types = [column.type.dialect_impl(_DIALECT) for column in getattr(statement, "exported_columns", ())]
+    readers = [(place, kind.result_processor(_DIALECT, _OID_OF_NUMERIC)) for place, kind in enumerate(types)]
+    changing = tuple((place, reader) for place, reader in readers if reader is not None)
+    return Compiled(str(made).encode(), tuple(made.positiontup or ()), constants, changing)
+
+
+def run(
+    asked: Asked, pooled: PoolProxiedConnection, statement: Compiled, parameters: Mapping[str, Any]
+) -> Rows:
+    """Run a statement on this connection; an error is the one that SQLAlchemy would have raised."""
+    driver = pooled.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        return asked(driver, pooled.info, statement, statement.values(parameters))
+    except psycopg.Error as error:
+        if driver.broken:
+            pooled.invalidate(error)
+        raise DBAPIError.instance(
+            statement.sql.decode(),
+            dict(parameters),
+            error,
+            psycopg.Error,
+            connection_invalidated=driver.broken,
+        ) from error
+
+
+def by_psycopg(
+    driver: psycopg.Connection, _: dict[Any, Any], statement: Compiled, values: Sequence[Any]
+) -> Rows:
+    """By psycopg, which begins the transaction, and forgets what is prepared when one is rolled back."""
+    return RawCursor(driver).execute(statement.sql, values, prepare=True, binary=True).fetchall()
+
+
+def by_libpq(
+    driver: psycopg.Connection, info: dict[Any, Any], statement: Compiled, values: Sequence[Any]
+) -> Rows:
+    """By libpq itself, on a connection that psycopg has in autocommit: its own way of waiting costs more."""
+    transformer = Transformer(driver)
+    given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    types = transformer.types or ()
+    prepared: dict[object, bytes] = info.setdefault(_PREPARED, {})
+    name = prepared.get((statement.sql, types))
+    if name is None:
+        name = f"straight_{len(prepared)}".encode()
+        _checked(driver.pgconn.prepare(name, statement.sql, types))
+        prepared[statement.sql, types] = name
+    # NULL is None here as in exec_params; only the annotation forgets it.
+    result = _checked(driver.pgconn.exec_prepared(name, given, transformer.formats, Format.BINARY))  # type: ignore[arg-type]
+    transformer.set_pgresult(result)
+    return transformer.load_rows(0, result.ntuples, tuple)
+
+
+def by_word(driver: psycopg.Connection, _: dict[Any, Any], statement: Compiled, __: Sequence[Any]) -> Rows:
+    """By libpq, what needs no plan: a word that begins or ends a transaction."""
+    result = _checked(driver.pgconn.exec_(statement.sql))
+    if statement == COMMIT and result.command_status == b"ROLLBACK":
+        raise InFailedSqlTransaction("A statement failed before: nothing was committed.")
+    return ()
+
+
+def _checked(result: PGresult) -> PGresult:
+    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        raise error_from_result(result)
+    return result
