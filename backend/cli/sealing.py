@@ -81,12 +81,17 @@ def check_seals(settings: Settings) -> None:
 @with_settings
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--offline", is_flag=True, help="Ask no data base: seal, envelope and phone's signature only.")
+@click.option("--server", metavar="URL", help="Ask the company's server instead of a data base here.")
 @click.option("--trust", type=click.Path(path_type=Path), help="PEM of the company's certificates.")
-def verify(settings: Settings, file: Path, offline: bool, trust: Path | None) -> None:
+def verify(settings: Settings, file: Path, offline: bool, server: str | None, trust: Path | None) -> None:
     """Is FILE exactly what the company issued? Exit code 0: yes, 1: no, 2: it could not be looked at."""
     command = [sys.executable, "-m", "backend.reports.seal.inspecting", str(file), str(settings.seal_folder)]
     command += ["--trust", str(trust)] if trust is not None else []
     command += ["--authorities", settings.timestamp_roots] if settings.timestamp_roots else []
-    if not offline:
+    if offline and server is not None:
+        refuse("Give --offline or --server, not both.")
+    if server is not None:
+        command += ["--server", server]
+    elif not offline:
         command += ["--database", settings.database_url]
     sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - ourselves, and no shell

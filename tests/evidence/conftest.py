@@ -16,6 +16,7 @@ from backend.web.wiring import EXTENSION
 from mobile_client_stub.phone import Phone
 from tests.api import Api
 from tests.clock import SettableClock
+from tests.evidence.browser import served
 from tests.evidence.issuing import House, a_house
 from tests.given import customers, phones, reports, visits
 from tests.given import parts as given_parts
@@ -64,3 +65,24 @@ def phone(pick_up: Callable[[str], Phone], api: Api, work: reports.Work) -> Phon
 def house(app: Flask) -> House:
     """The firm with a seal key and without a timestamp authority."""
     return a_house(cast("ServedWiring", app.extensions[EXTENSION]))
+
+
+@pytest.fixture
+def asked(app: Flask) -> list[str]:
+    """The bodies and addresses that reached the server."""
+    seen: list[str] = []
+    inner = app.wsgi_app
+
+    def noting(environ: dict[str, object], start: object) -> object:
+        seen.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']} {environ.get('CONTENT_LENGTH')}")
+        return inner(environ, start)  # type: ignore[arg-type]
+
+    app.wsgi_app = noting  # type: ignore[assignment, method-assign]
+    return seen
+
+
+@pytest.fixture
+def address(app: Flask, asked: list[str]) -> Iterator[str]:
+    """Where a browser of this machine finds the application."""
+    with served(app) as address:
+        yield address

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
 
 from backend.reports import queries
 from mobile_client_stub.phone import Phone
 from tests.clock import SettableClock
-from tests.evidence.browser import Browser, served
+from tests.evidence.browser import Browser
 from tests.evidence.issuing import House
 from tests.given import reports
 from tests.given.phones import live_through
@@ -25,27 +23,6 @@ ENGINE_NAMES = ("sqlite",)
 def engine_name(request: pytest.FixtureRequest) -> str:
     """The page is the same on every engine."""
     return str(request.param)
-
-
-@pytest.fixture
-def asked(app: Flask) -> list[str]:
-    """The bodies and addresses that reached the server."""
-    seen: list[str] = []
-    inner = app.wsgi_app
-
-    def noting(environ: dict[str, object], start: object) -> object:
-        seen.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']} {environ.get('CONTENT_LENGTH')}")
-        return inner(environ, start)  # type: ignore[arg-type]
-
-    app.wsgi_app = noting  # type: ignore[assignment, method-assign]
-    return seen
-
-
-@pytest.fixture
-def address(app: Flask, asked: list[str]) -> Iterator[str]:
-    """Where a browser of this machine finds the application."""
-    with served(app) as address:
-        yield address
 
 
 def test_a_browser_tells_the_issued_file_from_a_changed_one_and_sends_neither(

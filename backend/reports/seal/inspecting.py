@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from backend.db.engine import make_engine
 from backend.reports.queries import sealing_named, stamp_of
 from backend.reports.rules import DocumentNotFound
+from backend.reports.seal.asking import Server, ServerUnasked
 from backend.reports.seal.content import spoken
 from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.verifying import Trust, Verdict, certificates_in, timestamp_of, trust_of, verify
@@ -28,30 +29,46 @@ GENUINE, REFUSED, UNSEEN = 0, 1, 2
 @click.option("--trust", "pinned", type=click.Path(path_type=Path))
 @click.option("--authorities", type=click.Path(path_type=Path))
 @click.option("--database")
+@click.option("--server", "address")
 def main(
-    file: Path, folder: Path, pinned: Path | None, authorities: Path | None, database: str | None
+    file: Path,
+    folder: Path,
+    pinned: Path | None,
+    authorities: Path | None,
+    database: str | None,
+    address: str | None,
 ) -> None:
-    """Judge FILE by the certificates in FOLDER, and by what the database knows of it."""
+    """Judge FILE by the certificates in FOLDER, and by what the database or the server knows of it."""
     try:
         content = file.read_bytes()
         roots = authorities.read_bytes() if authorities is not None else b""
-        trust = trust_of(SealFolder(folder), roots)
-        if pinned is not None:
-            trust = Trust(certificates_in(pinned.read_bytes()), trust.authorities, trust.revoked)
-    except (OSError, ValueError) as error:
+        server = None if address is None else Server(address)
+        trust = _trust(folder, roots, pinned, server)
+        verdict = verify(content, trust)
+        known = server.known(verdict.sha256) if server is not None else _known(database, verdict, trust)
+    except (OSError, ValueError, ServerUnasked) as error:
         _give_up(str(error))
-    if not trust.seals:
-        _give_up("No certificate of the company is known here. Give one: --trust FILE")
-    verdict = verify(content, trust)
-    known = [] if database is None else _known(database, verdict, trust)
     faults = [*verdict.faults, *(said for good, said in known if not good)]
     _say(file, verdict, [said for good, said in known if good])
     for fault in faults:
         click.echo(f"  NOT GENUINE: {fault}")
     if not faults:
-        how = "its seal and its hash here" if database is not None else "its seal; no data base was asked"
+        where = "here" if address is None else f"at {address}"
+        how = f"its seal and its hash {where}" if known else "its seal; no data base was asked"
         click.echo(f"  GENUINE by {how}.")
     sys.exit(REFUSED if faults else GENUINE)
+
+
+def _trust(folder: Path, roots: bytes, pinned: Path | None, server: Server | None) -> Trust:
+    """Certificates that were given win over those of this machine, and both over what a server says."""
+    trust = trust_of(SealFolder(folder), roots)
+    if pinned is not None:
+        return Trust(certificates_in(pinned.read_bytes()), trust.authorities, trust.revoked)
+    if not trust.seals and server is not None:
+        return Trust(certificates_in(server.certificates()), trust.authorities)
+    if not trust.seals:
+        _give_up("No certificate of the company is known here. Give one: --trust FILE")
+    return trust
 
 
 def _give_up(why: str) -> NoReturn:
@@ -59,8 +76,10 @@ def _give_up(why: str) -> NoReturn:
     sys.exit(UNSEEN)
 
 
-def _known(database: str, verdict: Verdict, trust: Trust) -> list[tuple[bool, str]]:
-    """What the database says of the file: (whether that is well, the words)."""
+def _known(database: str | None, verdict: Verdict, trust: Trust) -> list[tuple[bool, str]]:
+    """What the database says of the file: (whether that is well, the words); nothing without one."""
+    if database is None:
+        return []
     try:
         engine = make_engine(database, allow_unsafe=True)
         with Session(engine) as session:
