@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,10 +18,10 @@ from sync.answer import AnswerText
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
 from sync.facts import DeviceGone
-from sync.host import Audience, Caller, Look
+from sync.host import Audience, Caller, Look, UnitOfWork
 from sync.journal import begin_journal, doubt
 from sync.models import JOURNALS
-from sync.pull import Pull, Start, is_forgotten
+from sync.pull import Pull, Start
 from sync.push import Push, Pushed
 from sync.request import Request, read_request
 from sync.sent import read_all
@@ -57,9 +58,15 @@ class Exchange:
             return self.run()
         if not self.engine.check_identity(status):
             return self.run()
-        if self._is_quiet(status, look.now) and (start := self._start(status)) is not None:
-            self.pushed = Pushed(status.expected_number, (), new_journal=False)
-            return self._pull(look.now, status, start)
+        if (answer := self.without_news(status, look.now)) is not None:
+            return AnswerText(answer)  # the usual case, and over after this one statement
+        if self._is_quiet(status, look.now) and self._start(status) is not None:
+            with ExitStack() as snapshot:
+                uow = snapshot.enter_context(self.engine.host.begin(write=False))
+                status = self._known_status(uow)
+                if self._is_quiet(status, uow.now) and (start := self._start(status)) is not None:
+                    self.pushed = Pushed(status.expected_number, (), new_journal=False)
+                    return self._pull(uow, status, start, snapshot)
         return self._take_and_give(status)
 
     def without_news(self, status: Status, now: datetime) -> bytes | None:
@@ -70,7 +77,7 @@ class Exchange:
         if start is None or not start.is_at_head(status):
             return None
         self.pushed = Pushed(status.expected_number, (), new_journal=False)
-        return self._pull(now, status, start).beginning
+        return self._head(status.epoch, now) + self._tail_of(self._pull_after(start, status), status.epoch)
 
     def _take_and_give(self, status: Status) -> AnswerText:
         if status.journal is not None and status.journal.user_id != self.caller.user_id:
@@ -112,49 +119,53 @@ class Exchange:
     def _bring_up_to_date(self) -> AnswerText:
         """Expand and refresh until nothing is left to do (or for a few rounds), then read."""
         for rounds_left in reversed(range(ROUNDS)):
-            status, now = self._status_now()
-            stale = self._stale(status, now)
-            unsettled = bool(status.changes_pending or stale)
-            if rounds_left == 0 or not unsettled:
-                start = self._start(status) or Start({}, resync=True)
-                return self._pull(now, status, start, unsettled=unsettled)
+            with ExitStack() as snapshot:
+                uow = snapshot.enter_context(self.engine.host.begin(write=False))
+                status = self._known_status(uow)
+                stale = self._stale(status, uow.now)
+                unsettled = bool(status.changes_pending or stale)
+                if rounds_left == 0 or not unsettled:
+                    start = self._start(status) or Start({}, resync=True)
+                    self.retry_after = BUSY_SECONDS if unsettled else None
+                    return self._pull(uow, status, start, snapshot)
             if status.changes_pending:
                 self.engine.expand()
-                stale = self._stale(*self._status_now())
+                with self.engine.host.begin(write=False) as uow:
+                    stale = self._stale(self._known_status(uow), uow.now)
             for audience in stale:
                 self.engine.refresh(audience, self.caller.time_zone)
         raise AssertionError("the last round always reads")
 
-    def _pull(self, now: datetime, status: Status, start: Start, *, unsettled: bool = False) -> AnswerText:
-        """The changes after `start`: a page of them, and the rest, if any, while that page travels."""
-        self.retry_after = BUSY_SECONDS if unsettled else None
+    def _pull(self, uow: UnitOfWork, status: Status, start: Start, snapshot: ExitStack) -> AnswerText:
+        """The changes after `start`: a page of them, and the rest, if any, while that page travels.
+
+        `snapshot` ends the transaction of `uow`; the rest takes it along.
+        """
+        pull, look = self._pull_after(start, status), uow.look
+        beginning = self._head(status.epoch, uow.now) + pull.read_first(look)
+        if pull.is_over():
+            return AnswerText(beginning + self._tail_of(pull, status.epoch))
+        kept = snapshot.pop_all()
+        return AnswerText(beginning, self._rest(pull, look, status.epoch, kept), kept.close)
+
+    def _pull_after(self, start: Start, status: Status) -> Pull:
         if start.resync:
             self.directives.append("resync")
         keys = [audience.key for audience in self.caller.audiences]
-        pull = Pull.begin(keys, start, status, self.request.limit)
-        beginning = self._head(status.epoch, now)
-        if not pull.is_over():
-            with self.engine.host.look() as look:
-                beginning += pull.read_first(look)
-        if pull.is_over():
-            return AnswerText(beginning + self._tail_of(pull, status.epoch))
-        return AnswerText(beginning, self._rest(pull, status.epoch))
+        return Pull.begin(keys, start, status, self.request.limit)
 
-    def _rest(self, pull: Pull, epoch: UUID) -> Iterator[bytes]:
+    def _rest(self, pull: Pull, look: Look, epoch: UUID, snapshot: ExitStack) -> Iterator[bytes]:
         """The further pages, and what follows the changes."""
-        host = self.engine.host
-        while not pull.is_over():
-            try:
-                with host.look() as look:
-                    page = pull.read(look)
-            except Exception as error:
-                if not (host.is_transient(error) or host.is_database_trouble(error)):
-                    raise
-                # What was sent is good. The device comes for the rest, and is told the trouble then.
-                pull.stop()
-            else:
-                if page:
-                    yield b"," + page
+        try:
+            with snapshot:
+                while not pull.is_over():
+                    if page := pull.read(look):
+                        yield b"," + page
+        except Exception as error:
+            # What was sent is good. The device comes for the rest, and is told the trouble then.
+            pull.stop()
+            why = f"{type(error).__name__} after {pull.found} changes; the device is told to come again"
+            self.engine.host.alarm("sync-answer-cut", why)
         yield self._tail_of(pull, epoch)
 
     def _start(self, status: Status) -> Start | None:
@@ -175,7 +186,7 @@ class Exchange:
             return None
         for key, place in cursor.places.items():
             floor = status.feeds[key].floor if key in status.feeds else 0
-            if is_forgotten(place, floor):
+            if 0 < place.position < floor and place.started < floor:
                 return Start(nowhere, resync=True)
         return Start({**nowhere, **cursor.places}, resync=False)
 
@@ -194,11 +205,10 @@ class Exchange:
     def _status(self, look: Look) -> Status | None:
         return self.engine.status(look, self.request.journal, self.caller.audiences)
 
-    def _status_now(self) -> tuple[Status, datetime]:
-        with self.engine.host.look() as look:
-            status = self._status(look)
+    def _known_status(self, uow: UnitOfWork) -> Status:
+        status = self._status(uow.look)
         assert status is not None, "an epoch never goes away"
-        return status, look.now
+        return status
 
     def _is_quiet(self, status: Status, now: datetime) -> bool:
         """Whether there is nothing to do but to read."""

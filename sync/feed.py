@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     LargeBinary,
-    ScalarSelect,
     Select,
     Text,
     bindparam,
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 
 from sync.host import Look
-from sync.models import FEED_ROWS, FEEDS, FLOORS
+from sync.models import FEED_ROWS, FEEDS
 
 _MODULUS = 2**64
 NEVER_SENT = 2**62
@@ -34,14 +33,12 @@ NEVER_SENT = 2**62
 class Page:
     """A stretch of one feed, with the feed's figures from the same snapshot.
 
-    `wire` is the comma-joined JSON text of the changes, b"" for none; `last` is how far the reader is then;
-    removals up to `floor` are forgotten.
+    `wire` is the comma-joined JSON text of the changes, b"" for none; `last` is how far the reader is then.
     """
 
     head: int
     records: int
     digest: int
-    floor: int
     last: int
     found: int
     wire: bytes
@@ -90,15 +87,9 @@ def read_page(look: Look, audience: str, after: int, started: int, limit: int) -
     rows = look.all(_PAGE[look.dialect], parameters)
     if not rows:
         return None
-    head, records, digest, floor, found, last, wire = rows[0]
+    head, records, digest, found, last, wire = rows[0]
     read = wire.encode() if isinstance(wire, str) else wire
-    return Page(head, records, digest, floor, last if found == limit else head, found, read or b"")
-
-
-def floor_of_feed() -> ScalarSelect[int]:
-    """Up to where removals from the feed of the statement around it are forgotten."""
-    highest = select(func.coalesce(func.max(FLOORS.c.position), 0))
-    return highest.where(FLOORS.c.audience == FEEDS.c.audience).scalar_subquery()
+    return Page(head, records, digest, last if found == limit else head, found, read or b"")
 
 
 def wire_text() -> ColumnElement[str]:
@@ -148,7 +139,6 @@ def _page_statement(dialect: str) -> Select[Any]:
             feed.c.head,
             feed.c.records,
             feed.c.digest,
-            floor_of_feed(),
             page.c.found,
             page.c.last,
             page.c.wire,

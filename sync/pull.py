@@ -1,8 +1,4 @@
-"""A pull: where a device stands in its feeds, and the changes after that, one page after the other.
-
-Every page is a statement of its own and says how its feed stood then, as if the device had asked for so much
-and come again: nothing is locked, and no transaction stays open, while an answer is on its way.
-"""
+"""A pull: where a device stands in its feeds, and the changes after that, one page after the other."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from sync.host import Look
 from sync.status import FeedStatus, Status
 
 PAGE_CHANGES = 1_000
-"""Read in one statement; the device takes them in while the next ones are read."""
+"""Read in one statement, while the ones before are on their way."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +29,9 @@ class Start:
 
 @dataclass
 class Pull:
-    """The pages of one answer, and after each where the device is then (`places`, `figures` by feed).
+    """The pages of one answer, all from one snapshot, and after each where the device is then (`places`).
 
-    `room` is how many more changes the device takes.
+    `room` is how many more changes the device takes; `figures` are those of the feeds read to their ends.
     """
 
     places: dict[str, Place]
@@ -83,9 +79,7 @@ class Pull:
         is_fresh = place.position == 0
         started = NEVER_SENT if is_fresh else place.started
         page = read_page(look, key, place.position, started, min(self.room, PAGE_CHANGES))
-        if page is None or page.head < place.position or is_forgotten(place, page.floor):
-            self.stop()  # a restored server, or a long night's housekeeping: the next exchange begins anew
-            return b""
+        assert page is not None, "the status of the same snapshot knows the feed"
         began = page.head if is_fresh else place.started
         self.places[key] = Place(page.last, began if page.last < began else 0)
         self.room -= page.found
@@ -98,11 +92,6 @@ class Pull:
     def stop(self) -> None:
         """Leave the rest to the next exchange."""
         self.room = 0
-
-
-def is_forgotten(place: Place, floor: int) -> bool:
-    """Whether removals that concern a reader at this place stood at or below the floor, and are gone."""
-    return 0 < place.position < floor and place.started < floor
 
 
 def _figures_of(feed: FeedStatus | Page) -> dict[str, object]:

@@ -106,6 +106,7 @@ def respond(answer: bytes | AnswerText, request: Request) -> Response:
         response.set_data(b"".join(pieces))
     else:
         response.response = pieces
+        response.call_on_close(text.close)
     return response
 
 

@@ -9,13 +9,12 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, exists, or_, select
+from sqlalchemy import Select, bindparam, exists, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.collections import EVERYONE, CollectionSet
-from sync.feed import floor_of_feed
 from sync.host import Audience, Look
-from sync.models import CHANGES, FEEDS, JOURNALS, MARKS, STATE
+from sync.models import CHANGES, FEEDS, FLOORS, JOURNALS, MARKS, STATE
 from sync.window import local_day
 
 
@@ -108,6 +107,7 @@ def _name(place: int) -> str:
 def status_statement(identity: ColumnElement[str | None], audiences: int) -> Select[Any]:
     """How things stand for a device with so many feeds; a row per feed that is there, one without any."""
     marked = exists().where(MARKS.c.audience == FEEDS.c.audience)
+    floor = select(func.coalesce(func.max(FLOORS.c.position), 0)).where(FLOORS.c.audience == FEEDS.c.audience)
     joined = STATE.outerjoin(JOURNALS, JOURNALS.c.journal == bindparam("journal")).outerjoin(
         FEEDS, or_(*(FEEDS.c.audience == bindparam(_name(place)) for place in range(audiences)))
     )
@@ -132,7 +132,7 @@ def status_statement(identity: ColumnElement[str | None], audiences: int) -> Sel
             feed.time_zone,
             feed.shape,
             marked.label("marked"),
-            floor_of_feed().label("floor"),
+            floor.scalar_subquery().label("floor"),
         )
         .select_from(joined)
         .where(STATE.c.id == 1)
