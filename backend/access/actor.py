@@ -16,7 +16,8 @@ class Actor:
     `visit_id` is the one visit a customer's link opens. `time_zone` is the IANA zone of the user.
     `revoked_at` is set only where a route asked for it: since then the device is revoked or its user
     disabled, and all it may do is hand in what its user had done. `reads_since`: of which visits on a
-    technician still reads (`backend.access.reach`); None: of all.
+    technician still reads (`backend.access.reach`); None: of all. `done_by`: the technician who did what this
+    actor puts on record for him, as when the office accepts the work of a phone that is shut out.
     """
 
     user_id: UUID
@@ -28,6 +29,12 @@ class Actor:
     time_zone: str = "UTC"
     revoked_at: datetime | None = None
     reads_since: datetime | None = None
+    done_by: UUID | None = None
+
+    @property
+    def doer_id(self) -> UUID:
+        """Whose deed or word it is that goes on record."""
+        return self.done_by or self.user_id
 
     @property
     def revoked(self) -> bool:

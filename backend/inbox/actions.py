@@ -53,7 +53,7 @@ def accept_field_inbox(
     kind = kind_to_accept(entry, mutations)
     # The field did it; whoever may decide on that may see to it that it counts, whatever else his role may.
     permission = entry.type.replace(".", ":")
-    acting = replace(actor, permissions=actor.permissions | {permission})
+    acting = replace(actor, permissions=actor.permissions | {permission}, done_by=entry.user_id)
     try:
         apply_kept(uow, kind, entry, acting)
     except DomainError as refusal:

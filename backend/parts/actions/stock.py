@@ -53,8 +53,8 @@ def record_part_usage(
     if known := created_before(uow, PartUsage, part_usage_id, serial_number=serial_number, **content):
         return known
     holder = take_fact_about(uow, actor, visit_id)
-    # A technician takes from his own van, whoever has the visit by now.
-    van = actor.technician_id or holder
+    # A technician takes from his own van, whoever has the visit by now, and whoever puts it on record.
+    van = actor.technician_id or actor.done_by or holder
     part = part_for(uow.session, part_id)
     line = _line_for(uow, visit_id, part_id, checklist_item_id)
     usage = uow.add(
@@ -62,7 +62,7 @@ def record_part_usage(
             id=part_usage_id or uow.mint_id(),
             checklist_item_id=None if line is None else line.id,
             serial_number=serial_number,
-            used_by=van or actor.user_id,
+            used_by=van or actor.doer_id,
             occurred_at=occurred_at or uow.now,
             **content,
         )
@@ -145,7 +145,7 @@ def _move_for_usage(uow: UnitOfWork, actor: Actor, usage: PartUsage, part: Part,
             quantity_delta=delta,
             reason=REASON_OF_USAGE[usage.direction],
             part_usage_id=usage.id,
-            recorded_by=actor.user_id,
+            recorded_by=actor.doer_id,
             occurred_at=usage.occurred_at,
         ),
     )

@@ -112,7 +112,7 @@ def record_removed_part(
         "visit_id": visit_id,
         "name": name,
         "serial_number": serial_number,
-        "recorded_by": actor.user_id,
+        "recorded_by": actor.doer_id,
     }
     if known := created_before(uow, RemovedPart, removed_part_id, **content):
         return known

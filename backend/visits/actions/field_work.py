@@ -141,7 +141,7 @@ def add_visit_note(
     Raises VisitNotFound, IdAlreadyUsed.
     """
     if known := created_before(
-        uow, VisitNote, note_id, visit_id=visit_id, author_id=actor.user_id, text=text
+        uow, VisitNote, note_id, visit_id=visit_id, author_id=actor.doer_id, text=text
     ):
         return known
     take_fact(uow, actor, visit_id)
@@ -149,7 +149,7 @@ def add_visit_note(
         VisitNote(
             id=note_id or uow.mint_id(),
             visit_id=visit_id,
-            author_id=actor.user_id,
+            author_id=actor.doer_id,
             text=text,
             occurred_at=occurred_at or uow.now,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
@@ -13,14 +13,16 @@ from werkzeug.test import TestResponse
 
 from backend.access.models import AuditEntry
 from backend.access.permissions import SYSTEM
+from backend.dispatch.actions import move_visit
+from backend.parts.models import PartUsage, StockMovement
 from backend.reports.actions import freeze_service_report, mark_absent_service_report, write_service_report
 from backend.visits.actions import cancel_visit
-from backend.visits.models import Visit
+from backend.visits.models import Visit, VisitNote
 from schemas.visits import VisitStatus
 from tests.api import Api, Client
 from tests.backend.reports.pocket import Pocket
 from tests.clock import SettableClock
-from tests.given import attachments, reports
+from tests.given import attachments, parts, reports
 from tests.given.visits import MORNING, TWO_HOURS
 
 Body = dict[str, Any]
@@ -331,6 +333,28 @@ def test_the_work_of_a_revoked_phone_can_be_accepted(
     assert status(api, work) is VisitStatus.DISPATCHED
     assert decide(dana, the_entry(dana, code="device-revoked"), "accept").status_code == 200
     assert status(api, work) is VisitStatus.ON_SITE
+
+
+def test_parts_that_a_shut_out_phone_used_leave_its_own_van_although_the_visit_has_moved_on(
+    api: Api, phone: Pocket, work: reports.Work, dana: Client
+) -> None:
+    with api.factory.begin() as uow:
+        part = parts.a_part(uow).id
+        move_visit(uow, SYSTEM, work.visit_id, technician_id=reports.a_technician_today(uow).id)
+    (device,) = dana.get("/devices", user_id=str(work.technician.id)).json["items"]
+    dana.post(f"/devices/{device['id']}/revoke")
+    used = {"visit_id": str(work.visit_id), "part_id": str(part), "direction": "used", "quantity": 2}
+    usage, note = uuid4(), uuid4()
+    sent = [mutation(phone, "part_usage.record", usage, **used)]
+    sent.append(mutation(phone, "visit_note.add", note, visit_id=str(work.visit_id), text="Two of them."))
+    assert [outcome["outcome"] for outcome in phone.exchange(sent)["outcomes"]] == ["held", "held"]
+    for record in (usage, note):
+        assert decide(dana, the_entry(dana, record_id=str(record)), "accept").status_code == 200
+    with api.factory.begin(write=False) as uow:
+        assert uow.session.get_one(PartUsage, usage).used_by == work.technician.id
+        (movement,) = uow.session.scalars(select(StockMovement))
+        assert (movement.technician_id, movement.quantity_delta) == (work.technician.id, -2)
+        assert uow.session.get_one(VisitNote, note).author_id == work.technician.id
 
 
 def mutation(phone: Pocket, kind: str, record: UUID, **fields: Any) -> Body:
