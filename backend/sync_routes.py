@@ -10,6 +10,7 @@ from flask import Response, request
 from backend.access.actor import Actor
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.sync_host import caller_for, current_engine, current_waiting_room
+from backend.sync_messages import MESSAGES
 from backend.web.blueprint import Room
 from backend.web.places import place_for_body
 from backend.web.reading import parse_json, read_bytes
@@ -74,7 +75,7 @@ def reconcile(_: UnitOfWorkFactory, actor: Actor) -> Response:
 def show_schemas(_: UnitOfWorkFactory, __: Actor) -> Response:
     """The JSON Schemas of the protocol: messages, bodies of collections, fields of mutations."""
     engine = current_engine()
-    document = protocol_schemas(engine.collections, engine.mutations)
+    document = protocol_schemas(engine.collections, engine.mutations, MESSAGES)
     return Response(orjson.dumps(document), content_type="application/schema+json")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError, fields
 from marshmallow.exceptions import SCHEMA
 
 from schemas.errors import DomainError, JsonValue
@@ -16,6 +16,24 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 MOST_ERRORS, LONGEST_NAME = 100, 100
 _OWN_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})
+
+
+class FieldErrorShape(Schema):
+    """One field that was not accepted."""
+
+    pointer = fields.String(required=True, metadata={"description": "JSON pointer into the body."})
+    detail = fields.String(required=True)
+
+
+class ProblemShape(Schema):
+    """A problem document as of RFC 9457."""
+
+    type = fields.String(required=True, metadata={"format": "uri", "description": "Stable: decide by this."})
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True, metadata={"description": "What to do next."})
+    instance = fields.String(metadata={"format": "uri"})
+    errors = fields.List(fields.Nested(FieldErrorShape))
 
 
 @dataclass(frozen=True)

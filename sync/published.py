@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
-from schemas import base
+from schemas import base, problem
 from schemas import sync as messages
 from sync.collections import CollectionSet
 from sync.mutations import MutationTable
@@ -18,17 +18,27 @@ from sync.row_rules import RowRules
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _COMPONENTS, _DEFINITIONS = "#/components/schemas/", "#/$defs/"
 
-MESSAGES: dict[str, type[Schema]] = {
+Messages: TypeAlias = Mapping[str, type[Schema]]
+"""Shapes by name; those that end in `_answer` are what devices receive."""
+
+MESSAGES: Messages = {
     "exchange_request": messages.ExchangeRequest,
     "mutation": messages.MutationMessage,
     "exchange_answer": messages.ExchangeAnswer,
     "reconcile_request": messages.ReconcileRequest,
     "reconcile_answer": messages.ReconcileAnswer,
+    "wake_query": messages.WakeQuery,
+    "wake_answer": messages.WakeAnswer,
+    "problem": problem.ProblemShape,
 }
 
 
-def protocol_schemas(collections: CollectionSet, mutations: MutationTable) -> dict[str, Any]:
+def protocol_schemas(
+    collections: CollectionSet, mutations: MutationTable, beside: Messages
+) -> dict[str, Any]:
     """One JSON Schema document (draft 2020-12) of everything that travels.
+
+    `beside`: messages of the routes that a device needs besides the engine's own.
 
     `messages`, `collections` and `mutations` refer into `$defs`. A collection names the audience that holds
     it, how its fields merge, and the mutations that its rows stand for when a store pushes rows; a mutation
@@ -40,11 +50,12 @@ def protocol_schemas(collections: CollectionSet, mutations: MutationTable) -> di
         "protocol", str(messages.PROTOCOL), "3.1.0", plugins=[MarshmallowPlugin(schema_name_resolver=_name)]
     )
     _teach_fields(spec)
+    told = {**MESSAGES, **beside}
     document: dict[str, Any] = {
         "$schema": DIALECT,
         "title": f"The sync protocol, version {messages.PROTOCOL}",
         "protocol": messages.PROTOCOL,
-        "messages": {name: _referred(spec, shape) for name, shape in MESSAGES.items()},
+        "messages": {name: _referred(spec, shape) for name, shape in told.items()},
         "collections": {
             collection.name: {
                 "audience": collection.audience,
@@ -64,7 +75,7 @@ def protocol_schemas(collections: CollectionSet, mutations: MutationTable) -> di
             for mutation in mutations
         },
     }
-    received = {_name(shape) for shape in _received(collections)}
+    received = {_name(shape) for shape in _received(collections, told)}
     definitions: dict[str, Any] = spec.to_dict()["components"]["schemas"]
     document["$defs"] = {
         name: _published(schema, open_ended=name in received) for name, schema in definitions.items()
@@ -81,16 +92,22 @@ def _rows(rules: RowRules) -> dict[str, object]:
     }
 
 
-def _received(collections: CollectionSet) -> list[type[Schema]]:
-    """The shapes that devices receive: they may grow."""
-    return [
-        messages.ExchangeAnswer,
-        messages.ReconcileAnswer,
-        messages.OutcomeMessage,
-        messages.ChangeMessage,
-        messages.DigestMessage,
-        *(collection.shape for collection in collections),
-    ]
+def _received(collections: CollectionSet, told: Messages) -> Iterator[type[Schema]]:
+    """The shapes that devices receive, with those inside them: they may grow."""
+    for name, shape in told.items():
+        if name.endswith("_answer") or shape is problem.ProblemShape:
+            yield from _with_inner(shape)
+    yield from (collection.shape for collection in collections)
+
+
+def _with_inner(shape: type[Schema]) -> Iterator[type[Schema]]:
+    yield shape
+    for field in shape().fields.values():
+        inner: Any = field
+        while isinstance(inner, fields.List | fields.Dict):
+            inner = inner.inner if isinstance(inner, fields.List) else inner.value_field
+        if isinstance(inner, fields.Nested):
+            yield from _with_inner(type(inner.schema))
 
 
 def _teach_fields(spec: APISpec) -> None:

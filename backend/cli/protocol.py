@@ -16,6 +16,7 @@ from backend.app import create_app
 from backend.cli.entry import main, refuse, with_settings
 from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.settings import Settings
+from backend.sync_messages import MESSAGES
 from backend.web.documents import document_of
 from mobile_client_stub.conformance.bench import Login
 from mobile_client_stub.conformance.kit import Report, connect, people_of, run_rules
@@ -79,7 +80,7 @@ def conformance(
 def show_protocol_schemas() -> None:
     """The JSON Schemas of the sync protocol on standard output; `/sync/schemas.json` serves the same."""
     collections = CollectionSet(COLLECTIONS)
-    schemas = protocol_schemas(collections, MutationTable(MUTATIONS, collections))
+    schemas = protocol_schemas(collections, MutationTable(MUTATIONS, collections), MESSAGES)
     sys.stdout.buffer.write(orjson.dumps(schemas, option=orjson.OPT_INDENT_2) + b"\n")
 
 

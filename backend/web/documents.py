@@ -10,12 +10,12 @@ import flask_smorest
 import orjson
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, Response, render_template, send_from_directory
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from backend.web.operations import PROBLEM
 from schemas import base
 from schemas.errors import RecordNotFound
-from schemas.problem import PROBLEM_MEDIA_TYPE
+from schemas.problem import PROBLEM_MEDIA_TYPE, ProblemShape
 
 VERSION = "1"
 _ASSETS = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
@@ -29,24 +29,6 @@ give `next` as `after`. Creating requests take an `Idempotency-Key`; edits need 
 that was read.
 Unknown fields are refused. Instants are UTC, money is whole minor units, ids are UUIDs that clients may mint.
 """
-
-
-class FieldErrorShape(Schema):
-    """One field that was not accepted."""
-
-    pointer = fields.String(required=True, metadata={"description": "JSON pointer into the body."})
-    detail = fields.String(required=True)
-
-
-class ProblemShape(Schema):
-    """A problem document as of RFC 9457."""
-
-    type = fields.String(required=True, metadata={"format": "uri", "description": "Stable: decide by this."})
-    title = fields.String(required=True)
-    status = fields.Integer(required=True)
-    detail = fields.String(required=True, metadata={"description": "What to do next."})
-    instance = fields.String(metadata={"format": "uri"})
-    errors = fields.List(fields.Nested(FieldErrorShape))
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no types

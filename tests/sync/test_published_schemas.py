@@ -11,6 +11,7 @@ import pytest
 from jsonschema_rs import validator_for
 
 from backend.mutations import COLLECTIONS, MUTATIONS
+from backend.sync_messages import MESSAGES
 from mobile_client_stub.conformance.kit import RULES
 from schemas import sync as messages
 from sync.collections import CollectionSet
@@ -26,7 +27,7 @@ ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 @pytest.fixture(scope="module")
 def published() -> dict[str, Any]:
     collections = CollectionSet(COLLECTIONS)
-    return protocol_schemas(collections, MutationTable(MUTATIONS, collections))
+    return protocol_schemas(collections, MutationTable(MUTATIONS, collections), MESSAGES)
 
 
 def validator(published: dict[str, Any], reference: dict[str, str]) -> Any:
@@ -139,6 +140,67 @@ def test_the_document_lists_every_mutation_with_its_fields(published: dict[str, 
         assert listed[name] == (set(shape["properties"]), mutation["merges_as"]), name
         assert required[name] == set(shape.get("required", ())), name
     assert set(listed) == set(published["mutations"])
+
+
+def test_every_json_route_that_a_phone_calls_has_its_messages_in_the_document(
+    published: dict[str, Any], api: Api
+) -> None:
+    called = set()
+    for file in (Path(__file__).parents[2] / "mobile_client_stub").glob("*.py"):
+        found = re.findall(r'"(?:\{server\})?(/(?:devices|sessions|sync|media)/[^"?]*)', file.read_text())
+        called |= {re.sub(r"\{[^}]*\}", "{}", path) for path in found}
+    told = {row[0].strip("`"): row[1:] for row in rows_of("route")}
+    assert {re.sub(r"\{[^}]*\}", "{}", route.partition(" ")[2]) for route in told} == called
+    paths = api.anonymous.get("/openapi.json").json["paths"]
+    for route, cells in told.items():
+        sent, got = (next(iter(re.findall("`(.*?)`", cell)), None) for cell in cells)
+        verb, _, path = route.partition(" ")
+        operation = paths[path][verb.lower()]
+        assert _name_of(operation.get("requestBody")) == _published_name(published, sent, of_body=True), route
+        (answer,) = (told for status, told in operation["responses"].items() if status.startswith("2"))
+        assert _name_of(answer) == _published_name(published, got), route
+    assert "problem" in published["messages"]
+
+
+def _name_of(content: dict[str, Any] | None) -> str | None:
+    """The shape of a body or an answer in the OpenAPI document."""
+    if content is None:
+        return None
+    return str(content["content"]["application/json"]["schema"]["$ref"]).rpartition("/")[2]
+
+
+def _published_name(published: dict[str, Any], message: str | None, *, of_body: bool = False) -> str | None:
+    """The shape of a message; None for nothing, and for what travels in the address."""
+    if message is None or (of_body and message.endswith("_query")):
+        return None
+    return str(published["messages"][message]["$ref"]).rpartition("/")[2]
+
+
+def test_enrolling_refreshing_waiting_and_a_refusal_fit_the_published_schemas(
+    published: dict[str, Any], api: Api, work: reports.Work
+) -> None:
+    code = api.as_("dispatcher").post("/devices/enrolment-codes", {"user_id": str(work.technician.id)})
+    asked = {"code": code.json["code"], "device_name": "phone", "platform": "test"}
+    enrolled = api.anonymous.post("/devices/enrol", asked)
+    again = api.anonymous.post("/devices/enrol", asked)
+    token = {"refresh_token": enrolled.json["refresh_token"]}
+    refreshed = api.anonymous.post("/sessions/refresh", token)
+    assert (enrolled.status_code, again.status_code, refreshed.status_code) == (201, 401, 200)
+    headers = {"Authorization": f"Bearer {refreshed.json['access_token']}"}
+    waited = api.app.test_client().get("/sync/wake?seconds=0", headers=headers)
+    unread = api.app.test_client().post("/sync/exchange", json={"protocol": 2}, headers=headers)
+    assert unread.json["errors"]
+    for message, told in (
+        ("enrol_request", asked),
+        ("enrol_answer", enrolled.json),
+        ("refresh_request", token),
+        ("refresh_answer", refreshed.json),
+        ("wake_answer", waited.json),
+        ("problem", again.json),
+        ("problem", unread.json),
+    ):
+        assert faults(published, published["messages"][message], told) == [], message
+    assert faults(published, published["messages"]["enrol_request"], {**asked, "colour": "red"})
 
 
 def test_the_document_lists_every_rule_that_the_kit_tries() -> None:
