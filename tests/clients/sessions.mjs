@@ -28,6 +28,7 @@ function randomOf(seed) {
   return { next, below: (n) => Math.floor(next() * n), one: (list) => list[Math.floor(next() * list.length)] }
 }
 
+const GONE = 'the record is gone'
 const random = randomOf(plan.seed)
 const typed = []
 const faults = { requests: 0, replies: 0, asked: 0 }
@@ -116,7 +117,11 @@ class RxdbStore {
     this.touched.add(name)
     return (await this.database[name].find().exec()).map((document) => document.toJSON())
   }
-  async document(name, id) { return this.database[name].findOne(id).exec() }
+  async document(name, id) {
+    const document = await this.database[name].findOne(id).exec()
+    if (document === null) throw new Error(`${GONE}: ${name}#${id}`)
+    return document
+  }
   async edit(name, id, changes) { await (await this.document(name, id)).incrementalPatch(changes) }
   async create(name, row) { await this.database[name].insert(row) }
   async remove(name, id) { await (await this.document(name, id)).remove() }
@@ -153,14 +158,21 @@ const newId = () => {
   return hex.join('').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-/** Writes a field in a store; what it overwrites unsent is nobody's work any more. */
+/** Takes back a text that nobody can miss; only what `said` made is on the list. */
+function unsay(text) {
+  const place = typed.indexOf(text)
+  if (place < 0) throw new Error(`nobody typed ${JSON.stringify(text)}`)
+  typed.splice(place, 1)
+}
+
+/** Writes a field in a store; a text that it overwrites unsent is nobody's work any more. */
 async function writes(store, table, row, changes) {
   const key = (field) => `${table}/${row.id}/${field}`
   await store.edit(table, row.id, changes)
   for (const [field, value] of Object.entries(changes)) {
-    const unsent = store.unsent.get(key(field))
-    if (unsent) typed.splice(typed.indexOf(unsent), 1)
-    if (typeof value === 'string') store.unsent.set(key(field), value)
+    if (store.unsent.has(key(field))) unsay(store.unsent.get(key(field)))
+    if (typed.includes(value)) store.unsent.set(key(field), value)
+    else store.unsent.delete(key(field))
   }
 }
 
@@ -209,34 +221,58 @@ const DEEDS = {
   },
 }
 
-/** What the office does meanwhile. */
+/** What the office does meanwhile; each returns the server's answer. */
 const ORDERS = {
-  async tick() { await tell(`/checklist-items/${random.one(plan.items)}/tick`, { packed: random.next() < 0.5 }) },
-  async note() { await tell('/visit-notes', { visit_id: random.one(plan.visits), text: `office of ${plan.kind} ${(words += 1)}` }) },
+  async tick() { return tell(`/checklist-items/${random.one(plan.items)}/tick`, { packed: random.next() < 0.5 }) },
+  async note() { return tell('/visit-notes', { visit_id: random.one(plan.visits), text: `office of ${plan.kind} ${(words += 1)}` }) },
   async site() {
     const site = random.one(plan.sites)
     const { revision } = await (await office(`/sites/${site}`)).json()
-    await tell(`/sites/${site}`, { access_notes: `office of ${plan.kind} ${(words += 1)}` }, 'PATCH', { 'If-Match': `"${revision}"` })
+    return tell(`/sites/${site}`, { access_notes: `office of ${plan.kind} ${(words += 1)}` }, 'PATCH', { 'If-Match': `"${revision}"` })
   },
   async move() {
     const visit = random.one(plan.wandering)
-    await tell(`/visits/${visit}/move`, { technician_id: random.one(plan.technicians) })
+    return tell(`/visits/${visit}/move`, { technician_id: random.one(plan.technicians) })
   },
 }
 
-async function session(store) {
+/** How often the office had each order answered, by status: `{tick: {200: 12}, …}`. */
+const orders = Object.fromEntries(Object.keys(ORDERS).map((kind) => [kind, {}]))
+
+/** The office's orders take turns, so that none is left out of a short run. */
+async function order(number) {
+  const kind = Object.keys(ORDERS)[number % Object.keys(ORDERS).length]
+  const { status } = await ORDERS[kind]()
+  orders[kind][status] = (orders[kind][status] ?? 0) + 1
+}
+
+async function session(store, number) {
   const visits = await store.all('visits')
   for (let deeds = random.below(4); deeds > 0; deeds -= 1) {
     const visit = random.one(visits)
-    if (visit) await DEEDS[random.one(Object.keys(DEEDS))](store, visit).catch((error) => gone(error))
+    if (visit) await tries(() => DEEDS[random.one(Object.keys(DEEDS))](store, visit))
   }
-  if (random.next() < 0.4) await ORDERS[random.one(Object.keys(ORDERS))]()
-  await store.sync().then(() => store.unsent.clear(), (error) => gone(error))
+  if (number % 2 === 0) await order(number / 2)
+  await store.sync().then(() => store.unsent.clear(), expected(INTERRUPTED))
 }
 
-/** A lost message, or a server too busy, ends a session; a record that went meanwhile a deed. The rest are mistakes. */
-function gone(error) {
-  if (!/was lost|: 503|not found|null|Record ID/.test(String(error))) throw error
+/** Does a deed; of one whose record went under the user's hands nothing was typed. */
+async function tries(deed) {
+  const before = typed.length
+  await deed().catch((error) => {
+    expected(MISSED)(error)
+    typed.length = before
+  })
+}
+
+/** A message lost on the way, or a server too busy: the words of `asks` and of the adapters. */
+const INTERRUPTED = /^Error: (the (request|reply) was lost|pu(ll|sh): 503)$/
+/** A record that went: WatermelonDB's words, and ours where RxDB returns null. */
+const MISSED = new RegExp(`^(Error|Diagnostic error): (Record \\w+#[\\w-]+ not found|${GONE}: .*)$`)
+
+/** The rest are mistakes. */
+function expected(words) {
+  return (error) => { if (!words.test(String(error))) throw error }
 }
 
 const store = Object.assign(plan.kind === 'watermelon' ? new WatermelonStore() : new RxdbStore(), {
@@ -246,7 +282,7 @@ const plain = (row) => Object.fromEntries(Object.entries(row).filter(([name]) =>
 const TOLD = {
   async sessions() {
     await store.open()
-    for (let left = plan.sessions; left > 0; left -= 1) await session(store)
+    for (let number = 0; number < plan.sessions; number += 1) await session(store, number)
     faulty = false
     return {}
   },
@@ -257,7 +293,7 @@ const TOLD = {
   async tell() {
     const held = {}
     for (const table of Object.keys(plan.tables)) held[table] = (await store.all(table)).map(plain)
-    return { held, typed, faults, issues: store.issues ?? 0 }
+    return { held, typed, faults, orders, issues: store.issues ?? 0 }
   },
 }
 

@@ -190,7 +190,8 @@ def test_stores_converge_and_nothing_typed_is_lost(
         for kind, program in programs.items():
             program.tell("tell")
             told[kind] = program.answer()
-            print(f"{kind}, seed {SEED}: {told[kind]['faults']}, {len(told[kind]['typed'])} texts")
+            said = {name: told[kind][name] for name in ("faults", "orders")}
+            print(f"{kind}, seed {SEED}: {said}, {len(told[kind]['typed'])} texts")
     native = _native(firm)
     for kind, store in told.items():
         assert store["issues"] == 0, (tmp_path / kind).read_text()
@@ -198,6 +199,7 @@ def test_stores_converge_and_nothing_typed_is_lost(
         assert _nowhere(firm.database, store["typed"]) == [], f"{kind}, {SEED}"
         assert store["faults"]["requests"] > KINDS[kind] * sessions / 20
         assert store["faults"]["replies"] > KINDS[kind] * sessions / 20
+    _assert_the_office_was_in_the_way(firm, [store["orders"] for store in told.values()])
     _assert_each_fact_once(firm)
     checked = firm.server.run("check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -233,6 +235,20 @@ def _by_id(tables: dict[str, list[Body]]) -> dict[str, dict[str, Body]]:
         name: {row["id"]: {rename.get(field, field): value for field, value in row.items()} for row in rows}
         for name, rows in tables.items()
     }
+
+
+def _assert_the_office_was_in_the_way(firm: Firm, told: list[dict[str, dict[str, int]]]) -> None:
+    """Orders of each kind were carried out, and not all that technicians did stood as they did it."""
+    for kind in told[0]:
+        answers = Counter[str]()
+        for orders in told:
+            answers.update(orders[kind])
+        assert any(status.startswith("2") for status in answers), f"{kind}: {answers}"
+        assert not any(status.startswith("5") and status != "503" for status in answers), f"{kind}: {answers}"
+    with firm.database.factory.begin(write=False) as uow:
+        outcomes = Counter(uow.session.connection().execute(select(MUTATIONS.c.outcome)).scalars())
+    assert outcomes["applied"], outcomes
+    assert outcomes["merged"] + outcomes["overridden"], outcomes
 
 
 def _assert_each_fact_once(firm: Firm) -> None:
