@@ -46,6 +46,16 @@ class Decision(StrEnum):
     """It was dealt with elsewhere."""
 
 
+_DONE = {
+    Decision.ACCEPTED: "accepted it",
+    Decision.DECLINED: "declined it",
+    Decision.NOTED: "made a note of it",
+    Decision.FOLLOWED_UP: "made work for another day of it",
+    Decision.SETTLED: "settled it",
+}
+"""What somebody has done who decided so, as it is told."""
+
+
 @dataclass(frozen=True)
 class Decider:
     """Who decides, and which revision of the entry they looked at."""
@@ -85,8 +95,8 @@ def check_open(entry: FieldInboxEntry) -> None:
     if entry.settled_at is None:
         return
     how = "It closed by itself: what it waited for came."
-    if entry.decided_by_name is not None:
-        how = f"{entry.decided_by_name} has {entry.decision} it."
+    if entry.decision is not None:
+        how = f"{entry.decided_by_name} has {_DONE[Decision(entry.decision)]}."
     at = write_instant(entry.settled_at)
     raise EntryDecided(f"{how} Nothing is left to decide.", decision=entry.decision, settled_at=at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,10 +10,19 @@ import pytest
 from sqlalchemy import select
 
 from sync.checks import check
-from sync.decisions import Decider, Decision, apply_kept, decide, is_repeat, kind_to_accept, take_entry
+from sync.decisions import (
+    Decider,
+    Decision,
+    apply_kept,
+    check_open,
+    decide,
+    is_repeat,
+    kind_to_accept,
+    take_entry,
+)
 from sync.facts import EntryDecided, NothingToAccept
 from sync.inbox import kept_in
-from sync.models import MUTATIONS
+from sync.models import MUTATIONS, FieldInboxEntry
 from tests.sync import days
 from tests.sync.device import Device, device_of
 from tests.sync.test_journal import a_device_with_a_job, codes, inbox, job_of, lines_of, outcomes
@@ -180,6 +190,16 @@ def test_an_entry_is_decided_once(toy: Toy) -> None:
         assert is_repeat(repeated, Decision.DECLINED, Decider(DANA, "Dana", 1))
         with pytest.raises(EntryDecided, match="Dana has declined it"):
             take_entry(uow, entry.id, Decision.ACCEPTED, Decider(DANA, "Dana", entry.revision))
+
+
+@pytest.mark.parametrize(
+    ("decision", "done"),
+    [("followed_up", "made work for another day of it"), ("noted", "made a note of it"), (None, "by itself")],
+)
+def test_whoever_comes_too_late_reads_in_words_what_was_decided(decision: str | None, done: str) -> None:
+    entry = FieldInboxEntry(decision=decision, decided_by_name="Dana", settled_at=datetime.now(UTC))
+    with pytest.raises(EntryDecided, match=done):
+        check_open(entry)
 
 
 def test_what_the_phone_sends_again_by_itself_is_not_accepted(toy: Toy) -> None:
