@@ -77,11 +77,14 @@ def pull(replica: Replica, cursor: str, batch_size: int) -> bytes:
     with engine.host.begin(write=False) as uow:
         status = known_status(engine, uow, caller)
         place = _place(replica, uow, status, cursor)
-        if place is None:
-            return _page("", cursor, status.epoch, ["resync"])
-        texts, place = _read(replica, uow, status, place, batch_size)
-    token = engine.signer.write(Cursor(status.epoch, caller.device_id, {replica.key: place}))
-    return _page(",".join(texts), token, status.epoch, [])
+        if place is not None:
+            texts, place = _read(replica, uow, status, place, batch_size)
+            token = engine.signer.write(Cursor(status.epoch, caller.device_id, {replica.key: place}))
+            return _page(",".join(texts), token, status.epoch, [])
+    epoch = status.epoch
+    if _is_beyond_head(replica, status, cursor):
+        epoch = engine.restored(epoch, "a store is further in its feed than the server")
+    return _page("", cursor, epoch, ["resync"])
 
 
 def _page(texts: str, cursor: str, epoch: UUID | None, directives: list[str]) -> bytes:
@@ -93,14 +96,22 @@ def _place(replica: Replica, uow: UnitOfWork, status: Status, token: str) -> Pla
     """Where the page begins; None when the store has to begin anew with an empty collection."""
     if token in ("", "null", "undefined"):
         return Place(0)
-    cursor, feed = replica.engine.signer.read(token), status.feeds.get(replica.audience.key)
+    cursor = replica.engine.signer.read(token)
     if cursor is None or cursor.epoch != status.epoch or cursor.device_id != replica.caller.device_id:
         return None
     place = cursor.places.get(replica.key)
-    if place is None or place.position > (feed.head if feed else 0):
+    if place is None or _is_beyond_head(replica, status, token):
         return None
     floor: int = uow.session.connection().execute(_FLOOR, _names(replica)).scalar() or 0
     return None if 0 < place.position < floor else place
+
+
+def _is_beyond_head(replica: Replica, status: Status, token: str) -> bool:
+    """Whether the store has seen more of this epoch than there is, as only a restored server explains."""
+    cursor, feed = replica.engine.signer.read(token), status.feeds.get(replica.audience.key)
+    if cursor is None or cursor.epoch != status.epoch or replica.key not in cursor.places:
+        return False
+    return cursor.places[replica.key].position > (feed.head if feed else 0)
 
 
 def _read(

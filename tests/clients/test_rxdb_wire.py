@@ -6,12 +6,12 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from backend.access.permissions import SYSTEM
 from backend.dispatch.actions import move_visit
 from backend.reports.actions import write_service_report
-from sync.models import MUTATIONS, FieldInboxEntry
+from sync.models import FEEDS, MUTATIONS, FieldInboxEntry
 from tests.api import Api, Client
 from tests.clients.wire import Body, Docs, enrolled, row_of
 from tests.given import dispatch, reports
@@ -207,6 +207,23 @@ def test_a_checkpoint_that_is_not_ours_is_a_resync(docs: Callable[[str], Docs]) 
         visits.cursor = named
         answer = visits.ask()
         assert (answer["documents"], answer["directives"]) == ([], ["resync"])
+
+
+def test_a_store_that_is_ahead_of_a_restored_server_begins_a_new_epoch_for_everybody(
+    api: Api, docs: Callable[[str], Docs], work: reports.Work
+) -> None:
+    before = docs("service_reports")
+    epoch = before.ask()["epoch"]
+    for findings in ("One.", "Two.", "Three."):
+        office_writes(api, work, findings)
+        before.pull()
+    with api.factory.begin() as uow:
+        uow.session.execute(update(FEEDS).values(head=FEEDS.c.head - 2))
+    answer = before.ask()
+    assert (answer["documents"], answer["directives"]) == ([], ["resync"])
+    assert answer["epoch"] != epoch, "what it read is of a past that the server has lost"
+    again = docs("service_reports")
+    assert again.ask()["epoch"] == answer["epoch"], "one restore is one new epoch"
 
 
 def test_what_is_no_push_and_no_collection_is_a_problem(phone: Client) -> None:
