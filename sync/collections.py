@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from marshmallow import Schema
-from sqlalchemy import Column, ColumnElement, Table, inspect
+from sqlalchemy import Column, ColumnElement, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapper
 
 from sync.row_rules import RowRules
@@ -194,6 +194,8 @@ class CollectionSet:
             )
         if edge.brings == "target":
             return Path(owner.name, edge.to, column, forward=True)
+        if owner.audience != EVERYONE:
+            _check_indexed(owner.name, column)
         return Path(edge.to, owner.name, column, forward=False)
 
     def _sorted(self) -> tuple[str, ...]:
@@ -240,9 +242,23 @@ def _check_root(collection: Collection, root: Root) -> None:
         )
     if root.window is not None and not personal:
         raise BadDeclaration(f"{collection.name}: a window needs an audience with a local day")
-    own = [column_of(root.audience)] if root.audience is not None else []
-    own += [column_of(attribute) for attribute in root.window or ()]
+    own = [column_of(attribute) for attribute in root.window or ()]
+    if root.audience is not None:
+        own.append(column_of(root.audience))
+        _check_indexed(collection.name, own[-1])
     if any(column.table is not collection.table for column in own):
         raise BadDeclaration(f"{collection.name}: a root may use columns of its own table only")
     if root.where is not None and set(root.where._from_objects) - {collection.table}:
         raise BadDeclaration(f"{collection.name}: a root's condition may use columns of its own table only")
+
+
+def _check_indexed(name: str, column: Column[object]) -> None:
+    """A person's part of a table is looked for by these columns, at every refresh."""
+    table = column.table
+    assert isinstance(table, Table)
+    keys = [
+        key.columns for key in table.constraints if isinstance(key, UniqueConstraint | PrimaryKeyConstraint)
+    ]
+    begins = [next(iter(columns), None) for columns in (*keys, *(index.columns for index in table.indexes))]
+    if not any(first is column for first in begins):
+        raise BadDeclaration(f"{name}: {column} leads into scope and needs an index")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    any_,
     bindparam,
     false,
     func,
@@ -35,6 +37,7 @@ from sync.models import FEED_ROWS
 from sync.sql import IDS_AT_ONCE, batches
 
 Statement: TypeAlias = "Select[Any]"
+Among: TypeAlias = "Callable[[ColumnElement[Any], Statement], ColumnElement[bool]]"
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,9 @@ class Scope:
         Parameters: the closure's, `audience` and `rewrite`.
         """
         return {
-            (dialect, kind): self._difference(closure, dialect)
+            (dialect, kind): self._difference(self._closure(kind, _among(dialect, kind)), dialect)
             for dialect in ("sqlite", "postgresql")
-            for kind, closure in self.closures.items()
+            for kind in self.collections.audience_kinds()
         }
 
     @cached_property
@@ -93,10 +96,10 @@ class Scope:
             found.update(session.connection().execute(self._lookups[collection], {"ids": batch}).scalars())
         return found
 
-    def _closure(self, kind: str) -> Statement:
+    def _closure(self, kind: str, among: Among = ColumnElement.in_) -> Statement:
         inside: dict[str, CTE] = {}
         for collection in self.collections.of_audience(kind):
-            inside[collection.name] = self._inside(collection, inside)
+            inside[collection.name] = self._inside(collection, inside, among)
         parts = [
             select(literal(name, Text).label("collection"), cte.c.id, cte.c.revision)
             for name, cte in inside.items()
@@ -104,7 +107,7 @@ class Scope:
         scope = union_all(*parts).cte("in_scope")
         return select(scope.c.collection, scope.c.id, scope.c.revision)
 
-    def _inside(self, collection: Collection, inside: dict[str, CTE]) -> CTE:
+    def _inside(self, collection: Collection, inside: dict[str, CTE], among: Among) -> CTE:
         """The rows of one collection that are in scope, with the columns that lead on from them."""
         table = collection.table
         onward = {
@@ -117,9 +120,9 @@ class Scope:
         for path in self.collections.into(collection.name):
             source = inside[path.source]
             reached = (
-                table.c.id.in_(select(source.c[path.column.name]))
+                among(table.c.id, select(source.c[path.column.name]))
                 if path.forward
-                else path.column.in_(select(source.c.id))
+                else among(path.column, select(source.c.id))
             )
             arms.append(select(*columns).where(reached))
         rows = union(*arms) if len(arms) > 1 else arms[0]
@@ -183,6 +186,19 @@ class Scope:
                 arms.setdefault(path.source, []).append(step)
         found = union(*members).subquery("members") if len(members) > 1 else members[0].subquery("members")
         return select(found.c[0]).distinct().where(found.c[0].is_not(None))
+
+
+def _among(dialect: str, kind: str) -> Among:
+    """How to look for the rows that others lead to.
+
+    What a person holds of a table is little and found by its index: on PostgreSQL all ids at once, as an
+    array, in one scan that depends on nothing the planner believes. What everyone holds are whole tables.
+    """
+    return _in_array if dialect == "postgresql" and kind != EVERYONE else ColumnElement.in_
+
+
+def _in_array(column: ColumnElement[Any], ids: Statement) -> ColumnElement[bool]:
+    return column == any_(func.array(ids.scalar_subquery()))
 
 
 def _condition(root: Root) -> ColumnElement[bool]:

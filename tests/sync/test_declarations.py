@@ -21,6 +21,8 @@ from tests.sync.toy import (
     TECHNICIAN,
     Article,
     Job,
+    JobLine,
+    JobLineBody,
     Order,
     OrderBody,
     Place,
@@ -56,6 +58,13 @@ BAD = {
     ],
     "another table's column in a root": [replace(PLACES, roots=(Root(Job.technician_id),))],
     "another table in a condition": [replace(ARTICLES, roots=(Root(None, where=Place.name == "x"),))],
+    "an edge without an index": [
+        *(JOBS, ORDERS, PLACES),
+        Collection(
+            "job_lines", JobLine, JobLineBody, TECHNICIAN, edges=(Edge(JobLine.text, "jobs", "owner"),)
+        ),
+    ],
+    "a root without an index": [replace(JOBS, roots=(Root(Job.remark),), edges=())],
     "kinds of unknown fields": [replace(ARTICLES, kinds={"colour": Kind.ANSWER})],
     "a name that breaks the wire": [replace(ARTICLES, name='articles"')],
 }
