@@ -169,7 +169,7 @@ def start_outbox(app: Flask) -> Sequence[OutboxWorker]:
     wiring: ServedWiring = app.extensions[EXTENSION]
     settings = wiring.settings
     mail = mail_transport(settings.mail_url, settings.mail_folder, settings.mail_sender)
-    press = PressProcess(settings.seal_folder, settings.timestamp_url or None)
+    press = PressProcess(settings.seal_folder, settings.timestamp_url or None, settings.seal_pin)
     slow: dict[str, Transport] = {EXAMINE: examiner_of(wiring), **sealer_of(wiring, press).transports()}
     workers = (
         OutboxWorker(wiring.factory, {"mail": mail}),

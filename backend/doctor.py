@@ -172,8 +172,9 @@ def _seal(settings: Settings) -> Iterator[Finding]:
     except SealKeyMissing:
         yield Finding("seal key", False, "none: reports wait for it", "doorstep seal-key create")
         return
-    private = _is_private(SealFolder(settings.seal_folder).key_file(key))
-    yield Finding("seal key", private, key.name[:16], "" if private else "chmod 600 its .key file")
+    private = key.token is not None or _is_private(SealFolder(settings.seal_folder).key_file(key))
+    found = key.name[:16] + (", in hardware" if key.token is not None else "")
+    yield Finding("seal key", private, found, "" if private else "chmod 600 its .key file")
     if settings.timestamp_url:
         rooted = bool(settings.timestamp_roots)
         yield Finding(

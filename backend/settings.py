@@ -29,7 +29,7 @@ class Settings:
     `s3_bucket` puts files into a bucket in place of the data directory; `scanner` looks at them for viruses.
     `firm_address` and `firm_contact` stand in the letterhead of reports. `timestamp_url` is a timestamp
     authority (RFC 3161), none when empty; `timestamp_roots` a PEM file with the certificates that its answers
-    rest on.
+    rest on. `seal_pin` opens the token of a seal key in hardware.
     """
 
     database_url: str
@@ -45,6 +45,7 @@ class Settings:
     firm_contact: str = ""
     timestamp_url: str = ""
     timestamp_roots: str = ""
+    seal_pin: str = field(default="", repr=False)
     access_token_seconds: int = 900
     refresh_days: int = 100
     enrolment_code_seconds: int = 600
@@ -134,6 +135,7 @@ _TEXTS = (
     "firm_contact",
     "timestamp_url",
     "timestamp_roots",
+    "seal_pin",
 )
 _FLAGS = ("throttle", "allow_unsafe_database")
 _NUMBERS = ("clock_offset_seconds",)

@@ -28,16 +28,23 @@ def seal_key() -> None:
 @with_settings
 @click.option("--certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="PEM")
 @click.option("--key", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="PEM")
-def create_seal_key(settings: Settings, certificate: Path | None, key: Path | None) -> None:
+@click.option("--token", metavar="URI", help="A key in hardware: pkcs11:token=…;object=…?module-path=…")
+def create_seal_key(
+    settings: Settings, certificate: Path | None, key: Path | None, token: str | None
+) -> None:
     """Make the key that seals from now on; or take one with the certificate that somebody issued for it.
 
     The key before it is retired: what it sealed stays good.
     """
     folder, now = SealFolder(settings.seal_folder), opened(settings).clock()
-    if (certificate is None) != (key is None):
-        refuse("Give both --certificate and --key, or neither.")
-    if certificate is not None and key is not None:
-        made = folder.adopt(x509.load_pem_x509_certificate(certificate.read_bytes()), key.read_bytes(), now)
+    if [certificate is None, key is None, token is None].count(False) not in (0, 2) or (key and token):
+        refuse("Give --certificate with --key or with --token, or none of them.")
+    if certificate is not None:
+        issued = x509.load_pem_x509_certificate(certificate.read_bytes())
+        try:
+            made = folder.adopt(issued, None if key is None else key.read_bytes(), now, token)
+        except SealKeyMissing as missing:
+            refuse(str(missing))
     else:
         made = folder.create(settings.firm_name, now)
     click.echo(f"seal-key: {made.name}\n  {folder.certificate_file(made)}")

@@ -30,9 +30,9 @@ PHONES = 24
 PHOTOS = 200
 MEGABYTES = 7
 AT_ONCE = 4
-WARMING = 16
+WARMING = 8
 """Photos before the memory is looked at: what a process takes once it does not take again."""
-DRAWING_SECONDS = 30.0
+DRAWING_SECONDS = 20.0
 """How long drawing is watched once nothing comes up any more: a rate needs no end."""
 
 

@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from itertools import chain
 
 from tests.contracts.sources import PACKAGES, ROOT, modules
 
@@ -22,9 +23,10 @@ FONTS = {
 
 
 def asked_for() -> set[str]:
-    """Names of the distributions that the server needs."""
+    """Names of the distributions that the server needs, also those that only some firms need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {re.split(r"[\[~=<>;\s]", text, maxsplit=1)[0] for text in project["dependencies"]}
+    texts = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    return {re.split(r"[\[~=<>;\s]", text, maxsplit=1)[0] for text in texts}
 
 
 def imported(*folders: str) -> set[str]:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -21,10 +22,9 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from backend.db.engine import make_engine
 from backend.reports.models import DocumentTimestamp, SealedDocument
 from backend.reports.queries import sealing_named
 from backend.reports.rules import BEGINNING, DocumentNotFound
@@ -92,7 +92,7 @@ def run_trial(
         say("sealed", min(number * AT_ONCE, reports), reports)
     told.seal_seconds = sum(taken) / reports
     told.size = round(statistics.median(len(file) for file in bench.forger.files))
-    _write_down(folder / DATABASE, bench.forger.files)
+    _write_down(folder, bench.forger.files)
     taken = []
     for faults, unknown, seconds in _spread(_checked, bench, _batches(reports), processes):
         told.refused_reports += faults
@@ -181,9 +181,9 @@ def _a_forgery(bench: Bench, number: int) -> tuple[str, bytes]:
             return name, forged
 
 
-def _write_down(path: Path, files: Iterable[bytes]) -> None:
+def _write_down(folder: Path, files: Iterable[bytes]) -> None:
     """The table of sealed documents as the server has it, without the visits that they are about."""
-    engine = create_engine(f"sqlite:///{path}")  # a plain one: it does not mind that there are no visits
+    engine = _engine(folder)
     for model in (SealedDocument, DocumentTimestamp):
         model.__table__.create(engine)  # type: ignore[attr-defined]  # a table, declared as less
     with Session(engine) as session:
@@ -213,8 +213,17 @@ def _write_down(path: Path, files: Iterable[bytes]) -> None:
     engine.dispose()
 
 
-def _asked(bench: Bench) -> Session:
-    return Session(make_engine(f"sqlite:///{bench.folder / DATABASE}", allow_unsafe=True))
+def _engine(folder: Path) -> Engine:
+    """A plain one: it does not mind that there are no visits, and who reads takes no lock from the others."""
+    return create_engine(f"sqlite:///{folder / DATABASE}")
+
+
+@contextmanager
+def _asked(bench: Bench) -> Iterator[Session]:
+    engine = _engine(bench.folder)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
 
 
 def _is_known(session: Session, file: bytes) -> bool:

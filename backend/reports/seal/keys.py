@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -36,12 +37,16 @@ class SealKeyMissing(Exception):
 
 @dataclass(frozen=True)
 class SealKey:
-    """A key by the SHA-256 of its certificate (hexadecimal); moments as RFC 3339 text, None: not so."""
+    """A key by the SHA-256 of its certificate (hexadecimal); moments as RFC 3339 text, None: not so.
+
+    `token` is a PKCS#11 URI for a key in hardware, None for one in a file.
+    """
 
     name: str
     created_at: str
     retired_at: str | None = None
     revoked_at: str | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,16 @@ class SealFolder:
         self._keep([*(_retired(old, write_instant(now)) for old in self.all_keys()), key])
         return key
 
-    def adopt(self, certificate: x509.Certificate, secret: bytes | None, now: datetime) -> SealKey:
-        """Take a certificate that somebody else issued, with its key (PEM); None: the key is in hardware."""
-        key = SealKey(certificate.fingerprint(SHA256()).hex(), write_instant(now))
+    def adopt(
+        self, certificate: x509.Certificate, secret: bytes | None, now: datetime, token: str | None = None
+    ) -> SealKey:
+        """Take a certificate that somebody else issued, with its key (PEM), or with the `token` that has it.
+
+        Raises SealKeyMissing for a token that is none.
+        """
+        if token is not None:
+            token_of(token)
+        key = SealKey(certificate.fingerprint(SHA256()).hex(), write_instant(now), token=token)
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if secret is not None:
             _write(self.key_file(key), secret, 0o600)
@@ -113,6 +125,18 @@ class SealFolder:
 
     def _keep(self, keys: Sequence[SealKey]) -> None:
         _write(self.path / INDEX, json.dumps([asdict(key) for key in keys], indent=1).encode(), 0o600)
+
+
+def token_of(uri: str) -> dict[str, str]:
+    """`token`, `object` and `module-path` in a PKCS#11 URI (RFC 7512). Raises SealKeyMissing."""
+    scheme, _, rest = uri.partition(":")
+    path, _, query = rest.partition("?")
+    named = {name: unquote(value) for name, _, value in (part.partition("=") for part in path.split(";"))}
+    named |= dict(parse_qsl(query))
+    missing = {"token", "object", "module-path"} - {name for name, value in named.items() if value}
+    if scheme != "pkcs11" or missing:
+        raise SealKeyMissing(f"{uri!r} is not pkcs11:token=…;object=…?module-path=… (RFC 7512).")
+    return named
 
 
 def _retired(key: SealKey, at: str) -> SealKey:

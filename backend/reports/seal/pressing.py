@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -15,6 +16,8 @@ from backend.reports.seal.keys import SealKeyMissing
 Pressing = Callable[[dict[str, Any]], dict[str, Any]]
 """Does one job of `backend.reports.seal.press`; raises SealKeyMissing or PressFailed."""
 
+PIN = "DOORSTEP_SEAL_PIN"
+"""How the PIN of a key in hardware is handed on: a command line is for everybody to see."""
 PATIENCE = 120.0
 """Seconds for one job; below the lease of the outbox message that asks for it."""
 
@@ -26,10 +29,11 @@ class PressFailed(Exception):
 class PressProcess:
     """A `Pressing` in a process of its own, which ends with this one or by `close`."""
 
-    def __init__(self, folder: Path, timestamp_url: str | None = None) -> None:
+    def __init__(self, folder: Path, timestamp_url: str | None = None, pin: str = "") -> None:
         self._command = [sys.executable, "-m", "backend.reports.seal.press", str(folder)]
         if timestamp_url:
             self._command += ["--timestamp-url", timestamp_url]
+        self._environment = {**os.environ, PIN: pin}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
@@ -50,7 +54,9 @@ class PressProcess:
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, text=True)  # noqa: S603
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves, and no shell
+                self._command, stdin=pipe, stdout=pipe, text=True, env=self._environment
+            )
         return self._process
 
     def _ask(self, process: subprocess.Popen[str], line: str) -> dict[str, Any]:

@@ -9,9 +9,11 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
+from types import ModuleType
 
 import httpx
-from asn1crypto import cms, tsp
+from asn1crypto import cms, pem, tsp, x509
 from pyhanko.pdf_utils.embed import EmbeddedFileObject, FileSpec, embed_file
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -59,14 +61,28 @@ class HttpTimestamper(TimeStamper):
             raise TimestampRequestError(f"the timestamp authority does not answer: {error}") from error
 
 
-def signer_of(folder: SealFolder) -> Signer:
-    """What signs with the key in use. Raises SealKeyMissing."""
+def signer_of(folder: SealFolder, pin: str | None = None) -> Signer:
+    """What signs with the key in use, in a file or in hardware (`pin` opens it). Raises SealKeyMissing."""
     key = folder.current()
+    if key.token is not None:
+        certificate = pem.unarmor(folder.certificate_file(key).read_bytes())[2]
+        hardware: Signer = _hardware().token_signer(key.token, x509.Certificate.load(certificate), pin)
+        return hardware
     files = str(folder.key_file(key)), str(folder.certificate_file(key))
     signer: Signer | None = signers.SimpleSigner.load(*files)  # type: ignore[no-untyped-call]
     if signer is None:
         raise SealKeyMissing(f"The seal key {key.name[:16]} cannot be read: see {files[0]}")
     return signer
+
+
+def _hardware() -> ModuleType:
+    """The part that needs an optional package, loaded only for a firm that has such a key."""
+    try:
+        return import_module("backend.reports.seal.token")
+    except ImportError as error:
+        raise SealKeyMissing(
+            "The seal key is in hardware: install what speaks to it, pip install doorstep[pkcs11]"
+        ) from error
 
 
 def seal(
