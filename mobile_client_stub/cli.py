@@ -10,6 +10,7 @@ from mobile_client_stub import screens
 from mobile_client_stub.faults import FaultyTransport, random_faults
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.terminal import Here, PhoneGroup, pass_here
+from mobile_client_stub.transport import certificates
 from mobile_client_stub.verbs import verbs
 from mobile_client_stub.words import Body, text_of
 
@@ -31,7 +32,11 @@ from mobile_client_stub.words import Body, text_of
 @click.pass_context
 def main(context: click.Context, home: Path, as_json: bool, faults: float, seed: int) -> None:
     """A technician's phone. Everything but `enrol`, `sync` and `wait` works without a network."""
-    transport = FaultyTransport(httpx.HTTPTransport(), random_faults(seed, faults)) if faults else None
+    transport = (
+        FaultyTransport(httpx.HTTPTransport(verify=certificates()), random_faults(seed, faults))
+        if faults
+        else None
+    )
     context.obj = Here(context.with_resource(Phone(home, transport=transport)), as_json)
 
 

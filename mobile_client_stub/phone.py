@@ -19,7 +19,7 @@ from mobile_client_stub.device_key import new_key, public_half
 from mobile_client_stub.exchange import Exchanged, exchange
 from mobile_client_stub.overlay import overlaid, types_shown_in
 from mobile_client_stub.store import Account, Store, folder_of
-from mobile_client_stub.transport import TIMEOUT, Refused, Server, SignedOut, enrol
+from mobile_client_stub.transport import TIMEOUT, Refused, Server, SignedOut, certificates, enrol
 from mobile_client_stub.uploads import Uploaded, upload_waiting
 from mobile_client_stub.waiting import is_worth_a_sync
 from mobile_client_stub.words import Body, Clock, PhoneError, one_that_matches, text_of, utc_now, written
@@ -301,7 +301,7 @@ class Phone(FieldWork):
 
     def _network(self) -> httpx.Client:
         if self._client is None:
-            self._client = httpx.Client(transport=self._transport, timeout=TIMEOUT)
+            self._client = httpx.Client(transport=self._transport, timeout=TIMEOUT, verify=certificates())
         return self._client
 
     def _exchange(self, server: Server) -> Exchanged:

@@ -3,11 +3,13 @@
 import gzip
 import json
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
@@ -27,6 +29,12 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _UNREADABLE = 600  # stands for a reply that could not be read: the same as none
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """Whom to trust, read once: it takes longer than most requests."""
+    return httpx.create_ssl_context()
 
 
 class NoConnection(PhoneError):

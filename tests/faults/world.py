@@ -25,6 +25,7 @@ from backend.seed import Firm, seed_firm
 from mobile_client_stub import journal
 from mobile_client_stub.conformance.wire import Device, Wire
 from mobile_client_stub.phone import Phone
+from mobile_client_stub.transport import certificates
 from mobile_client_stub.words import Body, Clock, PhoneError, utc_now
 from tests.faults.own_cluster import OwnCluster
 from tests.faults.proxy import FaultProxy
@@ -47,7 +48,9 @@ class Impatient(httpx.BaseTransport):
     """
 
     def __init__(self, seconds: float) -> None:
-        self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        self._inner = httpx.HTTPTransport(
+            verify=certificates(), limits=httpx.Limits(max_keepalive_connections=0)
+        )
         self._timeout = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

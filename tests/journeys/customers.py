@@ -13,6 +13,8 @@ from types import TracebackType
 
 import httpx
 
+from mobile_client_stub.transport import certificates
+
 _LINK = r"(https?://\S+/{door}/[\w-]+)"
 _WORK_ORDER = re.compile(r"Work order ([\w-]+)")
 
@@ -84,7 +86,7 @@ class Customer:
 
     def __init__(self, letter: Letter) -> None:
         self.letter = letter
-        self._browser = httpx.Client(follow_redirects=True, timeout=30)
+        self._browser = httpx.Client(follow_redirects=True, timeout=30, verify=certificates())
         self._browser_is_at = letter.link
 
     def __enter__(self) -> Customer:

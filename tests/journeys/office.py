@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import httpx
 
+from mobile_client_stub.transport import certificates
+
 Body = dict[str, Any]
 
 
@@ -26,7 +28,7 @@ class Office:
     def __init__(
         self, url: str, email: str, password: str, *, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self._client = httpx.Client(base_url=url, timeout=60, transport=transport)
+        self._client = httpx.Client(base_url=url, timeout=60, transport=transport, verify=certificates())
         self._credentials = {"email": email, "password": password}
         self._tokens: Body = {}
         self.sign_in()

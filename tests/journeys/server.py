@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from mobile_client_stub.transport import certificates
 from tests.journeys.warm import Forked, Warm
 
 START_SECONDS = 60
@@ -94,14 +95,13 @@ class ServerProcess:
                     start_new_session=True,
                 )
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                break
-            try:
-                if httpx.get(f"{self.url}/health", timeout=2).status_code == 200:
-                    return self
-            except httpx.HTTPError:
-                time.sleep(0.05)
+        with httpx.Client(timeout=2, verify=certificates()) as client:
+            while time.monotonic() < deadline and self._process.poll() is None:
+                try:
+                    if client.get(f"{self.url}/health").status_code == 200:
+                        return self
+                except httpx.HTTPError:
+                    time.sleep(0.05)
         self.kill()
         raise RuntimeError(f"The server did not start:\n{self.log.read_text()[-3000:]}")
 

@@ -28,6 +28,7 @@ from rich.table import Table
 from mobile_client_stub import journal
 from mobile_client_stub.faults import Fault, FaultyTransport, random_faults
 from mobile_client_stub.phone import Phone
+from mobile_client_stub.transport import certificates
 from mobile_client_stub.words import PhoneError
 from tests.journeys import money
 from tests.journeys.customers import Customer, attachment_of, wait_for_letters
@@ -393,7 +394,7 @@ class Day:
         self.now = self.plan.at(1, 18)
         for number, identity in enumerate(self._progress(list(self.phones), "phones")):
             faults = random_faults(self.plan.seed + number, self.plan.fault_rate)
-            transport = FaultyTransport(httpx.HTTPTransport(), faults, delay=0.01)
+            transport = FaultyTransport(httpx.HTTPTransport(verify=certificates()), faults, delay=0.01)
             phone = self._over_a_bad_network(identity, transport)
             self._drain(phone)
             self.told.faults.update(
