@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import exchanges, seals, storm, uploads
+from tests.benchmarks import exchanges, money, seals, storm, uploads
 from tests.benchmarks.exchanges import CATALOGUE, Figures
 from tests.benchmarks.firm import running_firm
 from tests.benchmarks.growth import fill_with_years, growth
@@ -141,6 +141,20 @@ def with_seals(bench: Bench) -> None:
     bench.note("the press", seals.seals(bench.folder / "seals"))
 
 
+def with_webhooks(bench: Bench) -> None:
+    """Providers tell of payments, all at once."""
+    bench.say(f"webhooks: {money.MESSAGES} payments are made, then told of in {money.SECONDS:.0f} seconds")
+    url = bench.cluster.create_database("webhooks")
+    bench.note("payments", money.webhooks(url, bench.folder / "webhooks"))
+
+
+def with_statements(bench: Bench) -> None:
+    """A large bank statement, twice."""
+    bench.say(f"statements: {money.ENTRIES} entries")
+    url = bench.cluster.create_database("statements")
+    bench.note("payments", money.statements(url, bench.folder / "statements"))
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "postgresql": on_postgresql,
     "sqlite": on_sqlite,
@@ -149,6 +163,8 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "growth": after_years,
     "media": with_photos,
     "seals": with_seals,
+    "webhooks": with_webhooks,
+    "statements": with_statements,
 }
 
 

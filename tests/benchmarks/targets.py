@@ -36,5 +36,7 @@ TARGETS = {
     "refresh_ms_p50": Target("PostgreSQL", "refresh, p50 ms", 5, 2),
     "reconnect_storm_s": Target("PostgreSQL", "storm until drained, s", 300, 120),
     "no_change_growth": Target("PostgreSQL", "no-change p50 ÷ that of an empty database", 1.5, 1.2),
+    "webhooks_ack_ms_p99": Target("payments", "webhooks, acknowledged p99 ms", 1000, 250),
+    "statement_twice_s": Target("payments", "statement twice, s", 30, 15),
     "noisy_neighbour_p99": Target("PostgreSQL", "p99 of the others, noisy ÷ quiet", 2, 2),
 }

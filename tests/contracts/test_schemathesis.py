@@ -29,12 +29,13 @@ def test_no_operation_answers_generated_requests_with_a_server_error(
     operations = [found.ok() for found in document.get_all_operations()]
     assert len(operations) > 100
     broken = [
-        fault for operation in operations for fault in _faults(operation, tokens, EXAMPLES[engine_name])
+        fault for operation in operations for fault in faults_of(operation, tokens, EXAMPLES[engine_name])
     ]
     assert broken == []
 
 
-def _faults(operation: Any, tokens: list[str | None], examples: int) -> list[str]:
+def faults_of(operation: Any, tokens: list[str | None], examples: int) -> list[str]:
+    """What is wrong with the answers to requests made up for one operation, right ones and wrong ones."""
     found: list[str] = []
     for mode in MODES:
         strategy = operation.as_strategy(mode)
