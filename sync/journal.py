@@ -46,6 +46,15 @@ def doubt(uow: UnitOfWork, caller: Caller, journal: UUID, through: int) -> bool:
     return uow.session.connection().execute(doubted.returning(JOURNALS.c.journal)).first() is not None
 
 
+def doubt_device(uow: UnitOfWork, caller: Caller) -> None:
+    """Believe no base of what came from the device so far: what is held of it is tried without."""
+    mine = select(JOURNALS.c.journal, JOURNALS.c.expected_number).where(
+        JOURNALS.c.device_id == caller.device_id
+    )
+    for journal, expected_number in uow.session.connection().execute(mine.order_by(JOURNALS.c.journal)).all():
+        doubt(uow, caller, journal, expected_number - 1)
+
+
 def _first(uow: UnitOfWork, caller: Caller, journal: UUID) -> dict[str, object]:
     return {
         "journal": journal,

@@ -16,9 +16,12 @@ from sync.engine import SyncEngine
 from sync.facts import DeviceGone
 from sync.feed import hexadecimal, wire_text
 from sync.host import Caller, UnitOfWork
+from sync.journal import doubt_device
 from sync.models import FEED_ROWS
+from sync.push import repeated
 from sync.refresh import OUT_OF_SCOPE
 from sync.sql import batches
+from sync.status import Status
 
 Key = tuple[str, UUID]
 
@@ -41,12 +44,29 @@ def reconcile(engine: SyncEngine, caller: Caller, document: JsonValue) -> bytes:
     for audience in caller.audiences:
         engine.refresh(audience, caller.time_zone)
     with engine.host.begin(write=False) as uow:
-        return _compared(engine, uow, caller, held)
+        status = engine.status(uow.look, _NO_JOURNAL, caller.audiences)
+        assert status is not None, "the epoch was made sure of"
+        texts = _differences(uow, status, held)
+    believed = engine.signer.read(request["cursor"])
+    theirs = (believed.epoch, believed.device_id) if believed is not None else None
+    if texts and theirs == (status.epoch, caller.device_id):
+        _raise_alarm(engine, caller, len(texts))
+    return _answer(engine, caller, status, texts)
 
 
-def _compared(engine: SyncEngine, uow: UnitOfWork, caller: Caller, held: dict[Key, int]) -> bytes:
-    status = engine.status(uow.look, _NO_JOURNAL, caller.audiences)
-    assert status is not None, "the epoch was made sure of"
+def _raise_alarm(engine: SyncEngine, caller: Caller, differences: int) -> None:
+    """A device that followed our feeds to the letter holds something else.
+
+    Its records are damaged, a feed was wrong, or the database is a restored one whose feeds have grown past
+    the device's cursor. What still waits of it may rest on what was lost: its bases are believed no more.
+    """
+    repeated(engine.host, lambda uow, _: doubt_device(uow, caller))
+    why = f"device {caller.device_id} held {differences} records otherwise than its feeds, in the same epoch"
+    engine.host.alarm("sync-inventory-differs", why)
+
+
+def _differences(uow: UnitOfWork, status: Status, held: dict[Key, int]) -> list[str]:
+    """The changes, as JSON texts, that make `held` equal to the feeds."""
     texts: list[str] = []
     extra = dict(held)
     for key in status.feeds:
@@ -59,6 +79,10 @@ def _compared(engine: SyncEngine, uow: UnitOfWork, caller: Caller, held: dict[Ke
         orjson.dumps({"collection": name, "id": record_id, "op": "remove", "why": OUT_OF_SCOPE}).decode()
         for name, record_id in extra
     ]
+    return texts
+
+
+def _answer(engine: SyncEngine, caller: Caller, status: Status, texts: list[str]) -> bytes:
     places = {key: Place(feed.head) for key, feed in status.feeds.items()}
     cursor = engine.signer.write(Cursor(status.epoch, caller.device_id, places))
     figures = {

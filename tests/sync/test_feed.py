@@ -358,6 +358,13 @@ def test_marks_of_an_audience_that_nobody_pulls_for_do_not_pile_up(toy: Toy, tec
         assert len(connection.execute(select(MARKS)).all()) == 1
 
 
+def an_inventory(device: Device, cursor: str | None) -> dict[str, Any]:
+    """What the server answers to the list of what the device holds."""
+    held = [{"collection": c, "id": i, "hash": f"{h:016x}"} for (c, i), h in device.hashes.items()]
+    request = {"protocol": 1, "cursor": cursor or "", "held": held}
+    return json.loads(reconcile(device.toy.sync, device.caller, request))
+
+
 def test_a_device_that_does_not_add_up_gets_just_the_differences(toy: Toy, technician: UUID) -> None:
     days.a_job(toy, technician, lines=3)
     days.an_article(toy)
@@ -367,13 +374,28 @@ def test_a_device_that_does_not_add_up_gets_just_the_differences(toy: Toy, techn
     del device.records[keys[0]], device.hashes[keys[0]]
     device.hashes[keys[1]] = 7
     device.hashes["jobs", str(uuid4())] = 8
-    held = [{"collection": c, "id": i, "hash": f"{h:016x}"} for (c, i), h in device.hashes.items()]
-    request = {"protocol": 1, "cursor": device.cursor, "held": held}
-    answer = json.loads(reconcile(toy.sync, device.caller, request))
+    answer = an_inventory(device, device.cursor)
     assert sorted(c["op"] for c in answer["changes"]) == ["put", "put", "remove"]
     device.take_in({**answer, "outcomes": [], "expected_number": 1, "epoch": device.epoch, "more": False})
     assert device.sync()["changes"] == []
     assert device.records == days.fresh_scope(toy, technician)
+
+
+def test_whoever_followed_our_feeds_and_holds_something_else_raises_an_alarm_and_is_doubted(
+    toy: Toy, technician: UUID
+) -> None:
+    days.a_job(toy, technician)
+    device = device_of(toy, technician)
+    device.do("job_line.add", uuid4(), job_id=str(uuid4()), text="waits for its job")
+    device.sync()
+    an_inventory(device, device.cursor)
+    device.hashes[min(device.hashes)] = 7
+    an_inventory(device, cursor=None)
+    assert toy.host.alarms == [], "nothing differs, or nobody says that it should not"
+    an_inventory(device, device.cursor)
+    assert toy.host.alarms == ["sync-inventory-differs"]
+    with toy.engine.connect() as connection:
+        assert connection.execute(select(JOURNALS.c.doubted_through)).scalars().all() == [1]
 
 
 def test_feed_rows_remember_the_last_revisions_published(toy: Toy, technician: UUID) -> None:
