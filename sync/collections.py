@@ -174,6 +174,17 @@ class CollectionSet:
         """One word for the shapes of the bodies in such a feed; when it changes, all are rewritten."""
         return self._shapes.get(kind, "")
 
+    def must_rewrite(self, kind: str, shape: str) -> bool:
+        """Whether a feed of this shape is rewritten: the shape is not ours, and not a newer release's.
+
+        Two releases side by side would rewrite each other's feeds at every pull. A shape is newer when it has
+        each collection of ours, none in an older version.
+        """
+        if shape == self.shape_of(kind):
+            return False
+        theirs, ours = _versions(shape), _versions(self.shape_of(kind))
+        return not all(theirs.get(name, 0) >= version for name, version in ours.items())
+
     @cached_property
     def _shapes(self) -> dict[str, str]:
         ordered = sorted(self, key=lambda c: c.name)
@@ -232,6 +243,12 @@ def _check_collection(collection: Collection) -> None:
         raise BadDeclaration(f"{collection.name}: kinds for unknown fields {sorted(unknown)}")
     for root in collection.roots:
         _check_root(collection, root)
+
+
+def _versions(shape: str) -> dict[str, int]:
+    """Collections and their versions in the word for a feed's shapes; nothing of a word that is none."""
+    pairs = (one.rpartition(":") for one in shape.split(","))
+    return {name: int(version) for name, _, version in pairs if version.isdigit()}
 
 
 def _check_root(collection: Collection, root: Root) -> None:

@@ -54,12 +54,16 @@ class Refresh:
         marked = self.delete_marks()
         day = self.day(feed.local_day)
         shape = self.scope.collections.shape_of(self.audience.kind)
+        rewrite = self.scope.collections.must_rewrite(self.audience.kind, feed.shape)
         rolled = day != feed.local_day or self.time_zone != feed.time_zone
-        if not (marked or rolled or shape != feed.shape):
+        if not (marked or rolled or rewrite):
             return False
-        figures = self.write(feed, self.differences(day, rewrite=shape != feed.shape))
-        if figures is None and not rolled and shape == feed.shape:
-            return False
+        figures = self.write(feed, self.differences(day, rewrite=rewrite))
+        if figures is None and not rewrite:
+            if not rolled:
+                return False
+            # Nothing was written in our shape. What is, beside a newer release, that one rewrites.
+            shape = feed.shape
         seen = {"of": self.audience.key, "local_day": day, "time_zone": self.time_zone, "shape": shape}
         kept_off = self.advance({**seen, **(figures or _figures_of(feed))})
         if figures is None or (kept_off and nobody_came(self.straight, feed.version)):

@@ -65,7 +65,7 @@ class Status:
     ) -> bool:
         """Whether this audience's feed may differ from its scope, expands left aside."""
         feed = self.feeds.get(audience.key)
-        if feed is None or feed.marked or feed.shape != collections.shape_of(audience.kind):
+        if feed is None or feed.marked or collections.must_rewrite(audience.kind, feed.shape):
             return True
         if audience.kind == EVERYONE:
             return False

@@ -329,6 +329,27 @@ def test_a_new_shape_version_rewrites_the_bodies_that_read_differently(toy: Toy,
         assert max(connection.execute(select(FEEDS.c.head)).scalars().all()) == max(head) + 1
 
 
+def test_an_older_release_beside_a_newer_one_does_not_rewrite_its_feed(toy: Toy, technician: UUID) -> None:
+    job = days.a_job(toy, technician, lines=2)
+    device = device_of(toy, technician)
+    upgraded = Toy(toy.engine, toy.clock, toy.host, SyncEngine(toy.host, collections(shape_version=2), TYPES))
+
+    def pulled(by: Toy) -> tuple[int, list[str]]:
+        device.toy = by
+        changes = len(device.sync()["changes"])
+        with toy.engine.connect() as connection:
+            return changes, sorted(connection.execute(select(FEEDS.c.shape)).scalars())
+
+    device.sync()
+    pulled(upgraded)
+    _, newer = pulled(upgraded)
+    assert any("jobs:2" in shape for shape in newer)
+    assert pulled(toy) == (0, newer), "the older release leaves the newer one's feed alone"
+    days.change(toy, Job, job, findings="dry")
+    assert pulled(toy)[0], "what happened meanwhile comes down all the same"
+    assert pulled(upgraded)[1] == newer, "and the newer release puts it into its own shape"
+
+
 def test_an_exchange_without_news_writes_nothing(toy: Toy, technician: UUID) -> None:
     days.a_job(toy, technician)
     device = device_of(toy, technician)
