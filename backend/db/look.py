@@ -60,20 +60,14 @@ class Looks:
             with self._engine.connect() as connection:
                 yield Look(through(connection), now, connection.dialect.name)
             return
-        with self.connection() as pooled:
-            yield Look(_asking(by_libpq, pooled), now, self._engine.dialect.name)
-
-    @contextmanager
-    def connection(self) -> Iterator[PoolProxiedConnection]:
-        """One of PostgreSQL's connections, in autocommit, for the length of the with-block."""
-        pooled = self._take()
+        pooled = self.take()
         try:
-            yield pooled
+            yield Look(_asking(by_libpq, pooled), now, self._engine.dialect.name)
         finally:
-            if pooled.is_valid:
-                self._at_hand.append((pooled, time.monotonic()))
+            self.give_back(pooled)
 
-    def _take(self) -> PoolProxiedConnection:
+    def take(self) -> PoolProxiedConnection:
+        """One of PostgreSQL's connections, in autocommit, to be given back."""
         try:
             pooled, used = self._at_hand.pop()
         except IndexError:
@@ -82,6 +76,11 @@ class Looks:
             return pooled
         pooled.close()  # back to the pool, which asks it whether it still works
         return self._engine.raw_connection()
+
+    def give_back(self, pooled: PoolProxiedConnection) -> None:
+        """Keep it at hand, unless it broke meanwhile."""
+        if pooled.is_valid:
+            self._at_hand.append((pooled, time.monotonic()))
 
     def _let_go(self, _: Engine) -> None:
         while self._at_hand:

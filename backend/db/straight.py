@@ -41,15 +41,17 @@ def straight_through(engine: Engine, looks: Looks, now: datetime) -> Iterator[St
         with engine.begin() as connection:
             yield Straight(engine.dialect.name, now, _by_sqlalchemy(connection))
         return
-    with looks.connection() as pooled:
+    pooled = looks.take()
+    try:
         run(by_word, pooled, BEGIN, {})
-        try:
-            yield Straight(engine.dialect.name, now, _by_driver(pooled))
-            run(by_word, pooled, COMMIT, {})
-        except BaseException as error:
-            if pooled.is_valid:
-                _roll_back(pooled, error)
-            raise
+        yield Straight(engine.dialect.name, now, _by_driver(pooled))
+        run(by_word, pooled, COMMIT, {})
+    except BaseException as error:
+        if pooled.is_valid:
+            _roll_back(pooled, error)
+        raise
+    finally:
+        looks.give_back(pooled)
 
 
 def _roll_back(pooled: PoolProxiedConnection, because: BaseException) -> None:
