@@ -1,4 +1,4 @@
-"""Conduct steps, service reports, charges, removed parts and feedback cards as they travel."""
+"""Service reports, charges, removed parts and feedback cards as they travel."""
 
 from enum import StrEnum
 
@@ -27,31 +27,6 @@ LONGEST_ANSWERS = 400_000
 LONGEST_SIGNATURE = 1_000
 
 
-class ConductPhase(StrEnum):
-    """When during a visit a step belongs."""
-
-    ARRIVAL = "arrival"
-    WORK = "work"
-    LEAVING = "leaving"
-
-
-class ConductProof(StrEnum):
-    """What shows that a step was kept: an answer, a medium, consent per removed part, the feedback card."""
-
-    ANSWER = "answer"
-    MEDIA = "media"
-    REMOVED_PARTS = "removed_parts"
-    FEEDBACK = "feedback"
-
-
-class ConductAnswer(StrEnum):
-    """A technician's answer to a conduct step."""
-
-    YES = "yes"
-    NO = "no"
-    NOT_APPLICABLE = "not_applicable"
-
-
 class ReportStatus(StrEnum):
     """Where a service report stands; nothing in it changes once it is frozen."""
 
@@ -72,28 +47,6 @@ class SealState(StrEnum):
     SEALED = "sealed"
 
 
-class TimestampState(StrEnum):
-    """Whether a third party says when a sealed document existed; `none` when the firm asks no authority."""
-
-    NONE = "none"
-    PENDING = "pending"
-    GIVEN = "given"
-
-
-class Standing(StrEnum):
-    """Whether a sealed document is the last word on its visit."""
-
-    CURRENT = "current"
-    SUPERSEDED = "superseded"
-
-
-class DocumentKind(StrEnum):
-    """What the company seals."""
-
-    REPORT = "report"
-    ADDENDUM = "addendum"
-
-
 class SignerRole(StrEnum):
     """As whom somebody signs."""
 
@@ -109,61 +62,6 @@ class Disposition(StrEnum):
     KEEP = "keep"
     RETURN = "return"
     DISPOSE = "dispose"
-
-
-class ConductRuleBody(RecordShape):
-    """A rule of conduct: general, or (with `work_type_id`) in place of the general rule of its code."""
-
-    code = fields.String(dump_only=True)
-    work_type_id = Id(dump_only=True, allow_none=True)
-    position = Count(dump_only=True)
-    phase = Enumeration(ConductPhase, dump_only=True)
-    text = fields.String(dump_only=True)
-    proof = Enumeration(ConductProof, dump_only=True)
-    media_kind = Enumeration(MediaKind, dump_only=True, allow_none=True)
-    required = Flag(dump_only=True)
-    applies = Flag(dump_only=True)
-
-
-class OverrideConductRule(Shape):
-    """How a rule differs for one kind of work; what is absent stays as in the general rule."""
-
-    work_type_id = Id(required=True)
-    text = Text(max=400)
-    required = Flag()
-    applies = Flag()
-
-
-class AnswerConductStep(Shape):
-    """The technician's answer; a `no` or `not_applicable` needs a note before the report can be frozen."""
-
-    answer = Enumeration(ConductAnswer, allow_none=True)
-    note = Text(max=2000, allow_none=True)
-
-
-class WaiveConductStep(Shape):
-    """The customer does without a step, in their own words and writing (a medium of this visit)."""
-
-    waived_reason = Text(required=True, max=2000)
-    waiver_media_id = Id(required=True)
-
-
-class ConductStepBody(RecordShape):
-    """One step of conduct of one visit; the text is the rule's as it was when the visit was dispatched."""
-
-    visit_id = Id(dump_only=True)
-    rule_code = fields.String(dump_only=True)
-    position = Count(dump_only=True)
-    phase = Enumeration(ConductPhase, dump_only=True)
-    text = fields.String(dump_only=True)
-    proof = Enumeration(ConductProof, dump_only=True)
-    media_kind = Enumeration(MediaKind, dump_only=True, allow_none=True)
-    required = Flag(dump_only=True)
-    answer = Enumeration(ConductAnswer, dump_only=True, allow_none=True)
-    note = fields.String(dump_only=True, allow_none=True)
-    answered_at = Instant(dump_only=True, allow_none=True)
-    waived_reason = fields.String(dump_only=True, allow_none=True)
-    waiver_media_id = Id(dump_only=True, allow_none=True)
 
 
 class WriteServiceReport(Shape):
@@ -284,46 +182,6 @@ class Manifest(Shape):
     entries = fields.List(fields.Nested(ManifestEntry), dump_only=True)
 
 
-class SealingBody(Shape):
-    """A sealed document: whether it is the last word, and since when it exists. Nothing personal."""
-
-    kind = Enumeration(DocumentKind, dump_only=True)
-    sha256 = fields.String(dump_only=True)
-    fingerprint = fields.String(dump_only=True)
-    number = Count(dump_only=True, max=2**40)
-    sealed_at = Instant(dump_only=True)
-    standing = Enumeration(Standing, dump_only=True)
-    timestamp = Enumeration(TimestampState, dump_only=True)
-    timestamped_at = Instant(dump_only=True, allow_none=True)
-
-
-class ReportSealBody(Shape):
-    """How far a report is from its seal, in words (HTTP only), and what has been sealed of it, in order."""
-
-    seal_state = Enumeration(SealState, dump_only=True)
-    waiting_for = fields.List(fields.String(), dump_only=True)
-    documents = fields.List(fields.Nested(SealingBody), dump_only=True)
-
-
-class AddReportAddendum(Shape):
-    """Something to be said about an issued report; it is sealed after it and sent to the customer."""
-
-    id = Id()
-    report_id = Id(required=True)
-    text = Text(required=True, max=LONGEST_PROSE)
-
-
-class ReportAddendumBody(RecordShape):
-    """An addendum; `sealed_at` is null until the company's seal is on it."""
-
-    report_id = Id(dump_only=True)
-    number = Count(dump_only=True)
-    text = fields.String(dump_only=True)
-    written_by = Id(dump_only=True)
-    created_at = Instant(dump_only=True)
-    sealed_at = Instant(dump_only=True, allow_none=True)
-
-
 class AddReportCharge(Shape):
     """A charge the customer is asked to approve: `quantity` × `unit_minor` (0 when covered) of `currency`."""
 
@@ -422,22 +280,10 @@ class OfVisitQuery(PageQuery):
     visit_id = Id()
 
 
-class ReportAddendumQuery(PageQuery):
-    """Which addenda: those of one report."""
-
-    report_id = Id()
-
-
 class ReportChargeQuery(PageQuery):
     """Which charges: those of one report."""
 
     report_id = Id()
-
-
-class ConductRuleQuery(PageQuery):
-    """Which rules: those written for one work type; all without it."""
-
-    work_type_id = Id()
 
 
 class NoFields(Shape):

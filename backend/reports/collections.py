@@ -3,10 +3,9 @@
 from backend.access.reach import TECHNICIAN
 from backend.reports import actions
 from backend.reports.models import ConductStep, FeedbackCard, RemovedPart, ReportCharge, ServiceReport
+from schemas.conduct import AnswerConductStep, ConductStepBody, WaiveConductStep
 from schemas.reports import (
     AddReportCharge,
-    AnswerConductStep,
-    ConductStepBody,
     FeedbackCardBody,
     FillFeedbackCard,
     MarkAbsentServiceReport,
@@ -18,7 +17,6 @@ from schemas.reports import (
     ServiceReportBody,
     SettleRemovedPart,
     SignServiceReport,
-    WaiveConductStep,
     WriteServiceReport,
 )
 from sync.collections import Collection, Edge, Kind

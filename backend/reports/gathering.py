@@ -46,7 +46,8 @@ from backend.reports.seal.content import (
 from backend.visits.queries import visit_by_id, work_order_by_id
 from schemas.attachments import MediaKind
 from schemas.base import write_instant
-from schemas.reports import DocumentKind, ReportStatus
+from schemas.reports import ReportStatus
+from schemas.seals import DocumentKind
 
 MOST_SHOWN = 60
 """Pictures on the pages of one report; the hashes of all files are in its data."""

@@ -40,7 +40,8 @@ from backend.reports.seal.pressing import PressFailed, Pressing
 from backend.settings import Settings
 from media.objects import CHUNK, DeclaredObject, ObjectStore
 from schemas.base import write_instant
-from schemas.reports import DocumentKind, ReportStatus, SealState, TimestampState
+from schemas.reports import ReportStatus, SealState
+from schemas.seals import DocumentKind, TimestampState
 
 TIMESTAMP, ANCHOR = "timestamp", "anchor"
 """The kinds of outbox messages, beside the seal's own, that are carried out here."""

@@ -31,7 +31,7 @@ from backend.reports.rules import BEGINNING, DocumentNotFound
 from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.press import Press
 from backend.reports.seal.verifying import Trust, trust_of, verify
-from schemas.reports import DocumentKind, TimestampState
+from schemas.seals import DocumentKind, TimestampState
 from tests.evidence.documents import sealed_files
 from tests.evidence.issuing import NOW, Authority, a_folder
 from tests.evidence.mutations import Forger

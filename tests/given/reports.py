@@ -14,7 +14,8 @@ from backend.dispatch.models import Technician
 from backend.reports import actions, queries
 from backend.reports.models import ConductStep, FeedbackCard, ServiceReport
 from schemas.attachments import MediaKind
-from schemas.reports import ConductAnswer, ConductProof, SignerRole
+from schemas.conduct import ConductAnswer, ConductProof
+from schemas.reports import SignerRole
 from tests.given import attachments, dispatch, visits
 
 

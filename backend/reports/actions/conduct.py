@@ -13,7 +13,7 @@ from backend.reports.rules import ConductRuleNotFound
 from backend.reports.standing import check_written, editable_report
 from backend.visits.queries import work_type_by_id
 from schemas.attachments import MediaKind
-from schemas.reports import ConductAnswer
+from schemas.conduct import ConductAnswer
 
 WRITTEN = frozenset({MediaKind.SIGNATURE, MediaKind.DOCUMENT})
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from backend.db.base import Base, Record
 from backend.db.ddl import append_only, extra_ddl
 from backend.reports.rules import BEGINNING
-from schemas.reports import DocumentKind, TimestampState
+from schemas.seals import DocumentKind, TimestampState
 
 
 class DeviceManifest(Base):

@@ -22,15 +22,8 @@ from backend.db.base import Base, Record
 from backend.db.ddl import extra_ddl
 from backend.reports.rules import SEED_RULES
 from schemas.attachments import MediaKind
-from schemas.reports import (
-    ConductAnswer,
-    ConductPhase,
-    ConductProof,
-    Disposition,
-    ReportStatus,
-    SealState,
-    SignerRole,
-)
+from schemas.conduct import ConductAnswer, ConductPhase, ConductProof
+from schemas.reports import Disposition, ReportStatus, SealState, SignerRole
 
 
 class ConductRule(Record):

@@ -19,7 +19,8 @@ from backend.reports.models import (
 )
 from backend.reports.queries.reports import of_visits_visible_to
 from backend.reports.rules import AddendumNotFound, DocumentNotFound, Sealing
-from schemas.reports import DocumentKind, SealState, Standing, TimestampState
+from schemas.reports import SealState
+from schemas.seals import DocumentKind, Standing, TimestampState
 
 SEAL_MESSAGE = "seal"
 """The kind of outbox message that asks for a seal; its key is the id of the report or addendum."""

@@ -17,12 +17,16 @@ from backend.reports.models import (
 )
 from backend.reports.routes.room import room
 from backend.reports.rules import PossibleTransition, ReportManifest, ReportReadiness
-from schemas.reports import (
+from schemas.conduct import (
     AnswerConductStep,
-    CloseServiceReport,
     ConductRuleBody,
     ConductRuleQuery,
     ConductStepBody,
+    OverrideConductRule,
+    WaiveConductStep,
+)
+from schemas.reports import (
+    CloseServiceReport,
     FeedbackCardBody,
     FillFeedbackCard,
     Manifest,
@@ -31,7 +35,6 @@ from schemas.reports import (
     NewReportCharge,
     NoFields,
     OfVisitQuery,
-    OverrideConductRule,
     Readiness,
     RefuseServiceReport,
     RemovedPartBody,
@@ -41,7 +44,6 @@ from schemas.reports import (
     ServiceReportQuery,
     SettleRemovedPart,
     SignServiceReport,
-    WaiveConductStep,
     WriteServiceReport,
 )
 from schemas.visits import AllowedTransition

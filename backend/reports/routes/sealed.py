@@ -17,7 +17,7 @@ from backend.reports.routes.room import room
 from backend.reports.rules import Sealing
 from backend.reports.seal.keys import SealFolder
 from backend.web.wiring import current_wiring
-from schemas.reports import (
+from schemas.seals import (
     AddReportAddendum,
     ReportAddendumBody,
     ReportAddendumQuery,

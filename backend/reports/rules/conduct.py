@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from schemas.attachments import MediaKind
-from schemas.reports import ConductPhase, ConductProof
+from schemas.conduct import ConductPhase, ConductProof
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from backend.reports.rules.errors import ReportNotReady
 from schemas.attachments import MediaKind
+from schemas.conduct import ConductAnswer, ConductProof
 from schemas.errors import JsonValue
-from schemas.reports import ConductAnswer, ConductProof
 
 
 @dataclass(frozen=True)

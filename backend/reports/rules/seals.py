@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.errors import DomainError, ErrorKind, RecordNotFound
-from schemas.reports import DocumentKind, Standing, TimestampState
+from schemas.seals import DocumentKind, Standing, TimestampState
 
 BEGINNING = "0" * 64
 """What the first document names as the one before it."""

@@ -17,7 +17,7 @@ from backend.reports.seal.asking import Server, ServerUnasked
 from backend.reports.seal.content import spoken
 from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.verifying import Trust, Verdict, certificates_in, timestamp_of, trust_of, verify
-from schemas.reports import Standing, TimestampState
+from schemas.seals import Standing, TimestampState
 
 GENUINE, REFUSED, UNSEEN = 0, 1, 2
 """Exit codes."""

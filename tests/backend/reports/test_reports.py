@@ -32,8 +32,9 @@ from backend.visits import actions as visiting
 from backend.visits.rules import VisitNotFound, WorkAfterRevocation
 from schemas.access import Role
 from schemas.attachments import MediaKind, MediaState
+from schemas.conduct import ConductAnswer
 from schemas.parts import UsageDirection
-from schemas.reports import ConductAnswer, Disposition, ReportStatus, SealState, SignerRole
+from schemas.reports import Disposition, ReportStatus, SealState, SignerRole
 from schemas.visits import VisitStatus
 from sync.inbox import take_notes
 from tests.databases import Database

@@ -25,7 +25,8 @@ from backend.reports.rules import (
     open_items,
 )
 from schemas.attachments import MediaKind
-from schemas.reports import ConductAnswer, ConductProof, ReportStatus
+from schemas.conduct import ConductAnswer, ConductProof
+from schemas.reports import ReportStatus
 
 
 def step(proof: ConductProof = ConductProof.ANSWER, **over: object) -> StepState:
