@@ -7,7 +7,7 @@ import { setGenerator } from '@nozbe/watermelondb/utils/common/randomId/index.js
 // Doorstep's ids are UUIDs; WatermelonDB's own 16 letters would be refused.
 setGenerator(() => globalThis.crypto.randomUUID())
 
-/** The schema, from `GET /sync/collections`: fetch it once and keep it in the app's source. */
+/** The schema, from `GET /sync/schemas.json`: fetch it once and keep it in the app's source. */
 export function schemaOf(collections, version = 1) {
   const tables = collections.map(({ collection, fields }) =>
     tableSchema({
