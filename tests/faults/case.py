@@ -61,11 +61,12 @@ def case(
 
 
 def run_case(case: Case, world: World) -> Row:
-    """Provoke, heal, drain, judge. The case itself asserts that its fault really happened."""
+    """Provoke, heal, drain, judge. The case asserts that its fault happened, and what was seen."""
     try:
         case.work(world)
         world.proxy.heal()
         seconds = world.drain()
+        world.assert_no_trouble_but_told()
         return Row(case, world.engine_name, world.judge(), seconds, world.measured)
     finally:
         world.proxy.heal()

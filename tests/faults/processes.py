@@ -76,6 +76,7 @@ def killed_postmaster(world: World) -> None:
         wait_until(lambda: attempt(phone) is None, 10)
         assert time.monotonic() - began <= 10
     assert hit, "no kill hit a push"
+    assert world.times_busy()
 
 
 @case(
@@ -85,7 +86,10 @@ def killed_postmaster(world: World) -> None:
     quick_on=("sqlite",),
 )
 def killed_phone(world: World) -> None:
-    """`kill -9` of the phone's process before its request arrives, and between the commit and the answer."""
+    """`kill -9` of the phone's process before its request arrives, and between the commit and the answer.
+
+    Not between the answer and what the phone makes of it: the simulation does that.
+    """
     for trouble in (BLACK_HOLE, NO_WAY_BACK) * world.rounds(1, 5):
         phone = world.phone()
         write_notes(phone, 5)
@@ -103,7 +107,10 @@ def killed_phone(world: World) -> None:
         world.proxy.heal()
         world.phones.append(
             Phone(
-                phone.home, transport=Impatient(PATIENCE), sleep=lambda _: time.sleep(0.02), dice=world.dice
+                phone.home,
+                transport=Impatient(PATIENCE, world.heard),
+                sleep=lambda _: time.sleep(0.02),
+                dice=world.dice,
             )
         )
 
@@ -120,11 +127,15 @@ def paused_server(world: World) -> None:
     finally:
         world.server.resume()
     join(pushing)
+    assert world.times_unanswered(), "nobody waited for the server"
 
 
 @case("F30", "One worker killed, as when memory runs out", seen="its requests are repeated by the phones")
 def killed_worker(world: World) -> None:
-    """`kill -9` of a worker in the middle of a push; the server starts another one."""
+    """`kill -9` of a worker in the middle of a push; the server starts another one.
+
+    Whether another worker's requests go on meanwhile is not shown: one phone is all there is.
+    """
     phone = world.phone()
     for number in range(world.rounds(1, 4)):
         write_notes(phone, NOTES_A_ROUND, f"round {number}")

@@ -16,6 +16,7 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy import make_url
 
+from mobile_client_stub.phone import Phone
 from tests.faults.case import case
 from tests.faults.own_cluster import OwnCluster
 from tests.faults.world import World, attempt, wait_until, write_notes
@@ -45,6 +46,7 @@ def full_disk(world: World) -> None:
             if trouble := attempt(phone):
                 break
         assert trouble, "the disk never filled"
+        assert world.times_busy()
         assert phone.outbox().unsent
     finally:
         make_room()
@@ -101,6 +103,7 @@ def failing_fsync(world: World) -> None:
             time.sleep(1)
             assert attempt(phone), "it was acknowledged all the same"
             assert phone.outbox().unsent == 12
+            assert world.times_busy()
         finally:
             tracing.terminate()
 
@@ -145,13 +148,16 @@ def deadlock(world: World) -> None:
         # The one whose patience ends first is the victim: it has to be the server.
         rival.execute("SET deadlock_timeout = '30s'")
         rival.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [items[1]])
-        pushing = threading.Thread(target=attempt, args=(phone,))
+        came: list[str | None] = []
+        pushing = threading.Thread(target=lambda: came.append(attempt(phone)))
         pushing.start()
         wait_until(lambda: _is_waiting(world))
         rival.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [items[0]])
         rival.rollback()
         pushing.join(30)
     wait_until(lambda: _deadlocks(world) > before)
+    assert came == [None]
+    assert {one.status for one in world.heard} <= {200, 201}, world.heard
 
 
 @case(
@@ -164,8 +170,7 @@ def terminated_connections(world: World) -> None:
     """An administrator ends every connection of the server, again and again, while a phone pushes."""
     phone = world.phone()
     write_notes(phone, 30)
-    pushing = threading.Thread(target=attempt, args=(phone,))
-    ended = 0
+    pushing, ended = threading.Thread(target=attempt, args=(phone,)), 0
     pushing.start()
     with _rival(world, autocommit=True) as rival:
         until = time.monotonic() + world.rounds(2, 20)
@@ -198,6 +203,7 @@ def exhausted_connections(world: World) -> None:
             while True:
                 others.enter_context(_rival(world, autocommit=True))
         assert attempt(phone)
+        assert world.times_busy()
 
 
 @case("F28", "Yesterday's backup restored", seen="phones start over and send again what the backup lacks")
@@ -213,6 +219,15 @@ def restored_backup(world: World) -> None:
     assert attempt(other) is None
     write_notes(phone, 2, "not sent yet")
     restore()
+    _starts_over(phone, sending=8 + 2)
+    _starts_over(other, sending=3)
+
+
+def _starts_over(phone: Phone, *, sending: int) -> None:
+    """The phone notices that the server has forgotten, replaces what it holds, and sends so many again."""
+    done = phone.sync().exchanged
+    assert done.resyncs
+    assert done.sent >= sending
 
 
 def _back_up(world: World) -> Callable[[], None]:
@@ -285,6 +300,7 @@ def removed_log(world: World) -> None:
     for leftover in ("-wal", "-shm"):
         Path(name + leftover).unlink()
     world.server.start()
+    _starts_over(phone, sending=8)
 
 
 def _rival(world: World, *, autocommit: bool = False) -> psycopg.Connection:

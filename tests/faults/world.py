@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -37,17 +37,27 @@ from tests.settings import cheap_settings
 PATIENCE = 3.0
 """Seconds a phone of these tests waits for an answer."""
 DRAINED_WITHIN = 60.0
+BUSY = 503
 TEN_MINUTES = timedelta(minutes=10)
 VISITS_EACH = 2
 
 
+class Heard(NamedTuple):
+    """What a phone heard to one request: `status` is None when no answer came."""
+
+    path: str
+    status: int | None
+    retry_after: str | None = None
+
+
 class Impatient(httpx.BaseTransport):
-    """A transport that waits no longer than `seconds`, whatever its client would.
+    """A transport that waits no longer than `seconds`, whatever its client would, and notes what it `heard`.
 
     Each request has a connection of its own, so that each can have a trouble of its own.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, heard: list[Heard]) -> None:
+        self._heard = heard
         self._inner = httpx.HTTPTransport(
             verify=certificates(), limits=httpx.Limits(max_keepalive_connections=0)
         )
@@ -55,7 +65,14 @@ class Impatient(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.extensions["timeout"] = self._timeout
-        return self._inner.handle_request(request)
+        try:
+            response = self._inner.handle_request(request)
+        except httpx.TransportError:
+            self._heard.append(Heard(request.url.path, None))
+            raise
+        told = response.headers.get("Retry-After")
+        self._heard.append(Heard(request.url.path, response.status_code, told))
+        return response
 
     def close(self) -> None:
         self._inner.close()
@@ -98,6 +115,8 @@ class World:
     dice: random.Random = field(default_factory=lambda: random.Random(20))
     phones: list[Phone] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+    """What the phones of the case heard, request by request."""
     measured: str = ""
     """What the case took the time of, in a sentence for the table."""
     _made: int = 0
@@ -124,7 +143,7 @@ class World:
         self._made += 1
         phone = Phone(
             self.folder / f"phone-{self._made}",
-            transport=Impatient(patience),
+            transport=Impatient(patience, self.heard),
             clock=clock,
             sleep=lambda seconds: time.sleep(min(seconds, 0.05)),
             dice=self.dice,
@@ -145,6 +164,23 @@ class World:
     def note_sent(self, message: Body, outcome: Any) -> None:
         """Let the oracle know of a mutation that no phone of ours sent; `outcome` as it was answered."""
         self.sent.append(Sent(UUID(str(message["mutation_id"])), message, outcome))
+
+    def times_busy(self) -> int:
+        """How often a phone of the case was told 503, to come again."""
+        return sum(one.status == BUSY for one in self.heard)
+
+    def times_unanswered(self) -> int:
+        """How often a phone of the case waited for an answer that did not come."""
+        return sum(one.status is None for one in self.heard)
+
+    def assert_no_trouble_but_told(self) -> None:
+        """What went wrong on the server phones heard as 503 with Retry-After, and in no other way."""
+        rude = [
+            one
+            for one in self.heard
+            if one.status is not None and one.status >= 500 and not (one.status == BUSY and one.retry_after)
+        ]
+        assert not rude, rude
 
     def drain(self) -> float:
         """Synchronise every phone until nothing waits; how many seconds that took."""
@@ -180,6 +216,8 @@ class World:
             phone.close()
         self.phones.clear()
         self.sent.clear()
+        self.heard.clear()
+        self.proxy.struck.clear()
         self.measured = ""
 
     def _held_by_a_new_one(self, phone: Phone) -> set[tuple[str, str, str]]:
