@@ -65,11 +65,19 @@ class Ledger:
             if device.name in typed.holders:
                 typed.holders.add(clone.name)
 
-    def note_gone(self, device: Device) -> None:
-        """The phone holds nothing any more, in good faith that the server does."""
+    def note_gone(self, device: Device, stored: Collection[str]) -> list[str]:
+        """The phone holds nothing any more, in good faith that the server does: it has `stored`.
+
+        Returns what nobody has from now on, as mutation ids; it should be nothing.
+        """
         device.journal_read = 0
+        lost = []
         for typed in self.typed.values():
-            typed.holders.discard(device.name)
+            if device.name in typed.holders:
+                typed.holders.discard(device.name)
+                if not typed.holders and typed.mutation_id not in stored:
+                    lost.append(typed.mutation_id)
+        return lost
 
     def note_restore(self, stored: Collection[str]) -> None:
         """The server is what it was at its backup; it has the mutations `stored`, phones have what they have.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ EVENTS = (
     "late",
     "twice",
     "server dies",
+    "server dies reading",
+    "database lost",
+    "between reads",
     "busy",
     "database full",
     "deadlock",
@@ -44,6 +48,7 @@ class Network:
     dice: random.Random
     trace: Trace
     meanwhile: Callable[[], None]
+    counts: Counter[str]
     badness: float = 0.0
     late: list[httpx.Request] = field(default_factory=list)
 
@@ -83,7 +88,9 @@ class Network:
         """What happens to this request, of `EVENTS`; mostly nothing."""
         if self.dice.random() >= self.badness / 2:
             return "nothing"
-        return self.dice.choice(EVENTS)
+        event = self.dice.choice(EVENTS)
+        self.counts[f"request: {event}"] += 1
+        return event
 
 
 @dataclass
@@ -114,6 +121,13 @@ class _Line(httpx.BaseTransport):
             network.meanwhile()
         elif event == "server dies":
             server.die_soon(network.dice)
+        elif event in ("server dies reading", "database lost", "between reads"):
+            happens = {
+                "server dies reading": server.die_reading,
+                "database lost": server.lose_database,
+                "between reads": network.meanwhile,
+            }
+            server.interrupt(network.dice, happens[event])
         elif event == "store full":
             server.is_store_full = True
         elif event != "nothing" and event != "twice":

@@ -1,4 +1,4 @@
-"""The office: books, moves, cancels, corrects, revokes and settles, as its day brings it."""
+"""The office: books, moves, cancels, corrects, revokes and decides, as its day brings it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ ENDED = (
 VISITS_EACH = 4
 """As many open visits per technician as the office likes to see; more make every step slower."""
 DAYS_AHEAD = 3
+DECISIONS = {
+    "accept": "accepted",
+    "decline": "declined",
+    "note": "noted",
+    "follow-up": "followed_up",
+    "settle": "settled",
+}
+"""What the feed says after each verb."""
 
 
 class Office:
@@ -50,6 +58,8 @@ class Office:
 
     def __init__(self, server: Server, time_: Time, dice: random.Random, firm: Firm) -> None:
         self.technicians = [UUID(person.id) for person in firm.technicians]
+        self.decided: dict[str, tuple[str, str]] = {}
+        """Entries of the field inbox decided since the last look: what was decided, and the remark."""
         self._server = server
         self._time = time_
         self._dice = dice
@@ -57,17 +67,17 @@ class Office:
         dispatcher = next(person for person in firm.office if person.role == "dispatcher")
         self._client = SignedIn(URL, dispatcher.email, dispatcher.password, transport=server.transport)
 
-    def do_something(self) -> str:
+    def do_something(self) -> tuple[str, str]:
         """One thing; returns what, and how it ended."""
         name, act = self._dice.choices(_ACTS, _WEIGHTS)[0]
         try:
-            return f"{name}: {act(self)}"
+            return name, act(self)
         except OfficeRefused as refused:
             if refused.status >= 500:
                 raise InvariantBroken(str(refused)) from refused
-            return f"{name}: {refused.status}"
+            return name, str(refused.status)
         except DomainError as refused:
-            return f"{name}: {refused.code}"
+            return name, refused.code
 
     def enrol(self, device: Device) -> str:
         """Hand out a code, and have it typed into the phone."""
@@ -202,14 +212,35 @@ class Office:
         self._client.post("/visit-notes", visit_id=str(self._a_visit()), text=text)
         return "done"
 
-    def _settle(self) -> str:
+    def _decide(self, verb: str, **fields: object) -> str:
+        """Decide on an entry of the field inbox; remembered until phones have shown that they heard it."""
         with self._server.wiring.factory.begin(write=False) as uow:
             waiting = select(FieldInboxEntry.id).where(FieldInboxEntry.settled_at.is_(None))
             entries = uow.session.scalars(waiting.order_by(FieldInboxEntry.id).limit(200)).all()
         if not entries:
             return "nothing waits"
-        self._client.decide(self._dice.choice(entries), "settle")
+        entry = self._dice.choice(entries)
+        remark = f"remark {self._dice.getrandbits(40):010x}"
+        self._client.decide(entry, verb, remark=remark, **fields)
+        self.decided[str(entry)] = (DECISIONS[verb], remark)
         return "done"
+
+    def _accept(self) -> str:
+        return self._decide("accept")
+
+    def _decline(self) -> str:
+        return self._decide("decline")
+
+    def _turn_into_note(self) -> str:
+        return self._decide("note")
+
+    def _follow_up(self) -> str:
+        start = self._a_start()
+        window = {"starts_at": _written(start), "ends_at": _written(start + timedelta(hours=2))}
+        return self._decide("follow-up", scheduled_start=_written(start), **window)
+
+    def _settle(self) -> str:
+        return self._decide("settle")
 
     # Choices
 
@@ -257,7 +288,13 @@ _CHOICES: tuple[tuple[str, Act, int], ...] = (
     ("tick", Office._tick, 10),
     ("add item", Office._add_item, 2),
     ("note", Office._note, 6),
-    ("settle", Office._settle, 10),
+    ("accept", Office._accept, 5),
+    ("decline", Office._decline, 3),
+    ("turn into note", Office._turn_into_note, 3),
+    ("follow up", Office._follow_up, 2),
+    ("settle", Office._settle, 6),
 )
+ACTS = tuple(name for name, _, _ in _CHOICES)
+"""What an office does, by name."""
 _ACTS = [(name, act) for name, act, _ in _CHOICES]
 _WEIGHTS = [weight for _, _, weight in _CHOICES]

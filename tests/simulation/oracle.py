@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,23 +15,30 @@ from sqlalchemy.orm import Session
 
 from backend.access.queries import zone_and_revocation
 from backend.checks import Sent, check_everything
+from backend.db.unit_of_work import UnitOfWork
 from backend.reports.models import ReportCharge, ReportMedia, ServiceReport
 from backend.reports.rules import CLOSED
-from backend.visits.models import VisitNote
 from mobile_client_stub import journal, media_queue, records
 from sync.checks import stored_mutations
 from sync.collections import Kind
+from sync.cursor import Cursor
 from sync.exchange import exchange
 from sync.facts import UnexpectedFailure
 from sync.host import EVERYBODY, Audience, Caller
-from sync.models import FEEDS, JOURNALS, MUTATIONS, FieldInboxEntry
+from sync.inbox import COLLECTION as INBOX
+from sync.models import FEEDS, JOURNALS, MUTATIONS, STATE, FieldInboxEntry
 from sync.mutations import Outcome
+from sync.window import local_day
 from tests.simulation.device import Device
 from tests.simulation.ledger import Ledger, Typed
 from tests.simulation.network import InvariantBroken
 from tests.simulation.server import Server
 
 AUDIENCE = "technician"
+LEAVES_THE_WINDOW = timedelta(days=2)
+"""A settled entry stays on phones for longer than that."""
+ANSWER_CUT = "sync-answer-cut"
+INVENTORY_DIFFERS = "sync-inventory-differs"
 EXPECTED_AFTER_RESTORE = frozenset({"sync-restored", "sync-lost-in-restore"})
 TOOK_EFFECT = (Outcome.APPLIED.value, Outcome.MERGED.value)
 Fingerprint = tuple[Any, ...]
@@ -44,18 +52,35 @@ class Oracle:
     ledger: Ledger
     sealed: dict[UUID, Fingerprint] = field(default_factory=dict)
 
-    def look(self, devices: Iterable[Device], *, restored: bool) -> None:
+    def look(
+        self,
+        devices: Iterable[Device],
+        since: datetime,
+        *,
+        restored: bool = False,
+        provable: int = 0,
+        unprovable: Collection[str] = (),
+        decided: Mapping[str, tuple[str, str]],
+    ) -> None:
         """Everything that must hold when all queues are empty and nobody writes.
 
-        `restored`: whether the server was put back to a backup since the last look.
+        `since`: when the first of the last exchanges began, one for each phone. `restored`: whether the
+        server was put back to a backup since the last look; `provable`: how often somebody could tell it so
+        with a cursor of the epoch in force; `unprovable`: the devices, by id, that only an inventory could
+        tell it. `decided`: what the office decided since the last look, by entry of the field inbox, and its
+        remark.
         """
         enrolled = [device for device in devices if device.is_enrolled]
         for device in enrolled:
             self._check_queue(device)
+            self._check_day(device, since)
             self._check_records(device)
         self._check_server()
-        self._check_alarms(EXPECTED_AFTER_RESTORE if restored else frozenset())
+        self._check_alarms(restored, provable, unprovable)
         with self.server.wiring.factory.begin(write=False) as uow:
+            for device in enrolled:
+                self._check_heard(uow.session, device)
+            self._check_decisions(uow, enrolled, decided)
             self._check_mutations(uow.session)
             self._check_reports(uow.session)
 
@@ -74,6 +99,32 @@ class Oracle:
         for typed in self.ledger.typed.values():
             lost = device.name in typed.holders and typed.mutation_id not in mutations
             _expect(not lost, f"{device.name}: has forgotten mutation {typed.mutation_id}", typed.versions)
+
+    def _check_day(self, device: Device, since: datetime) -> None:
+        """The phone's feed is of today, where its user is: what it shows cannot say so by itself."""
+        with self.server.wiring.factory.begin(write=False) as uow:
+            zone, _ = zone_and_revocation(uow.session, UUID(device.phone.account.device_id))
+            of_mine = select(FEEDS.c.local_day).where(
+                FEEDS.c.audience == Audience(AUDIENCE, UUID(device.user)).key
+            )
+            day = uow.session.execute(of_mine).scalar_one()
+            days = {local_day(since, zone), local_day(uow.now, zone)}
+        _expect(day in days, f"{device.name}: its feed is of {day}, and today is", days)
+
+    def _check_heard(self, session: Session, device: Device) -> None:
+        """What the phone says became of a mutation is what became of it; what was held may have gone on."""
+        columns = (MUTATIONS.c.mutation_id, MUTATIONS.c.outcome)
+        stored = {str(found): outcome for found, outcome in session.execute(select(*columns))}
+        for heard in journal.everything(device.connection):
+            typed = self.ledger.typed[heard.mutation_id]
+            if heard.outcome in (None, Outcome.HELD.value) or len(typed.versions) > 1:
+                continue
+            same = stored.get(heard.mutation_id) == heard.outcome
+            _expect(
+                same,
+                f"{device.name}: heard another outcome of {typed}",
+                (heard, stored.get(heard.mutation_id)),
+            )
 
     def _check_records(self, device: Device) -> None:
         """The phone holds what a new phone of the same user would get, with the same digest."""
@@ -115,6 +166,27 @@ class Oracle:
         found = {(c["collection"], c["id"]): (c["hash"], c["body"]) for c in answer["changes"]}
         return {"records": found, "digest": answer["digest"]}
 
+    def _check_decisions(
+        self, uow: UnitOfWork, devices: Iterable[Device], decided: Mapping[str, tuple[str, str]]
+    ) -> None:
+        """What the office decided stands, and every phone of whoever sent it has heard so."""
+        entry = FieldInboxEntry
+        columns = (entry.id, entry.owner_id, entry.settled_at, entry.decision, entry.remark)
+        rows = {str(row.id): row for row in uow.session.execute(select(*columns))}
+        for entry_id, said in decided.items():
+            row = rows[entry_id]
+            _expect((row.decision, row.remark) == said, f"entry {entry_id} is decided otherwise", (row, said))
+            if row.settled_at < uow.now - LEAVES_THE_WINDOW:
+                continue
+            for device in devices:
+                if device.user != str(row.owner_id):
+                    continue
+                shown = device.phone.view(INBOX).get(entry_id, {})
+                heard = (shown.get("decision"), shown.get("remark"))
+                _expect(
+                    heard == said, f"{device.name}: has not heard what became of {entry_id}", (heard, said)
+                )
+
     def _check_references(self, device: Device, held: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
         """What a held record points at along an edge is held, too, unless it is held for its own sake."""
         for collection in self.server.wiring.sync.collections:
@@ -142,10 +214,22 @@ class Oracle:
         checked = check_everything(self.server.wiring, sent=sent)
         _expect(checked.sound, "doorstep check", checked.faults[:20])
 
-    def _check_alarms(self, expected: Collection[str]) -> None:
-        unexpected = [alarm for alarm in self.server.alarms if alarm[0] not in expected]
+    def _check_alarms(self, restored: bool, provable: int, unprovable: Collection[str]) -> None:
+        expected = EXPECTED_AFTER_RESTORE if restored else frozenset()
+        unexpected = [
+            (code, detail)
+            for code, detail in self.server.alarms
+            if code not in expected
+            and not (code == INVENTORY_DIFFERS and any(device in detail for device in unprovable))
+            and code != ANSWER_CUT
+        ]
         _expect(not unexpected, "an alarm for no reason", unexpected)
+        noticed = sum(code == "sync-restored" for code, _ in self.server.alarms)
+        _expect(noticed <= provable, "more restores were noticed than there were", self.server.alarms)
+        cut = sum(code == ANSWER_CUT for code, _ in self.server.alarms)
+        _expect(cut <= self.server.cut_answers, "answers were cut for no reason", self.server.alarms)
         self.server.alarms.clear()
+        self.server.cut_answers = 0
 
     def _check_mutations(self, session: Session) -> None:
         """Everything typed is stored as it was typed; what took effect is there, the rest is in the inbox."""
@@ -167,25 +251,24 @@ class Oracle:
         self._check_effects(session, rows)
 
     def _check_effects(self, session: Session, rows: Iterable[Any]) -> None:
-        """Every fact that was applied is in its table, and every note has its words."""
+        """Every fact that was applied is in its table, as it was recorded."""
         engine = self.server.wiring.sync
-        wanted: dict[str, set[UUID]] = {}
-        texts = {}
+        wanted: dict[str, dict[UUID, dict[str, Any]]] = {}
         for row in rows:
             kind = engine.mutations.get(row.type)
             if kind is None or kind.kind is not Kind.FACT or row.outcome not in TOOK_EFFECT:
                 continue
-            wanted.setdefault(kind.collection, set()).add(row.record_id)
-            if row.type == "visit_note.add":
-                texts[row.record_id] = json.loads(row.content)["fields"]["text"]
-        for name, ids in wanted.items():
-            there = set(session.execute(select(engine.collections[name].table.c.id)).scalars())
-            _expect(ids <= there, f"applied, and not in {name}", ids - there)
-        notes = session.execute(select(VisitNote.id, VisitNote.text)).all()
-        _expect(
-            texts.items() <= {row.id: row.text for row in notes}.items(),
-            "a note has other words than its mutation",
-        )
+            said = kind.shape().load(json.loads(row.content)["fields"])
+            wanted.setdefault(kind.collection, {})[row.record_id] = {
+                name: value for name, value in said.items() if (row.type, name) not in _MAY_CHANGE
+            }
+        for name, facts in wanted.items():
+            table = engine.collections[name].table
+            there = {row.id: row._mapping for row in session.execute(select(table))}
+            _expect(facts.keys() <= there.keys(), f"applied, and not in {name}", facts.keys() - there.keys())
+            for record_id, said in facts.items():
+                kept = {field: there[record_id][field] for field in said}
+                _expect(kept == said, f"{name} {record_id} is not what was recorded", (kept, said))
 
     def _check_reports(self, session: Session) -> None:
         """A report that the customer has signed, refused or missed never changes again."""
@@ -196,6 +279,8 @@ class Oracle:
             _expect(False, f"closed report {identity} is open again, or gone")
 
 
+_MAY_CHANGE = {("removed_part.record", "disposition"), ("removed_part.record", "consented_by")}
+"""Fields of facts that another mutation may set later."""
 ADDITIONS = {
     "visit_note.add": "visit_notes",
     "part_usage.record": "part_usages",
@@ -226,16 +311,26 @@ def check_additions(device: Device, shown: Iterable[journal.Mutation]) -> None:
             _expect(there, f"{device.name}: {one.type} {one.record} was applied and left the screen")
 
 
-def knows_more_than(server: Server, device: Device) -> bool:
+def epoch_believed(server: Server, device: Device) -> UUID | None:
+    """The epoch of the phone's cursor if it is the one in force; None if the phone has another, or no cursor.
+
+    Such a phone goes on where it was, unless it is ahead: see `is_ahead`.
+    """
+    if not device.is_enrolled:
+        return None
+    cursor = _cursor_of(server, device)
+    with server.wiring.factory.begin(write=False) as uow:
+        in_force = uow.session.execute(select(STATE.c.epoch)).scalar_one()
+    return in_force if cursor is not None and cursor.epoch == in_force else None
+
+
+def is_ahead(server: Server, device: Device) -> bool:
     """Whether the phone can prove that the server is an older one: by its cursor, or by outcomes.
 
     A restored server whose feed has grown again beyond the phone's cursor before the phone came is found out
     by the digest alone, and mended by an inventory.
     """
-    if not device.is_enrolled:
-        return False
-    progress = journal.progress(device.connection)
-    cursor = server.wiring.sync.signer.read(progress.cursor) if progress.cursor else None
+    progress, cursor = journal.progress(device.connection), _cursor_of(server, device)
     with server.wiring.factory.begin(write=False) as uow:
         feeds = uow.session.execute(select(FEEDS.c.audience, FEEDS.c.head))
         heads = {feed.audience: feed.head for feed in feeds}
@@ -243,6 +338,12 @@ def knows_more_than(server: Server, device: Device) -> bool:
         expected = uow.session.execute(select(JOURNALS.c.expected_number).where(mine)).scalar() or 1
     places = cursor.places.items() if cursor is not None else ()
     return progress.acknowledged >= expected or any(at.position > heads.get(key, 0) for key, at in places)
+
+
+def _cursor_of(server: Server, device: Device) -> Cursor | None:
+    progress = journal.progress(device.connection)
+    token = progress.staged_cursor or progress.cursor
+    return server.wiring.sync.signer.read(token) if token else None
 
 
 def stored_ids(session: Session) -> Collection[str]:

@@ -25,10 +25,12 @@ from backend.db.upgrade import pending, upgrade
 from tests.simulation.chance import Trace
 from tests.simulation.network import InvariantBroken
 from tests.simulation.server import administration
-from tests.simulation.world import World
+from tests.simulation.world import EVENTS, World
 
 STEPS_OF_A_WORLD = 2_500
 """A world grows with every step; a new one now and then keeps the steps cheap, and begins in its own way."""
+LONG_RUN = 5_000
+"""Steps from which on a run must have seen everything that can happen."""
 _TELL_EVERY = 0.2
 """Seconds between two looks at how far the processes are."""
 
@@ -65,6 +67,10 @@ class Told:
         self.counts.update(world.counts)
         self.trace = blake2b((self.trace + world.trace).encode(), digest_size=16).hexdigest()
         self.broken, self.before = world.broken, world.before
+
+    def unseen(self) -> list[str]:
+        """What has never happened, although it can."""
+        return sorted(EVENTS - {kind for kind, count in self.counts.items() if count})
 
     def last_line(self) -> str:
         """The sentence that a run ends with."""
@@ -122,14 +128,19 @@ def simulate(
     progress: Progress = lambda: None,
     *,
     processes: int = 1,
+    eventful: bool | None = None,
 ) -> Told:
     """Run until the steps are done or something is broken; `fresh_url` makes an empty, upgraded database.
+
+    `eventful`: what is rare happens often; as a rule in runs that are too short to see it otherwise.
 
     Worlds know nothing of each other: how many live at a time changes nothing of what is told.
     """
     told = Told(seed)
     sizes = [min(STEPS_OF_A_WORLD, steps - begun) for begun in range(0, steps, STEPS_OF_A_WORLD)]
-    worlds = list(enumerate(sizes))
+    if eventful is None:
+        eventful = steps < LONG_RUN
+    worlds = [(*world, eventful) for world in enumerate(sizes)]
     if processes == 1 or len(worlds) == 1:
         lived = (live(folder, fresh_url, seed, *world, progress) for world in worlds)
         return _in_their_order(told, lived)
@@ -150,6 +161,8 @@ def _in_their_order(told: Told, worlds: Iterable[Told]) -> Told:
         told.add(world)
         if told.broken is not None:
             break
+    if told.broken is None and told.steps >= LONG_RUN and (unseen := told.unseen()):
+        told.broken = f"the run saw no {', no '.join(unseen)}"
     return told
 
 
@@ -183,7 +196,7 @@ def _begin(shared: Shared) -> None:
     _shared.append(shared)
 
 
-def _live_here(folder: Path, fresh_url: FreshUrl, seed: int, number: int, steps: int) -> Told:
+def _live_here(folder: Path, fresh_url: FreshUrl, seed: int, number: int, steps: int, eventful: bool) -> Told:
     (shared,) = _shared
 
     def count() -> None:
@@ -192,7 +205,7 @@ def _live_here(folder: Path, fresh_url: FreshUrl, seed: int, number: int, steps:
         with shared.steps.get_lock():
             shared.steps.value += 1
 
-    return live(folder, fresh_url, seed, number, steps, count)
+    return live(folder, fresh_url, seed, number, steps, eventful, count)
 
 
 def be_quiet() -> None:
@@ -201,7 +214,13 @@ def be_quiet() -> None:
 
 
 def live(
-    folder: Path, fresh_url: FreshUrl, seed: int, number: int, steps: int, progress: Progress = lambda: None
+    folder: Path,
+    fresh_url: FreshUrl,
+    seed: int,
+    number: int,
+    steps: int,
+    eventful: bool,
+    progress: Progress = lambda: None,
 ) -> Told:
     """One world from its beginning to its end; what breaks in it is told."""
     told, trace, home = Told(seed), Trace(), folder / f"world-{number}"
@@ -212,7 +231,7 @@ def live(
         progress()
 
     with fresh_url() as url:
-        world = World(url, home, f"{seed}/{number}", trace)
+        world = World(url, home, f"{seed}/{number}", trace, eventful=eventful)
         try:
             world.begin()
             world.run(steps, count)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import psycopg
@@ -18,6 +19,8 @@ from sqlalchemy.exc import OperationalError
 
 from backend.app import Wiring, connect, unwired_app, wire
 from backend.db.engine import make_engine
+from backend.db.look import Look
+from backend.db.unit_of_work import UnitOfWork
 from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.settings import Settings
 from backend.sync_host import SyncHost
@@ -39,6 +42,10 @@ RELEASES = 3
 
 WRITES = (1, 1, 1, 2, 3, 4)
 """Which writing transaction is the last; the first of an exchange is mostly the push."""
+
+
+MOST_READS = 8
+"""Statements of an exchange that read through a look, from one page to the next, before something happens."""
 
 
 FAILURES = {"database full": psycopg.errors.DiskFull, "deadlock": psycopg.errors.DeadlockDetected}
@@ -66,14 +73,52 @@ class SecondVisitBody(VisitBody):
 _VISIT_BODIES = (FirstVisitBody, SecondVisitBody, VisitBody)
 
 
+def _go_on() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class WatchedHost(SyncHost):
-    """Keeps the alarms instead of logging them."""
+    """Keeps the alarms instead of logging them; something may happen before every statement that reads."""
 
     alarms: list[tuple[str, str]] = field(default_factory=list)
+    before_reading: Callable[[], None] = _go_on
 
     def alarm(self, code: str, detail: str) -> None:
         self.alarms.append((code, detail))
+
+    @contextmanager
+    def begin(self, *, write: bool = True) -> Iterator[UnitOfWork]:
+        with super().begin(write=write) as uow:
+            yield uow if write else cast("UnitOfWork", _WatchedUnit(uow, self.before_reading))
+
+    @contextmanager
+    def look(self) -> Iterator[Look]:
+        with super().look() as look:
+            yield _watched(look, self.before_reading)
+
+
+@dataclass(frozen=True)
+class _WatchedUnit:
+    """A unit of work that reads, and whose looks are watched."""
+
+    uow: UnitOfWork
+    before_reading: Callable[[], None]
+
+    @property
+    def look(self) -> Look:
+        return _watched(self.uow.look, self.before_reading)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.uow, name)
+
+
+def _watched(look: Look, before_reading: Callable[[], None]) -> Look:
+    def read(*asked: Any) -> Any:
+        before_reading()
+        return look.all(*asked)
+
+    return replace(look, all=read)
 
 
 class FickleStore(DiskStore):
@@ -111,6 +156,10 @@ class Server:
         self._dies_in: int | None = None
         self._dies_committed = False
         self._failure: Exception | None = None
+        self._interruption: Callable[[], None] | None = None
+        self._interrupted_in = 0
+        self.cut_answers = 0
+        """How many exchanges lost their database while they read, at most, since this was last put to 0."""
         self.engine = make_engine(url, allow_unsafe=True)
         share_compiled_statements(self.engine)
         if self.engine.dialect.name == "sqlite":
@@ -137,7 +186,7 @@ class Server:
         factory = wiring.factory
         factory.begin = self._mortal(factory.begin)  # type: ignore[method-assign]
         factory.begin_straight = self._mortal(factory.begin_straight)  # type: ignore[method-assign]
-        host = WatchedHost(wiring.factory, wiring.sync.host.cursor_secret, self.alarms)
+        host = WatchedHost(wiring.factory, wiring.sync.host.cursor_secret, self.alarms, self._before_reading)
         schemas = frozenset(range(1, release + 2))
         mutations = [replace(kind, schemas=schemas) for kind in MUTATIONS]
         sync = SyncEngine(host, [_as_of(release, collection) for collection in COLLECTIONS], mutations)
@@ -158,9 +207,23 @@ class Server:
         self._dies_in = dice.choice(WRITES)
         self._failure = OperationalError("COMMIT", None, FAILURES[failure]())
 
+    def interrupt(self, dice: random.Random, happens: Callable[[], None]) -> None:
+        """Let something happen before one of the next statements with which an exchange reads."""
+        self._interrupted_in, self._interruption = dice.randint(1, MOST_READS), happens
+
+    def die_reading(self) -> None:
+        """For `interrupt`: die between two statements."""
+        raise ServerDied
+
+    def lose_database(self) -> None:
+        """For `interrupt`: the connection to the database is lost."""
+        self.cut_answers += 1
+        raise OperationalError("SELECT", None, psycopg.OperationalError("the connection is lost"))
+
     def live(self) -> None:
         """Whatever was planned: not now."""
         self._dies_in, self._failure, self.is_store_full = None, None, False
+        self._interruption = None
 
     @property
     def is_store_full(self) -> bool:
@@ -170,6 +233,14 @@ class Server:
     @is_store_full.setter
     def is_store_full(self, is_full: bool) -> None:
         self._store.is_full = is_full
+
+    def _before_reading(self) -> None:
+        if self._interruption is None:
+            return
+        self._interrupted_in -= 1
+        if self._interrupted_in == 0:
+            happens, self._interruption = self._interruption, None
+            happens()
 
     def _mortal(self, begin: Begin) -> Begin:
         @contextmanager

@@ -18,6 +18,7 @@ from tests.given import access
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.run import CannotRun, simulate
 
+ENOUGH_FOR_RARE_THINGS = 200
 WITHIN = 2_000
 """Steps in which every mutant must be found."""
 
@@ -41,6 +42,17 @@ def test_no_fault_loses_or_doubles_anything(
     told = simulate(tmp_path, seed, steps, partial(databases.fresh_url, engine))
     assert told.broken is None, "\n".join((*told.before, told.last_line()))
     assert told.steps == steps
+    if steps >= ENOUGH_FOR_RARE_THINGS:
+        assert {"clone", "revoke", "backup", "restore", "deploy", "day"} <= told.counts.keys()
+
+
+def test_a_long_run_that_has_not_seen_everything_fails(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tests.simulation.run, "LONG_RUN", 2)
+    told = simulate(tmp_path, 1, 2, partial(databases.fresh_url, "sqlite"))
+    assert told.broken is not None
+    assert "no restore" in told.broken
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +70,13 @@ def test_a_mutant_is_found_and_nothing_where_none_is(
         patch.setattr(tests.simulation.world, "STEPS_BETWEEN_LOOKS", 60)
         with patch.context() as planted:
             mutant(planted)
-            told = simulate(tmp_path, seed, WITHIN, fresh_url)
+            told = simulate(tmp_path, seed, WITHIN, fresh_url, eventful=True)
         assert told.broken is not None, f"not found within {WITHIN} steps"
         assert not told.broken.startswith("Traceback"), told.broken
+        assert "internal-error" not in told.broken, "it must do its mistake, not fall over"
         if told.steps > clean.get(seed, 0):
             (tmp_path / "clean").mkdir()
-            assert simulate(tmp_path / "clean", seed, told.steps, fresh_url).broken is None
+            assert simulate(tmp_path / "clean", seed, told.steps, fresh_url, eventful=True).broken is None
             clean[seed] = told.steps
 
 

@@ -9,20 +9,23 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import sync.pull
 from mobile_client_stub import journal
 from mobile_client_stub.phone import Phone
 from tests.simulation import technician
 from tests.simulation.chance import Time, Trace
 from tests.simulation.device import Device
 from tests.simulation.ledger import Ledger
+from tests.simulation.network import EVENTS as REQUEST_EVENTS
 from tests.simulation.network import InvariantBroken, Network
-from tests.simulation.office import found_firm
+from tests.simulation.office import ACTS, found_firm
 from tests.simulation.oracle import (
     Fingerprint,
     Oracle,
     additions_shown,
     check_additions,
-    knows_more_than,
+    epoch_believed,
+    is_ahead,
     stored_ids,
 )
 from tests.simulation.server import RELEASES, Server, ServerDied
@@ -30,6 +33,11 @@ from tests.simulation.server import RELEASES, Server, ServerDied
 TECHNICIANS = 3
 MOST_DEVICES = 6
 BADNESS = 0.25
+RARE, OFTEN = 1.2, 4
+"""Steps of at most this weight come so many times as often in an eventful world."""
+SMALL_PAGES = 0.5
+"""The share of worlds in which answers are read a few changes at a time, most of them on their way."""
+_PAGE_CHANGES = sync.pull.PAGE_CHANGES
 STEPS_BETWEEN_LOOKS = 200
 HEALING_SECONDS = 60
 DAYS = timedelta(days=1)
@@ -49,7 +57,8 @@ CLOCKS = (
 class World:
     """Everything there is, and the dice that decide what happens next."""
 
-    def __init__(self, url: str, folder: Path, seed: str, trace: Trace) -> None:
+    def __init__(self, url: str, folder: Path, seed: str, trace: Trace, *, eventful: bool = False) -> None:
+        """`eventful`: what is rare happens often, so that a short life sees all of it."""
         self.folder = folder
         self.dice = random.Random(seed)
         self.time = Time()
@@ -60,11 +69,23 @@ class World:
         self.server = Server(url, folder, self.time, self._more_dice())
         self.ledger = Ledger()
         self.oracle = Oracle(self.server, self.ledger)
+        if self.dice.random() < SMALL_PAGES:
+            sync.pull.PAGE_CHANGES = self.dice.randint(3, 7)
         self.office = found_firm(self.server, self.time, self._more_dice(), TECHNICIANS)
-        self.network = Network(self.server, self.time, self._more_dice(), self.trace, self._meanwhile)
+        self.network = Network(
+            self.server, self.time, self._more_dice(), self.trace, self._meanwhile, self.counts
+        )
         self.devices: list[Device] = []
         self._backup: dict[UUID, Fingerprint] | None = None
         self._restored = False
+        self._provable = 0
+        self._unhealed: dict[str, UUID] = {}
+        """Phones that have not exchanged since the last restore, by name, with the epoch that they share with
+        the restored server: as long as it is in force, nothing tells them of the restore."""
+        self._unprovable: set[str] = set()
+        """Devices, by id, that since the last look had no proof of a restore but their inventory."""
+        self._weights = _EVENTFUL if eventful else _WEIGHTS
+        self._acts = 0
         self._nesting = 0
         self._named = 0
 
@@ -79,6 +100,7 @@ class World:
         for device in self.devices:
             device.close()
         self.server.close()
+        sync.pull.PAGE_CHANGES = _PAGE_CHANGES
 
     def run(self, steps: int, progress: Callable[[], None] = lambda: None) -> None:
         """So many steps, with a healing and a look at everything now and then and at the end."""
@@ -95,13 +117,14 @@ class World:
     def step(self) -> None:
         """One thing happens."""
         self.network.badness = BADNESS
-        kind, act = self.dice.choices(_KINDS, _WEIGHTS)[0]
+        kind, act = self.dice.choices(_KINDS, self._weights)[0]
         self._take(kind, act)
 
     def _take(self, kind: str, act: Callable[[World], str]) -> None:
         self.trace.add(f"{self.step_number} {kind} …")
+        self._acts += 1
         said = act(self)
-        self.counts[kind] += 1
+        self.counts[kind if said not in _IDLE else f"{kind} ({said})"] += 1
         self.trace.add(f"{self.step_number} {kind}: {said}")
 
     def _meanwhile(self) -> None:
@@ -128,14 +151,27 @@ class World:
             self.network.deliver_late()
         deadline = self.time.now + timedelta(seconds=HEALING_SECONDS)
         # One round in which nobody's exchange moved anything; what one phone pushes another one pulls.
+        began = self.time.now
         while waiting := [device for device in self.devices if not self._is_drained(device)]:
             if self.time.now > deadline:
                 raise InvariantBroken(
                     f"{waiting[0].name} is not done after {HEALING_SECONDS} s: {waiting[0].last_trouble}"
                 )
             self.time.advance(seconds=2)
-        self.oracle.look(self.devices, restored=self._restored)
+            began = self.time.now
+        self.oracle.look(
+            self.devices,
+            began,
+            restored=self._restored,
+            provable=self._provable,
+            unprovable=self._unprovable,
+            decided=self.office.decided,
+        )
+        self.office.decided.clear()
         self._restored = False
+        self._provable = 0
+        self._unhealed.clear()
+        self._unprovable.clear()
         self.looks += 1
         self._retire_spare_phones()
 
@@ -154,20 +190,41 @@ class World:
             report = phone.sync()
             done = report.exchanged
             moved.append(done.sent + done.received + report.uploaded.sent + report.uploaded.failed)
-            if done.reconciled and not unprovable:
-                raise InvariantBroken(f"{device.name} had to reconcile: its records did not add up")
+            mended.append(done.reconciled)
 
         self._read(device)
-        unprovable = self._restored and not knows_more_than(self.server, device)
+        mended: list[int] = []
+        unproven, acts = self._is_unproven(device), self._acts
+        is_provable = unproven and is_ahead(self.server, device)
         was_enrolled, shown = device.is_enrolled, additions_shown(device)
         said = device.act(sync)
         self._read(device)
+        if any(mended):
+            # What somebody else does during the exchange may take the proof away before the phone shows it.
+            if not unproven or (is_provable and acts == self._acts):
+                raise InvariantBroken(f"{device.name} had to reconcile: its records did not add up")
+            self.counts["mended by inventory"] += 1
         if was_enrolled and not device.is_enrolled:
-            self.ledger.note_gone(device)
+            self._note_gone(device)
         elif said == "done":
+            self._unhealed.pop(device.name, None)
             check_additions(device, shown)
         self.counts[f"sync {said}"] += 1
         return said == "done" and not any(moved)
+
+    def _is_unproven(self, device: Device) -> bool:
+        """Whether an inventory may have to mend the phone: once after a restore, in the epoch before it."""
+        epoch = self._unhealed.get(device.name)
+        if epoch is None or epoch_believed(self.server, device) != epoch:
+            return False
+        self._unprovable.add(str(device.phone.account.device_id))
+        return True
+
+    def _note_gone(self, device: Device) -> None:
+        with self.server.wiring.factory.begin(write=False) as uow:
+            lost = self.ledger.note_gone(device, stored_ids(uow.session))
+        if lost:
+            raise InvariantBroken(f"{device.name} is gone, and nobody has mutations {lost}")
 
     def _read(self, device: Device) -> None:
         self.counts["typed"] += self.ledger.read(device)
@@ -206,7 +263,10 @@ class World:
         return f"{device.name} {'empty' if said else 'busy'}"
 
     def _office(self) -> str:
-        return self.office.do_something()
+        name, how = self.office.do_something()
+        if how == "done":
+            self.counts[f"office: {name}"] += 1
+        return f"{name}: {how}"
 
     def _time_passes(self) -> str:
         self.time.advance(seconds=self.dice.choice((1, 10, 60, 300, 1200)))
@@ -234,6 +294,8 @@ class World:
         clone = self._new_device(device.user, home)
         clone.journal_read = device.journal_read
         self.ledger.note_clone(device, clone)
+        if device.name in self._unhealed:
+            self._unhealed[clone.name] = self._unhealed[device.name]
         return f"{device.name} → {clone.name}"
 
     def _revoke(self) -> str:
@@ -260,6 +322,11 @@ class World:
             return "no backup"
         self.server.restore()
         self._restored = True
+        self.office.decided.clear()
+        believed = {device.name: epoch_believed(self.server, device) for device in self.devices}
+        self._unhealed = {name: epoch for name, epoch in believed.items() if epoch is not None}
+        ahead = any(d.name in self._unhealed and is_ahead(self.server, d) for d in self.devices)
+        self._provable += ahead or bool(self.network.late)
         self.oracle.sealed.clear()
         self.oracle.sealed.update(self._backup)
         with self.server.wiring.factory.begin(write=False) as uow:
@@ -308,7 +375,7 @@ class World:
     def _retire_spare_phones(self) -> None:
         """Clones are handed in, once everything they had is in."""
         for device in self.devices[TECHNICIANS + 1 :]:
-            self.ledger.note_gone(device)
+            self._note_gone(device)
             device.close()
         del self.devices[TECHNICIANS + 1 :]
 
@@ -342,8 +409,11 @@ _STEPS: tuple[tuple[str, Callable[[World], str], float], ...] = (
     ("app", World._update_app, 0.3),
     ("alter", World._alter, 0.7),
 )
+_IDLE = frozenset({"nobody", "nothing", "no backup", "nothing is under way"})
+"""What a step says that found nothing to do."""
 _KINDS = [(kind, act) for kind, act, _ in _STEPS]
 _WEIGHTS = [weight for _, _, weight in _STEPS]
+_EVENTFUL = [weight * OFTEN if weight <= RARE else weight for weight in _WEIGHTS]
 _MEANWHILE = [
     ("office", World._office),
     ("exchange", World._exchange),
@@ -351,3 +421,12 @@ _MEANWHILE = [
     ("time", World._time_passes),
 ]
 _MEANWHILE_WEIGHTS = [4, 3, 2, 1]
+
+EVENTS = frozenset(
+    (
+        *(kind for kind, _ in _KINDS),
+        *(f"office: {act}" for act in ACTS),
+        *(f"request: {e}" for e in REQUEST_EVENTS),
+    )
+)
+"""Everything that can happen, as `World.counts` names it: a long run must have seen all of it."""
