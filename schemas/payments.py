@@ -203,6 +203,27 @@ class ComplaintBody(Shape):
     said_at = Instant()
 
 
+class SetTaxRate(Shape):
+    """The tax contained in a part's price from now on: 700 basis points are 7 %."""
+
+    basis_points = Count(max=10_000, required=True)
+
+
+class TaxRateBody(Shape):
+    """A part that is not taxed as usual."""
+
+    part_id = Id()
+    basis_points = Count()
+    set_at = Instant()
+
+
+class ReconciliationBody(Shape):
+    """When ledger, providers and bank were held against each other, and what did not agree."""
+
+    at = Instant()
+    alarms = fields.List(Text(max=400))
+
+
 class MovementBody(Shape):
     """What changed what a customer owes: positive was asked for, negative came in; and what is owed then."""
 

@@ -24,6 +24,7 @@ from backend.payments.people import FinanceDoor
 from backend.payments.providers import Provider
 from backend.payments.providers.stripe import StripeProvider
 from backend.payments.providers.stub import StubProvider
+from backend.payments.reconciling import reconcile_when_due
 from backend.payments.refunds import send_refunds
 from backend.payments.routes import finance, webhooks
 from backend.payments.settings import PaymentsSettings
@@ -93,7 +94,7 @@ def transports(wiring: PaymentsWiring) -> Mapping[str, Transport]:
 
 
 class Rounds:
-    """What is looked at again and again: approvals to bill, messages, refunds, payments to ask about."""
+    """What is looked at again and again: approvals, messages, refunds, and daily what nobody told."""
 
     def __init__(self, wiring: PaymentsWiring) -> None:
         self._wiring = wiring
@@ -121,6 +122,7 @@ class Rounds:
             self._polled_at = now
             for provider in wiring.providers.values():
                 poll(wiring.factory, provider, now - POLL_BACK)
+        reconcile_when_due(wiring.sides, wiring.providers, now)
 
     def _run(self) -> None:
         pause = ROUND_SECONDS

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from backend.db.unit_of_work import UnitOfWork
 from backend.outbox.transports import Outgoing
-from backend.payments import field_side, queries
+from backend.payments import queries
 from backend.payments.databases import TwoSides
+from backend.payments.queries import field_side
 from backend.payments.rules.postings import Standing
 from schemas.visits import PaymentBadgeState
 

@@ -11,10 +11,11 @@ from uuid import UUID
 import structlog
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from backend.payments import field_side, ledger, queries
+from backend.payments import ledger, queries
 from backend.payments.letters import request_letter
 from backend.payments.links import PaymentLinks, link_hash
 from backend.payments.models import PaymentRequest, RequestLine
+from backend.payments.queries import field_side
 from backend.payments.rules.billing import BilledLine, bill, taxes_of
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import issued
@@ -64,7 +65,7 @@ def bill_report(uow: UnitOfWork, terms: Terms, report_id: UUID) -> PaymentReques
         report.charges,
         report.covers,
         report.signed_on,
-        tax_of={},
+        tax_of={part: rate.basis_points for part, rate in queries.tax_rates(uow.session).items()},
         usual_tax=terms.usual_tax_basis_points,
     )
     request = _write_request(uow, terms, report, lines)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy.dialects import postgresql, sqlite
-
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import queries
-from backend.payments.models import Checkout
 from backend.payments.providers import Opened, Provider
 from backend.payments.rules.errors import NothingOwed, ProviderRefused
 from backend.payments.rules.money import Money
@@ -39,16 +36,16 @@ def open_checkout(
 
 
 def _keep(uow: UnitOfWork, provider: Provider, request_id: UUID, opened: Opened, owed: Money) -> None:
-    connection = uow.session.connection()
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(Checkout).values(
-        id=uow.mint_id(),
-        request_id=request_id,
-        provider=provider.name,
-        provider_id=opened.provider_id,
-        url=opened.url,
-        amount_minor=owed.minor,
-        currency=owed.currency,
-        created_at=uow.now,
+    queries.keep_checkout(
+        uow.session,
+        {
+            "id": uow.mint_id(),
+            "request_id": request_id,
+            "provider": provider.name,
+            "provider_id": opened.provider_id,
+            "url": opened.url,
+            "amount_minor": owed.minor,
+            "currency": owed.currency,
+            "created_at": uow.now,
+        },
     )
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["provider", "provider_id"]))

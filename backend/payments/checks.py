@@ -11,11 +11,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from backend.payments import field_side, queries
+from backend.payments import queries
 from backend.payments.badges import badge_state
 from backend.payments.databases import TwoSides
 from backend.payments.inbox import Providers
 from backend.payments.models import BankStatement
+from backend.payments.queries import field_side
 from backend.payments.rules.errors import ProviderUnavailable
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind

@@ -14,8 +14,8 @@ from backend.db.engine import make_engine, sqlite_file
 from backend.db.sqlite_rights import nothing_but
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.db.upgrade import FIELD as FIELD_CHAIN
-from backend.payments.field_side import BADGE_RIGHTS, FIELD
 from backend.payments.models import CHAIN
+from backend.payments.queries.field_side import BADGE_RIGHTS, FIELD
 from backend.payments.settings import PaymentsSettings
 from backend.settings import SettingsError
 

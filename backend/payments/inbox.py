@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import ledger, queries
-from backend.payments.models import InboxEvent, InboxOutcome
 from backend.payments.providers import PaymentSeen, PaymentState, Provider
 from backend.payments.receiving import receive, take_back
 from backend.payments.rules import postings
@@ -46,20 +44,18 @@ def take_message(
     """
     message = provider.read_message(raw, headers, factory.clock())
     with factory.begin() as uow:
-        connection = uow.session.connection()
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        statement = insert(InboxEvent).values(
-            id=uow.mint_id(),
-            provider=provider.name,
-            event_id=message.event_id,
-            raw=raw,
-            headers={name: value[:KEPT_HEADERS] for name, value in headers.items()},
-            received_at=uow.now,
-            verified=True,
+        return queries.keep_message(
+            uow.session,
+            {
+                "id": uow.mint_id(),
+                "provider": provider.name,
+                "event_id": message.event_id,
+                "raw": raw,
+                "headers": {name: value[:KEPT_HEADERS] for name, value in headers.items()},
+                "received_at": uow.now,
+                "verified": True,
+            },
         )
-        statement = statement.on_conflict_do_nothing(index_elements=["provider", "event_id"])
-        made = connection.execute(statement.returning(InboxEvent.id)).first()
-    return made is not None
 
 
 def work_inbox(factory: UnitOfWorkFactory, providers: Providers) -> int:
@@ -105,10 +101,8 @@ def _settle(factory: UnitOfWorkFactory, event_id: UUID, state: InboxState, detai
     if state is InboxState.REFUSED:
         log.error("inbox.refused", event_row=str(event_id))
     with factory.begin() as uow:
-        connection = uow.session.connection()
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        outcome = insert(InboxOutcome).values(event_id=event_id, state=state, detail=detail, at=uow.now)
-        connection.execute(outcome.on_conflict_do_nothing(index_elements=["event_id"]))
+        outcome = {"event_id": event_id, "state": state, "detail": detail, "at": uow.now}
+        queries.keep_outcome(uow.session, outcome)
     return True
 
 

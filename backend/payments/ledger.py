@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import insert
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments import queries
-from backend.payments.models import LedgerAccount, LedgerEntry, LedgerTransaction
 from backend.payments.rules.errors import SourceKeyContradicted
 from backend.payments.rules.postings import Account, Posting
 
@@ -102,9 +99,7 @@ def _write(uow: UnitOfWork, postings: Sequence[Posting]) -> None:
         }
         for transaction_id, posting in zip(ids, postings, strict=True)
     ]
-    connection = uow.session.connection()
-    connection.execute(insert(LedgerEntry), entries)
-    connection.execute(insert(LedgerTransaction), transactions)
+    queries.insert_transactions(uow.session, entries, transactions)
 
 
 def _accounts(uow: UnitOfWork, wanted: Iterable[Account]) -> dict[str, UUID]:
@@ -114,8 +109,6 @@ def _accounts(uow: UnitOfWork, wanted: Iterable[Account]) -> dict[str, UUID]:
     missing = [account for code, account in sorted(by_code.items()) if code not in known]
     if not missing:
         return known
-    on_sqlite = uow.session.connection().dialect.name == "sqlite"
-    statement = (sqlite.insert if on_sqlite else postgresql.insert)(LedgerAccount)
     rows = [
         {
             "id": uow.mint_id(),
@@ -127,5 +120,5 @@ def _accounts(uow: UnitOfWork, wanted: Iterable[Account]) -> dict[str, UUID]:
         }
         for account in missing
     ]
-    uow.session.connection().execute(statement.on_conflict_do_nothing(index_elements=["code"]), rows)
+    queries.insert_accounts(uow.session, rows)
     return queries.account_ids(uow.session, by_code)

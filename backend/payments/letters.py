@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backend.payments.models import PaymentRequest
 from backend.payments.rules.money import Money
+
+
+def alarm_letter(alarms: Sequence[str]) -> dict[str, str]:
+    """Subject and text of the mail to finance about what does not agree."""
+    text = "\n".join(
+        ["Ledger, providers and bank do not agree:", "", *(f"- {alarm}" for alarm in alarms), ""]
+    )
+    return {"subject": f"Payments: {len(alarms)} to look at", "text": text}
 
 
 def request_letter(request: PaymentRequest, due: Money, address: str, firm: str) -> dict[str, str]:

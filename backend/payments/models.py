@@ -265,6 +265,30 @@ class CashComplaint(LedgerBase):
     said_at: Mapped[datetime]
 
 
+class PartTaxRate(LedgerBase):
+    """From when on a part is taxed at another rate than usual; the latest counts."""
+
+    __tablename__ = "part_tax_rates"
+    __table_args__ = (
+        CheckConstraint("basis_points BETWEEN 0 AND 10000", name="basis_points"),
+        Index(None, "part_id", "set_at"),
+    )
+
+    part_id: Mapped[UUID]
+    basis_points: Mapped[int]
+    set_at: Mapped[datetime]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+
+
+class Reconciliation(LedgerBase):
+    """That ledger, providers and bank were held against each other, and what did not agree."""
+
+    __tablename__ = "reconciliations"
+
+    at: Mapped[datetime] = mapped_column(index=True)
+    alarms: Mapped[list[str]] = mapped_column(JsonDocument)
+
+
 class Person(LedgerBase):
     """Somebody of finance. Not a user of the field: whoever rules there must not rule here."""
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, inspect
 
 from backend.db.ddl import run_statement
 from backend.db.upgrade import FIELD as FIELD_CHAIN
-from backend.payments.field_side import BADGES, READ
 from backend.payments.models import SCHEMA
+from backend.payments.queries.field_side import BADGES, READ
 
 OWNER, FIELD, PAYMENTS, AUDIT = "doorstep_owner", "doorstep_field", "doorstep_payments", "doorstep_audit"
 _LOGIN = {OWNER: "NOLOGIN", FIELD: "LOGIN", PAYMENTS: "LOGIN", AUDIT: "LOGIN"}

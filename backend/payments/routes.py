@@ -15,7 +15,7 @@ from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import actions
 from backend.payments.bank.statements import Imported
 from backend.payments.inbox import provider_named, take_message
-from backend.payments.models import CashComplaint
+from backend.payments.models import CashComplaint, PartTaxRate, Reconciliation
 from backend.payments.people import SignedIn
 from backend.payments.rules.books import Aged, journal_as_beancount, journal_as_csv
 from backend.payments.wiring import payments_wiring
@@ -34,9 +34,12 @@ from schemas.payments import (
     MovementBody,
     PaymentRequestBody,
     PaymentRequestQuery,
+    ReconciliationBody,
     RefundBody,
     SessionBody,
+    SetTaxRate,
     SignIn,
+    TaxRateBody,
     WriteOff,
 )
 
@@ -145,6 +148,29 @@ def show_journal_as_beancount(uow: UnitOfWork, person: Actor, query: Fields) -> 
     """The double-entry journal for Beancount."""
     lines = journal_as_beancount(actions.read_journal(uow, person, **query))
     return Response("".join(lines), mimetype="text/plain")
+
+
+@finance.get("/reconciliations", answer=ReconciliationBody, many=True, permission="reconciliation:read")
+def list_reconciliations(uow: UnitOfWork, person: Actor) -> Sequence[Reconciliation]:
+    """What the daily comparison of ledger, providers and bank found."""
+    return actions.list_reconciliations(uow, person)
+
+
+@finance.get("/part-tax-rates", answer=TaxRateBody, many=True, permission="part_tax_rate:read")
+def list_part_tax_rates(uow: UnitOfWork, person: Actor) -> Sequence[PartTaxRate]:
+    """Parts that are not taxed as usual."""
+    return actions.list_part_tax_rates(uow, person)
+
+
+@finance.post(
+    "/parts/<uuid:part_id>/set-tax-rate",
+    body=SetTaxRate,
+    answer=TaxRateBody,
+    permission="part_tax_rate:set",
+)
+def set_part_tax_rate(uow: UnitOfWork, person: Actor, fields: Fields, part_id: UUID) -> PartTaxRate:
+    """Say what tax a part's price contains from now on."""
+    return actions.set_part_tax_rate(uow, person, part_id, **fields)
 
 
 @finance.get("/cash-complaints", answer=ComplaintBody, many=True, permission="cash_complaint:read")

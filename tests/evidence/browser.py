@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -20,6 +21,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 PATIENCE_SECONDS = 60.0
+_HIGH = 50
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -59,8 +61,9 @@ class Browser:
     def __init__(self, executable: str, profile: Path) -> None:
         to_browser, from_us = os.pipe()
         from_browser, to_us = os.pipe()
-        # The pipe's ends must be the browser's descriptors 3 and 4; high numbers first, so that none is lost.
-        high = [os.dup2(end, 50 + number) for number, end in enumerate((to_browser, to_us))]
+        # The pipe's ends must be the browser's descriptors 3 and 4; high and free numbers first, so that none
+        # is lost, here or there.
+        high = [fcntl.fcntl(end, fcntl.F_DUPFD, _HIGH) for end in (to_browser, to_us)]
 
         def place() -> None:
             os.dup2(high[0], 3)

@@ -1,6 +1,13 @@
 """What people of finance do, one module per subject."""
 
-from backend.payments.actions.bookkeeping import read_journal, show_ageing, show_customer_statement
+from backend.payments.actions.bookkeeping import (
+    list_part_tax_rates,
+    list_reconciliations,
+    read_journal,
+    set_part_tax_rate,
+    show_ageing,
+    show_customer_statement,
+)
 from backend.payments.actions.matching import (
     WaitingEntry,
     clear_bank_entry,
@@ -29,11 +36,14 @@ __all__ = [
     "confirm_refund",
     "import_bank_statement",
     "list_cash_complaints",
+    "list_part_tax_rates",
     "list_payment_requests",
+    "list_reconciliations",
     "list_refunds",
     "list_waiting_entries",
     "match_bank_entry",
     "read_journal",
+    "set_part_tax_rate",
     "show_ageing",
     "show_customer_statement",
     "show_payment_request",

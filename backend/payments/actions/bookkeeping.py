@@ -9,6 +9,7 @@ from uuid import UUID
 from backend.access.actor import Actor
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments import queries
+from backend.payments.models import PartTaxRate, Reconciliation
 from backend.payments.permissions import requires
 from backend.payments.rules.books import Aged, Booked, aged, with_balances
 
@@ -43,6 +44,32 @@ def read_journal(
     """The transactions written down on these days (UTC), the last one with them."""
     end = None if until is None else _midnight(until + timedelta(days=1))
     return queries.journal(uow.session, None if since is None else _midnight(since), end)
+
+
+@requires("reconciliation:read")
+def list_reconciliations(uow: UnitOfWork, person: Actor) -> Sequence[Reconciliation]:
+    """What the daily comparison of ledger, providers and bank found, the newest first."""
+    return queries.reconciliations(uow.session)
+
+
+@requires("part_tax_rate:read")
+def list_part_tax_rates(uow: UnitOfWork, person: Actor) -> Sequence[PartTaxRate]:
+    """Parts that are not taxed as usual."""
+    return list(queries.tax_rates(uow.session).values())
+
+
+@requires("part_tax_rate:set")
+def set_part_tax_rate(uow: UnitOfWork, person: Actor, part_id: UUID, *, basis_points: int) -> PartTaxRate:
+    """What tax a part's price contains from now on; bills that were sent stay as they are."""
+    return uow.add(
+        PartTaxRate(
+            id=uow.mint_id(),
+            part_id=part_id,
+            basis_points=basis_points,
+            set_at=uow.now,
+            person_id=person.user_id,
+        )
+    )
 
 
 def _midnight(day: date) -> datetime:

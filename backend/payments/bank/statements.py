@@ -9,13 +9,11 @@ from datetime import UTC, datetime, time
 from typing import IO
 from uuid import UUID
 
-from sqlalchemy import insert
-
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments import ledger, queries
 from backend.payments.badges import ask_for_badge
 from backend.payments.bank.camt import Line, Statement, read_statements
-from backend.payments.models import BankEntry, BankFile, BankStatement, PaymentRequest
+from backend.payments.models import BankFile, BankStatement, PaymentRequest
 from backend.payments.receiving import receipts, take_back
 from backend.payments.rules import postings
 from backend.payments.rules.errors import StatementUnreadable
@@ -118,9 +116,7 @@ def _import_one(uow: UnitOfWork, file_id: UUID, statement: Statement) -> Importe
     fresh = [line for line in statement.lines if line.key not in known]
     news = _judged(uow, fresh)
     if news:
-        uow.session.connection().execute(
-            insert(BankEntry), [_row(kept.id, statement.iban, new) for new in news]
-        )
+        queries.insert_bank_entries(uow.session, [_row(kept.id, statement.iban, new) for new in news])
         _post(uow, statement.iban, news)
     verdicts = [new.judgement.verdict for new in news]
     return Imported(

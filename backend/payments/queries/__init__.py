@@ -38,6 +38,12 @@ from backend.payments.queries.people import (
     person_by_email,
     refused_sign_ins,
 )
+from backend.payments.queries.reconciling import (
+    addresses_of_finance,
+    last_reconciled,
+    reconciliations,
+    tax_rates,
+)
 from backend.payments.queries.refunds import (
     complaints,
     payments_of,
@@ -62,12 +68,21 @@ from backend.payments.queries.requests import (
     unanswered_checkouts,
     waiting_events,
 )
+from backend.payments.queries.writing import (
+    insert_accounts,
+    insert_bank_entries,
+    insert_transactions,
+    keep_checkout,
+    keep_message,
+    keep_outcome,
+)
 
 __all__ = [
     "HOLDER",
     "OF_REQUESTS",
     "account_ids",
     "account_of",
+    "addresses_of_finance",
     "balance",
     "balances_of",
     "bank_entries",
@@ -81,10 +96,17 @@ __all__ = [
     "figures",
     "forget_sessions",
     "how_many_requests",
+    "insert_accounts",
+    "insert_bank_entries",
+    "insert_transactions",
     "is_known_address",
     "issued_against_lines",
     "journal",
+    "keep_checkout",
+    "keep_message",
+    "keep_outcome",
     "known_bank_keys",
+    "last_reconciled",
     "lines_of",
     "list_requests",
     "lock_subject",
@@ -93,6 +115,7 @@ __all__ = [
     "person_by_email",
     "posted_under",
     "receipts_of",
+    "reconciliations",
     "refund_by_id",
     "refund_state",
     "refunded_of_payment",
@@ -111,6 +134,7 @@ __all__ = [
     "statements_in_order",
     "steps_of",
     "suspense",
+    "tax_rates",
     "transaction_keys",
     "unanswered_checkouts",
     "unbalanced",

@@ -50,6 +50,9 @@ POST   /bank-entries/<entry_id>/clear                    finance
 GET    /refunds                                          finance
 POST   /refunds/<refund_id>/approve                      finance
 POST   /refunds/<refund_id>/confirm                      finance
+GET    /reconciliations                                  finance
+GET    /part-tax-rates                                   finance
+POST   /parts/<part_id>/set-tax-rate                     finance
 GET    /cash-complaints                                  finance
 """
 TABLE = {

@@ -15,9 +15,16 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.cli import main
 from backend.payments import ledger, queries
-from backend.payments.actions import approve_refund, ask_refund, clear_bank_entry, confirm_refund
+from backend.payments.actions import (
+    approve_refund,
+    ask_refund,
+    clear_bank_entry,
+    confirm_refund,
+    list_part_tax_rates,
+    set_part_tax_rate,
+)
 from backend.payments.actions.refunding import SeenRefund
-from backend.payments.app import create_payments_app
+from backend.payments.app import Rounds, create_payments_app
 from backend.payments.checks import check_ledger, reconcile
 from backend.payments.models import PaymentRequest
 from backend.payments.providers.stub import Fault
@@ -255,6 +262,37 @@ def test_reconciling_finds_gaps_and_money_that_is_not_where_the_ledger_says(lite
     assert reconcile(sides, providers) == []
     lite_firm.stub.pay(checkout_of(lite_firm, lite_firm.asked(70)), lite_firm.clock())
     assert reconcile(sides, providers) == ["stub: by the ledger it holds EUR 145.50, by itself EUR 146.20"]
+
+
+def test_every_day_what_does_not_agree_is_written_down_and_mailed_to_finance(firm: Firm) -> None:
+    firm.somebody("Noor")
+    firm.round()
+    take(firm, statement_file([Paid(100)], sequence=1, opening=0))
+    take(firm, statement_file([Paid(50)], statement_id="S-3", sequence=3, opening=100))
+    firm.clock.advance(hours=23)
+    firm.round()
+    assert firm.mails() == []
+    firm.clock.advance(hours=2)
+    for _ in range(2):
+        Rounds(firm.payments).once()  # a process that starts again does not begin anew
+    firm.deliver()
+    with firm.payments.factory.begin(write=False) as uow:
+        told = [done.alarms for done in queries.reconciliations(uow.session)]
+    assert told == [["account …3000: statements 2 to 2 are missing"], []]
+    (mail,) = firm.mails()
+    assert mail["To"] == "noor@example.org"
+    assert "statements 2 to 2 are missing" in str(mail.get_payload())
+
+
+def test_a_part_has_a_tax_rate_of_its_own_from_when_finance_says_so(firm: Firm) -> None:
+    part_id, somebody = uuid4(), firm.somebody()
+    for basis_points in (1_900, 700):
+        with firm.payments.factory.begin() as uow:
+            set_part_tax_rate(uow, somebody, part_id, basis_points=basis_points)
+        firm.clock.advance(minutes=1)
+    with firm.payments.factory.begin() as uow:
+        (rate,) = list_part_tax_rates(uow, somebody)
+        assert (rate.part_id, rate.basis_points) == (part_id, 700)
 
 
 def test_doorstep_check_looks_at_the_ledger_too(lite_firm: Firm, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from backend.db.upgrade import FIELD as FIELD_CHAIN
-from backend.payments.field_side import READ
 from backend.payments.models import CHANGING, LEDGER
+from backend.payments.queries.field_side import READ
 from backend.payments.roles import AUDIT, FIELD, OWNER, PAYMENTS
 from tests.backend.payments.world import Firm, as_role
 from tests.postgres import SUPERUSER
