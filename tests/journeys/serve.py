@@ -12,7 +12,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.journeys.the_day import FIRM, Day, closing_table, demo_plan
+from tests.journeys.plan import demo_plan
+from tests.journeys.stage import FIRM
+from tests.journeys.the_day import tell_the_day
+from tests.journeys.told import closing_table
 
 
 @click.command()
@@ -26,7 +29,7 @@ def main(data: Path, port: int) -> None:
         # Ending yesterday, so that nothing in it lies in the future of a clock that is not moved.
         ended = datetime.now(UTC).date() - timedelta(days=2)
         plan = demo_plan(data, booking_day=ended, port=port)
-        console.print(closing_table(Day(plan, Console(quiet=True)).tell()))
+        console.print(closing_table(tell_the_day(plan, Console(quiet=True))))
     _greet(console, data, port)
     arguments = [
         "--database",

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from tests.databases import Databases
-from tests.journeys.the_day import Day, Plan, demo_plan
+from tests.journeys.plan import Plan, demo_plan
+from tests.journeys.the_day import tell_the_day
 from tests.journeys.warm import Warm
 
 QUIET = Console(quiet=True)
@@ -18,7 +19,7 @@ QUIET = Console(quiet=True)
 @pytest.mark.slow
 def test_the_demos_day_holds(databases: Databases, engine_name: str, warm: Warm, tmp_path: Path) -> None:
     with databases.fresh_url(engine_name) as url:
-        told = Day(demo_plan(tmp_path / "day", database=url), QUIET, warm=warm).tell()
+        told = tell_the_day(demo_plan(tmp_path / "day", database=url), QUIET, warm=warm)
     assert told.holds, told
     assert told.last_line().endswith("0 lost, 0 doubled, devices equal server")
     assert told.outcomes["overridden"] > 0, "the moved and the cancelled visit leave work after revocation"
@@ -56,6 +57,6 @@ def test_a_citys_requests_become_a_day_of_work_for_eight_technicians(
             place=(40.7128, -74.0060),
             brisk=True,
         )
-        told = Day(plan, QUIET, warm=warm).tell()
+        told = tell_the_day(plan, QUIET, warm=warm)
     assert told.holds, told
     assert told.visits == came - 1, "every request became a visit that was finished, but the cancelled one"
