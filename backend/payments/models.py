@@ -351,7 +351,10 @@ extra_ddl(
     "postgresql",
     [
         "CREATE FUNCTION transaction_balances() RETURNS trigger LANGUAGE plpgsql "
-        "SET search_path = payments, pg_temp AS $$ DECLARE checked uuid; BEGIN "
+        "SET search_path = payments, pg_temp "
+        # Planned once per connection, perhaps on empty tables: it must not come to read them whole.
+        "SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off "
+        "AS $$ DECLARE checked uuid; BEGIN "
         "IF TG_TABLE_NAME = 'entries' THEN checked := NEW.transaction_id; ELSE checked := NEW.id; END IF; "
         "IF NOT EXISTS (SELECT 1 FROM entries e WHERE e.transaction_id = checked) OR EXISTS ("
         "SELECT 1 FROM entries e JOIN accounts a ON a.id = e.account_id "
