@@ -112,7 +112,8 @@ def _import_one(uow: UnitOfWork, file_id: UUID, statement: Statement) -> Importe
             ends_on=statement.ends_on,
         )
     )
-    known = queries.known_bank_keys(uow.session, statement.iban, (line.key for line in statement.lines))
+    days = [line.booked_on for line in statement.lines]
+    known = queries.known_bank_keys(uow.session, statement.iban, min(days), max(days)) if days else set()
     fresh = [line for line in statement.lines if line.key not in known]
     news = _judged(uow, fresh)
     if news:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import exists, func, select
@@ -27,14 +28,16 @@ def bank_file_by_hash(session: Session, sha256: str) -> BankFile | None:
     return session.scalar(select(BankFile).where(BankFile.sha256 == sha256))
 
 
-def known_bank_keys(session: Session, iban: str, keys: Iterable[str]) -> set[str]:
-    """Which of these entries were imported before, from whatever file."""
-    found: set[str] = set()
-    for batch in batches(list(keys)):
-        found |= set(
-            session.scalars(select(BankEntry.key).where(BankEntry.iban == iban, BankEntry.key.in_(batch)))
-        )
-    return found
+def known_bank_keys(session: Session, iban: str, since: date, until: date) -> set[str]:
+    """The keys of all entries imported before that were booked on these days, from whatever file.
+
+    A key holds its day, so nothing of another day can be the same; and to name ten thousand keys one by one
+    takes a database longer than to tell those of a few days.
+    """
+    statement = select(BankEntry.key).where(
+        BankEntry.iban == iban, BankEntry.booked_on >= since, BankEntry.booked_on <= until
+    )
+    return set(session.scalars(statement))
 
 
 def statement_before(session: Session, iban: str, currency: str, sequence: int) -> BankStatement | None:
