@@ -68,7 +68,7 @@ ReportSealBody: documents.fingerprint documents.kind documents.number documents.
 SealingBody: fingerprint kind number sealed_at sha256 standing timestamp timestamped_at
 ReportAddendumBody: id revision created_at number report_id sealed_at text written_by
 Readiness: open.code open.collection open.detail open.id ready
-Manifest: entries.kind entries.media_id entries.sha256 entries.size entries.state entries.stored
+Manifest: entries.kind entries.media_id entries.scan entries.sha256 entries.size entries.state entries.stored
     media_expected media_stored
 ReportChargeBody: id revision approved currency description part_id quantity report_id unit_minor
     withdrawn_at

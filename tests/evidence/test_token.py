@@ -27,7 +27,7 @@ from backend.reports.seal.verifying import trust_of, verify
 from tests.evidence.documents import job_of, sealed_files
 from tests.evidence.issuing import NOW, a_folder
 
-URI = "pkcs11:token=Company%20seals;object=report-seal?module-path=/opt/token/module.so"
+URI = "pkcs11:token=Company%20seals;object=report-seal?module-path=module.so"
 PIN = "1234"
 
 
@@ -67,7 +67,7 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Token:
     secret = load_pem_private_key(made.key_file(made.current()).read_bytes(), None)
     assert isinstance(secret, EllipticCurvePrivateKey)
     token = Token(secret)
-    monkeypatch.setattr(spoken_to, "p11_lib", lambda path: {"/opt/token/module.so": token}[path])
+    monkeypatch.setattr(spoken_to, "p11_lib", lambda path: {"module.so": token}[path])
     return token
 
 
