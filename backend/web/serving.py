@@ -16,9 +16,9 @@ from backend.web.documents import Api, make_api
 from backend.web.headers import install_headers
 from backend.web.journal import configure_log, install_request_log
 from backend.web.limits import LIMITS, Limits
-from backend.web.look import look
 from backend.web.places import PLACES, BodyPlaces
 from backend.web.problems import install_problems
+from backend.web.style import style
 
 _FORM_PARTS, _FORM_MEMORY = 200, 512 << 10
 
@@ -58,5 +58,5 @@ def install_web(app: Flask, settings: Settings) -> Api:
     install_headers(app, https=settings.public_url.startswith("https://"))
     api = make_api(app)
     api.register_blueprint(health.room)
-    app.register_blueprint(look)
+    app.register_blueprint(style)
     return api

@@ -263,7 +263,7 @@ GET    /sync/rxdb/<collection>/stream                           yes   403   403 
 GET    /sync/wake                                               yes   403   403   403   403   401   401
 
 # pages
-GET    /look.css                                                yes   yes   yes   yes   yes   yes   yes
+GET    /style.css                                               yes   yes   yes   yes   yes   yes   yes
 GET    /pages/<filename>                                        own   own   own   own   own   own   own
 GET    /verify                                                  yes   yes   yes   yes   yes   yes   yes
 GET    /v/<token>                                               own   own   own   own   own   own   own

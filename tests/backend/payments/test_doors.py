@@ -23,7 +23,7 @@ GET    /health                                           anybody
 GET    /openapi.json                                     anybody
 GET    /docs                                             anybody
 GET    /docs/<name>                                      anybody
-GET    /look.css                                         anybody
+GET    /style.css                                        anybody
 GET    /static/<filename>                                anybody
 POST   /sessions                                         the right password
 GET    /p/<token>                                        the link of a bill

@@ -21,7 +21,7 @@ def document(sqlite_firm: Api) -> dict[str, Any]:
     return dict(sqlite_firm.anonymous.get("/openapi.json").json)
 
 
-_NO_API = ("documents.", "look.")
+_NO_API = ("documents.", "style.")
 """The documents themselves, and what pages look like."""
 
 

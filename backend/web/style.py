@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, send_from_directory
 
-look = Blueprint("look", __name__, static_folder=None)
+style = Blueprint("style", __name__, static_folder=None)
 _FOLDER = "static"
 
 
-@look.get("/look.css")
+@style.get("/style.css")
 def style_sheet() -> Response:
     """The style sheet; each page may add one of its own."""
-    return send_from_directory(f"{look.root_path}/{_FOLDER}", "look.css")
+    return send_from_directory(f"{style.root_path}/{_FOLDER}", "style.css")
