@@ -7,10 +7,12 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import httpx
 
 from mobile_client_stub.faults import FAULTS, Fault, FaultyTransport
+from sync.facts import MutationNumberReused
 from tests.simulation.chance import Time, Trace
 from tests.simulation.device import Device
 from tests.simulation.server import Server, ServerDied
@@ -68,7 +70,20 @@ class Network:
         )
         if response.status_code == 500:
             raise InvariantBroken(f"the server answers {request.method} {path} with {response.text[:500]}")
+        if exchanged and path == "/sync/exchange":
+            self._check_acknowledged(response)
         return response
+
+    def _check_acknowledged(self, response: httpx.Response) -> None:
+        """What is answered is stored by then: a restore may take it later, and then nobody could tell."""
+        answered = {
+            UUID(outcome["mutation_id"])
+            for outcome in response.json()["outcomes"]
+            # That is no outcome: the phone sends it again under another number.
+            if not str(outcome.get("problem", {}).get("type")).endswith(MutationNumberReused.code)
+        }
+        if lost := answered - self.server.stored(answered):
+            raise InvariantBroken(f"acknowledged, and stored nowhere: {', '.join(map(str, lost))}")
 
     def deliver_late(self) -> str:
         """A request that everybody believes lost arrives; nobody waits for its answer any more."""

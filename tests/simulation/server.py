@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import httpx
 import psycopg
 from flask import Flask
-from sqlalchemy import event, make_url
+from sqlalchemy import event, make_url, select
 from sqlalchemy.exc import OperationalError
 
 from backend.app import Wiring, connect, unwired_app, wire
@@ -31,6 +32,7 @@ from media.objects import DeclaredObject, DeclaredPart, StoredObject
 from schemas.visits import VisitBody
 from sync.collections import Collection
 from sync.engine import SyncEngine
+from sync.models import MUTATIONS as ROWS
 from tests.databases import share_compiled_statements
 from tests.settings import cheap_settings
 from tests.simulation.chance import Mint, Time
@@ -176,6 +178,14 @@ class Server:
         if self.engine.dialect.name == "postgresql":
             with administration(self.url) as admin:
                 admin.execute(f'DROP DATABASE IF EXISTS "{_name(self.url)}_backup"')
+
+    def stored(self, mutation_ids: set[UUID]) -> set[UUID]:
+        """Which of these mutations the database has, whatever happens to the server meanwhile."""
+        if not mutation_ids:
+            return set()
+        asked = select(ROWS.c.mutation_id).where(ROWS.c.mutation_id.in_(mutation_ids))
+        with self.engine.connect() as connection:
+            return set(connection.execute(asked).scalars())
 
     # Releases
 
