@@ -73,7 +73,7 @@ def on_postgresql(bench: Bench) -> None:
             bench.say(f"PostgreSQL: {measure.__name__}, turn by turn with Kinto")
             bench.note("PostgreSQL", measure(firm, phones, kinto))
         bench.say("PostgreSQL: first pull, turn by turn with COPY and Kinto")
-        bench.note("PostgreSQL", exchanges.first_pull(firm, phones[0], kinto))
+        bench.note("PostgreSQL", exchanges.first_pull(firm, phones[-1], kinto))
         bench.say("PostgreSQL: refresh")
         bench.note("PostgreSQL", refresh(firm))
 
@@ -88,7 +88,7 @@ def on_sqlite(bench: Bench) -> None:
         bench.say("SQLite: exchanges and refresh")
         bench.note("SQLite", exchanges.no_change(firm, phones, None))
         bench.note("SQLite", exchanges.push(firm, phones, None))
-        bench.note("SQLite", exchanges.first_pull(firm, phones[0], None))
+        bench.note("SQLite", exchanges.first_pull(firm, phones[-1], None))
         bench.note("SQLite", refresh(firm))
 
 
