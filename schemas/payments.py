@@ -83,11 +83,38 @@ class PaymentRequestBody(Shape):
     due_on = LocalDate()
 
 
+class RequestLineBody(Shape):
+    """One charge as it is billed, in minor units of the request's currency.
+
+    `list_minor` is what the catalogue asked for one when it was billed, null where it says nothing;
+    `off_list`: the customer signed another price.
+    """
+
+    description = Text(max=2000)
+    quantity = Count()
+    unit_minor = MinorUnits()
+    gross_minor = MinorUnits()
+    covered_minor = MinorUnits()
+    covered_by = Text(max=2000, allow_none=True)
+    tax_basis_points = Count()
+    tax_minor = MinorUnits()
+    list_minor = MinorUnits(allow_none=True)
+    list_currency = Currency(allow_none=True)
+    off_list = Flag()
+
+
+class PaymentRequestWithLines(PaymentRequestBody):
+    """A payment request with what it is for."""
+
+    lines = fields.List(fields.Nested(RequestLineBody))
+
+
 class PaymentRequestQuery(PageQuery):
-    """Which payment requests."""
+    """Which payment requests; `off_list`: with a part at another price than the list's."""
 
     customer_id = Id()
     work_order_id = Id()
+    off_list = Flag()
 
 
 class BankEntryBody(Shape):

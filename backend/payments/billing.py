@@ -137,6 +137,8 @@ def _write_request(
             covered_by=line.covered_by,
             tax_basis_points=line.tax_basis_points,
             tax_minor=line.tax_minor,
+            list_minor=listed.minor if (listed := line.charge.list_price) else None,
+            list_currency=listed.currency if listed else None,
         )
         for position, line in enumerate(lines, 1)
     )

@@ -34,6 +34,7 @@ from schemas.payments import (
     MovementBody,
     PaymentRequestBody,
     PaymentRequestQuery,
+    PaymentRequestWithLines,
     ReconciliationBody,
     RefundBody,
     SessionBody,
@@ -71,10 +72,10 @@ def list_payment_requests(
 
 
 @finance.get(
-    "/payment-requests/<uuid:request_id>", answer=PaymentRequestBody, permission="payment_request:read"
+    "/payment-requests/<uuid:request_id>", answer=PaymentRequestWithLines, permission="payment_request:read"
 )
 def show_payment_request(uow: UnitOfWork, person: Actor, request_id: UUID) -> dict[str, object]:
-    """One payment request and where it stands."""
+    """One payment request, what it is for, and where it stands."""
     return actions.show_payment_request(uow, person, request_id)
 
 

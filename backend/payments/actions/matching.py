@@ -14,7 +14,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.payments import ledger, queries
 from backend.payments.badges import ask_for_badge
 from backend.payments.bank.statements import Imported, import_statements
-from backend.payments.models import CashComplaint, PaymentRequest
+from backend.payments.models import CashComplaint, PaymentRequest, RequestLine
 from backend.payments.permissions import requires
 from backend.payments.receiving import receive
 from backend.payments.rules import postings
@@ -82,18 +82,34 @@ def list_payment_requests(
     *,
     customer_id: UUID | None = None,
     work_order_id: UUID | None = None,
+    off_list: bool | None = None,
 ) -> Page[dict[str, object]]:
-    """Payment requests with where they stand."""
-    found = queries.list_requests(uow.session, page, customer_id=customer_id, work_order_id=work_order_id)
+    """Payment requests with where they stand; `off_list`: with a line off the price list, or without."""
+    found = queries.list_requests(
+        uow.session, page, customer_id=customer_id, work_order_id=work_order_id, off_list=off_list
+    )
     standings = queries.standings(uow.session, [request.id for request in found.items])
     return Page([SeenRequest(each, standings[each.id]).as_fields() for each in found.items], found.next)
 
 
 @requires("payment_request:read")
 def show_payment_request(uow: UnitOfWork, person: Actor, request_id: UUID) -> dict[str, object]:
-    """One payment request. Raises PaymentRequestNotFound."""
+    """One payment request with its lines. Raises PaymentRequestNotFound."""
     request = queries.request_by_id(uow.session, request_id)
-    return SeenRequest(request, queries.standing_of(uow.session, request_id)).as_fields()
+    seen = SeenRequest(request, queries.standing_of(uow.session, request_id)).as_fields()
+    lines = queries.lines_of(uow.session, request_id)
+    return {**seen, "lines": [_line_as_fields(line, request.currency) for line in lines]}
+
+
+def _line_as_fields(line: RequestLine, currency: str) -> dict[str, object]:
+    """The fields of `schemas.payments.RequestLineBody`."""
+    names = ("description", "quantity", "unit_minor", "gross_minor", "covered_minor", "covered_by")
+    more = ("tax_basis_points", "tax_minor", "list_minor", "list_currency")
+    listed = (line.list_minor, line.list_currency)
+    return {
+        **{name: getattr(line, name) for name in (*names, *more)},
+        "off_list": line.list_minor is not None and listed != (line.unit_minor, currency),
+    }
 
 
 @requires("bank_statement:import")

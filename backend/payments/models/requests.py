@@ -43,12 +43,16 @@ class PaymentRequest(LedgerBase):
 
 
 class RequestLine(LedgerBase):
-    """One approved charge as it is billed; `charge_id` unique is what makes billing it twice impossible."""
+    """One approved charge as it is billed; `charge_id` unique is what makes billing it twice impossible.
+
+    `list_minor` is what the catalogue asked for one of the part when it was billed; NULL: it says nothing.
+    """
 
     __tablename__ = "request_lines"
     __table_args__ = (
         CheckConstraint("covered_minor BETWEEN 0 AND gross_minor", name="covered"),
         CheckConstraint("(covered_minor > 0) = (covered_by IS NOT NULL)", name="covered_by"),
+        CheckConstraint("(list_minor IS NULL) = (list_currency IS NULL)", name="list_price_whole"),
     )
 
     request_id: Mapped[UUID] = mapped_column(ForeignKey("payment_requests.id"), index=True)
@@ -62,6 +66,8 @@ class RequestLine(LedgerBase):
     covered_by: Mapped[str | None]
     tax_basis_points: Mapped[int]
     tax_minor: Mapped[int]
+    list_minor: Mapped[int | None]
+    list_currency: Mapped[str | None] = mapped_column(String(3))
 
 
 class PartTaxRate(LedgerBase):

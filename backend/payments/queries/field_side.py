@@ -36,6 +36,7 @@ from backend.db.types import Instant
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments.models import RequestLine
 from backend.payments.rules.billing import ApprovedCharge, Cover
+from backend.payments.rules.money import Money
 from schemas.visits import PaymentBadgeState
 from sync.hook import record_changes
 
@@ -47,6 +48,7 @@ _TYPES: Mapping[str, Any] = {
     "id": Uuid(),
     "quantity": BigInteger(),
     "unit_minor": BigInteger(),
+    "price_minor": BigInteger(),
     "approved": Boolean(),
     "withdrawn_at": Instant(),
     "closed_at": Instant(),
@@ -69,6 +71,7 @@ READ: Mapping[str, Sequence[str]] = {
         "approved",
         "withdrawn_at",
     ),
+    "parts": ("id", "price_minor", "currency"),
     "service_reports": ("id", "visit_id", "closed_at"),
     "visits": ("id", "work_order_id"),
     "work_orders": ("id", "number", "customer_id", "asset_id", "summary"),
@@ -90,6 +93,7 @@ def _seen(name: str) -> TableClause:
 
 
 _CHARGES, _REPORTS, _VISITS = _seen("report_charges"), _seen("service_reports"), _seen("visits")
+_PARTS = _seen("parts")
 _ORDERS, _CUSTOMERS, _COVERS = _seen("work_orders"), _seen("customers"), _seen("entitlements")
 _BADGES_READ, _LINKS = _seen(BADGES), _seen("confirmation_links")
 
@@ -134,12 +138,7 @@ def billable_report_ids(session: Session, limit: int) -> Sequence[UUID]:
 
 def billable_report(session: Session, report_id: UUID) -> BillableReport | None:
     """What is to be billed of a report; None when it was billed meanwhile."""
-    charges = [
-        ApprovedCharge(row.id, row.description, row.part_id, row.quantity, row.unit_minor, row.currency)
-        for row in session.execute(
-            select(_CHARGES).where(_CHARGES.c.report_id == report_id, _is_billable()).order_by(_CHARGES.c.id)
-        )
-    ]
+    charges = _billable_charges(session, report_id)
     if not charges:
         return None
     whom = session.execute(_whom(report_id)).one()
@@ -163,6 +162,27 @@ def billable_report(session: Session, report_id: UUID) -> BillableReport | None:
         charges=charges,
         covers=covers,
     )
+
+
+def _billable_charges(session: Session, report_id: UUID) -> list[ApprovedCharge]:
+    rows = session.execute(
+        select(_CHARGES, _PARTS.c.price_minor, _PARTS.c.currency.label("list_currency"))
+        .outerjoin(_PARTS, _PARTS.c.id == _CHARGES.c.part_id)
+        .where(_CHARGES.c.report_id == report_id, _is_billable())
+        .order_by(_CHARGES.c.id)
+    )
+    return [
+        ApprovedCharge(
+            row.id,
+            row.description,
+            row.part_id,
+            row.quantity,
+            row.unit_minor,
+            row.currency,
+            None if row.price_minor is None else Money(row.price_minor, row.list_currency),
+        )
+        for row in rows
+    ]
 
 
 def _whom(report_id: UUID) -> Select[Any]:

@@ -75,11 +75,26 @@ def receipts_of(session: Session, request_id: UUID) -> Sequence[LedgerTransactio
     ).all()
 
 
+_IS_OFF_LIST = exists().where(
+    RequestLine.request_id == PaymentRequest.id,
+    (RequestLine.list_minor != RequestLine.unit_minor)
+    | (RequestLine.list_currency != PaymentRequest.currency),
+)
+"""A line without a list price is not among them: NULL differs from nothing."""
+
+
 def list_requests(
-    session: Session, page: PageRequest, *, customer_id: UUID | None = None, work_order_id: UUID | None = None
+    session: Session,
+    page: PageRequest,
+    *,
+    customer_id: UUID | None = None,
+    work_order_id: UUID | None = None,
+    off_list: bool | None = None,
 ) -> Page[PaymentRequest]:
-    """Payment requests, of a customer or of a work order, oldest first."""
+    """Payment requests, of a customer, of a work order, or with a line off the price list; oldest first."""
     statement = select(PaymentRequest)
+    if off_list is not None:
+        statement = statement.where(_IS_OFF_LIST if off_list else ~_IS_OFF_LIST)
     if customer_id is not None:
         statement = statement.where(PaymentRequest.customer_id == customer_id)
     if work_order_id is not None:

@@ -16,7 +16,10 @@ ALL_OF_IT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ApprovedCharge:
-    """A charge as the customer signed it. Prices are what he pays, tax included."""
+    """A charge as the customer signed it. Prices are what he pays, tax included.
+
+    `list_price` is what the catalogue says of its part now; None: it is no part, or has no price there.
+    """
 
     id: UUID
     description: str
@@ -24,6 +27,7 @@ class ApprovedCharge:
     quantity: int
     unit_minor: int
     currency: str
+    list_price: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,14 @@ def app(firm: Firm) -> Flask:
 
 
 @pytest.fixture
+def noor(firm: Firm, app: Flask) -> Client:
+    """Somebody of finance, signed in."""
+    password = firm.payments.authenticator.create_person(firm.payments.factory, "noor@example.org", "Noor")
+    given = Client(app).post("/sessions", {"email": "noor@example.org", "password": password})
+    return Client(app, None, given.json["access_token"])
+
+
+@pytest.fixture
 def browser(app: Flask) -> Client:
     """Whoever holds nothing but a link."""
     return Client(app)

@@ -9,7 +9,6 @@ from collections import defaultdict
 from decimal import Decimal
 
 import pytest
-from flask import Flask
 from pypdfium2 import PdfDocument
 
 from backend.payments.actions import show_ageing
@@ -20,14 +19,6 @@ from tests.backend.payments.bank_files import Paid, statement_file
 from tests.backend.payments.test_bank import take
 from tests.backend.payments.test_finance import paid_by_card
 from tests.backend.payments.world import Firm
-
-
-@pytest.fixture
-def noor(firm: Firm, app: Flask) -> Client:
-    """Somebody of finance, signed in."""
-    password = firm.payments.authenticator.create_person(firm.payments.factory, "noor@example.org", "Noor")
-    given = Client(app).post("/sessions", {"email": "noor@example.org", "password": password})
-    return Client(app, None, given.json["access_token"])
 
 
 def half_paid(firm: Firm) -> PaymentRequest:

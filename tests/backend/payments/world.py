@@ -72,7 +72,8 @@ class Firm:
         return stub
 
     def signed_report(self, *charges: tuple[str, int], currency: str = "EUR", **over: Any) -> Work:
-        """A report on which the customer approved these charges by signing."""
+        """A report on which the customer approved these charges by signing; `parts`: which are for one."""
+        parts = over.pop("parts", {})
         with self.field.begin() as uow:
             order = over.pop("work_order_id", None) or an_order(uow)
             work = a_complete_draft(uow, work_order_id=order, **over)
@@ -85,6 +86,7 @@ class Firm:
                     quantity=1,
                     unit_minor=unit_minor,
                     currency=currency,
+                    part_id=parts.get(description),
                 )
             reports.freeze_service_report(uow, work.actor, work.report_id)
             sign(uow, work)
