@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 from uuid import UUID
+from weakref import WeakSet
 
 from sqlalchemy import Table, event, inspect, select
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, UOWTransaction, sessionmaker
@@ -21,6 +22,10 @@ M = TypeVar("M", bound=DeclarativeBase)
 
 _MIND = "transaction_mind"
 _LOCKED, _ABSENT, _SEEN, _TOLD = "locked", "absent", "seen", "told"
+
+_KEPT: WeakSet[sessionmaker[Session] | type[Session]] = WeakSet()
+"""The factories that are listened to. `event.contains` knows them by address: it takes a new factory for one
+that is gone and lay in the same place, and what is left for the end would never be written."""
 
 Place = tuple[Hashable, ...]
 Writer = Callable[[Session, Sequence[Any]], None]
@@ -56,6 +61,9 @@ class _Mind:
 
 def keep_in_mind(sessions: sessionmaker[Session] | type[Session]) -> None:
     """Give every transaction of this factory's sessions a mind of its own. Twice is once."""
+    if sessions in _KEPT:
+        return
+    _KEPT.add(sessions)
     for name, listener in (
         ("after_transaction_create", _begun),
         ("after_transaction_end", _ended),
@@ -63,8 +71,7 @@ def keep_in_mind(sessions: sessionmaker[Session] | type[Session]) -> None:
         ("after_flush", _flushed),
         ("before_commit", _about_to_commit),
     ):
-        if not event.contains(sessions, name, listener):
-            event.listen(sessions, name, listener)
+        event.listen(sessions, name, listener)
 
 
 def write_last(session: Session, writer: Writer, item: object) -> None:

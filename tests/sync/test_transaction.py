@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy.orm import sessionmaker
 
 from backend.db.unit_of_work import UnitOfWork
 from sync.models import CHANGES, FIELD_REVISIONS
@@ -16,6 +17,7 @@ from sync.transaction import (
     forget_absent,
     is_absent,
     keep,
+    keep_in_mind,
     lock_rows,
     locked_row,
     row_if_locked,
@@ -24,6 +26,9 @@ from sync.transaction import (
 )
 from tests.sync import days
 from tests.sync.toy import Job, Toy
+
+
+BEGUN_AND_GONE = 2_000
 
 
 class Undone(Exception):
@@ -75,6 +80,25 @@ def test_what_a_transaction_changed_is_written_down_in_one_statement_each(toy: T
             FIELD_REVISIONS.c.field == "remark", FIELD_REVISIONS.c.actor_id == actor
         )
         assert uow.session.connection().execute(remarks).scalars().all() == [3, 3, 3], "the last one counts"
+
+
+def test_a_factory_that_lies_where_another_one_lay_is_listened_to_as_well() -> None:
+    """Python gives new objects the addresses of collected ones, and a library may know them by address."""
+    addresses: set[int] = set()
+    again = 0
+    for _ in range(BEGUN_AND_GONE):
+        factory = sessionmaker()
+        keep_in_mind(factory)
+        again += id(factory) in addresses
+        addresses.add(id(factory))
+        written: list[object] = []
+        with factory(bind=create_engine("sqlite://")) as session, session.begin():
+            session.connection()
+            write_last(session, lambda _, items: written.extend(items), "an item")
+        assert written == ["an item"]
+        if again:
+            return
+    pytest.fail(f"{BEGUN_AND_GONE} factories, and no address twice: this test shows nothing any more")
 
 
 def test_what_is_flushed_by_the_commit_itself_is_written_down_too(toy: Toy) -> None:
