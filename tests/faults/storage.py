@@ -19,10 +19,13 @@ from sqlalchemy import make_url
 from mobile_client_stub.phone import Phone
 from tests.faults.case import case
 from tests.faults.own_cluster import OwnCluster
+from tests.faults.processes import join, push_until
 from tests.faults.world import World, attempt, wait_until, write_notes
+from tests.journeys.server import ServerProcess
 from tests.postgres import Cluster, cluster_in
 
 BALLAST = "ballast"
+NOTES_WHILE_COPIED = 150
 POSTGRESQL, SQLITE = ("postgresql",), ("sqlite",)
 
 
@@ -303,6 +306,62 @@ def removed_log(world: World) -> None:
     _starts_over(phone, sending=8)
 
 
+@case(
+    "F31",
+    "The database copied while the server writes, and the copy put back",
+    seen="phones start over and send again what the copy lacks",
+    engines=SQLITE,
+    quick_on=(),
+)
+def live_copy(world: World) -> None:
+    """Somebody copies the file and its log with `cp` in the middle of a push, and later puts them back."""
+    phone = world.phone()
+    write_notes(phone, 3, "before the copy")
+    assert attempt(phone) is None
+    database = Path(str(make_url(world.url).database))
+    files = [database.with_name(database.name + ending) for ending in ("", "-wal")]
+    write_notes(phone, NOTES_WHILE_COPIED, "while it is copied")
+    pushing, _ = push_until(world, phone, 0.05)
+    copies = [shutil.copyfile(file, file.with_name(f"{file.name}.copy")) for file in files]
+    join(pushing)
+    write_notes(phone, 8, "after the copy")
+    assert attempt(phone) is None
+    world.server.stop()
+    world.wiring.engine.dispose()
+    database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
+    for copied, file in zip(copies, files, strict=True):
+        shutil.move(copied, file)
+    world.server.start()
+    _starts_over(phone, sending=8)
+
+
+@case(
+    "F31",
+    "A second server on the same file",
+    seen="nothing: each waits for the other's transactions",
+    engines=SQLITE,
+)
+def second_server(world: World) -> None:
+    """Another `doorstep serve` starts on the database, and phones push to both at once.
+
+    An SQLite that could corrupt the file then is kept out by a lock (`backend/db/sqlite_lock.py`).
+    """
+    phone = world.phone()
+    server = world.server
+    with ServerProcess(world.url, server.data, server.environment, warm=server.warm, name="second") as second:
+        other = world.phone(1, server=second.url)
+        for number in range(world.rounds(3, 20)):
+            for one in (phone, other):
+                write_notes(one, 20, f"round {number}")
+            pushing = threading.Thread(target=attempt, args=(other,))
+            pushing.start()
+            assert attempt(phone) is None
+            pushing.join(60)
+        wait_until(lambda: attempt(other) is None)
+    with other.store.transaction() as connection:
+        connection.execute("UPDATE account SET server = ?", (world.proxy.url,))
+
+
 def _rival(world: World, *, autocommit: bool = False) -> psycopg.Connection:
     url = make_url(world.url)
     return psycopg.connect(
@@ -332,5 +391,7 @@ CASES = (
     failing_fsync,
     restored_backup,
     removed_log,
+    live_copy,
+    second_server,
     full_disk,
 )
