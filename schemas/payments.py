@@ -28,6 +28,20 @@ from schemas.base import (
 LONGEST_REASON = 500
 
 
+class RequestKind(StrEnum):
+    """What a customer is asked for: to pay for work that was done, or something before it."""
+
+    BILL = "bill"
+    DEPOSIT = "deposit"
+
+
+class DepositEnd(StrEnum):
+    """Why a deposit is no longer asked for: the work's bill came, or the work will not."""
+
+    BILLED = "billed"
+    CANCELLED = "cancelled"
+
+
 class InboxState(StrEnum):
     """What became of a provider's message."""
 
@@ -62,9 +76,15 @@ class SessionBody(Shape):
 
 
 class PaymentRequestBody(Shape):
-    """What a customer was asked to pay, and where it stands; sums are minor units of `currency`."""
+    """What a customer was asked to pay, and where it stands; sums are minor units of `currency`.
+
+    `owed_minor` is a debt, `to_pay_minor` what the customer is asked for now: nobody owes a deposit.
+    `held_minor` came in for a deposit and waits for the bill; `deposited_minor` is what deposits paid of a
+    bill, or what a deposit paid of bills.
+    """
 
     id = Id()
+    kind = Enumeration(RequestKind)
     number = Line(max=40)
     reference = Line(max=25)
     work_order_id = Id()
@@ -75,6 +95,9 @@ class PaymentRequestBody(Shape):
     gross_minor = MinorUnits()
     covered_minor = MinorUnits()
     owed_minor = MinorUnits()
+    to_pay_minor = MinorUnits()
+    held_minor = MinorUnits()
+    deposited_minor = MinorUnits()
     credit_minor = MinorUnits()
     received_minor = MinorUnits()
     refundable_minor = MinorUnits()
@@ -114,7 +137,18 @@ class PaymentRequestQuery(PageQuery):
 
     customer_id = Id()
     work_order_id = Id()
+    kind = Enumeration(RequestKind)
     off_list = Flag()
+
+
+class RequestDeposit(Shape):
+    """Money that is asked for before the work; `deposit_id` is minted by whoever asks: twice is once."""
+
+    deposit_id = Id(required=True)
+    amount_minor = MinorUnits(min=1, required=True)
+    currency = Currency(required=True)
+    words = Text(max=LONGEST_REASON, required=True)
+    days_to_pay = Count(max=365, required=True)
 
 
 class BankEntryBody(Shape):
@@ -252,13 +286,17 @@ class ReconciliationBody(Shape):
 
 
 class MovementBody(Shape):
-    """What changed what a customer owes: positive was asked for, negative came in; and what is owed then."""
+    """What changed what a customer owes: positive was asked for, negative came in; and what is owed then.
+
+    `asked_minor`: what was asked for as a deposit, which nobody owes.
+    """
 
     on = LocalDate()
     kind = Line(max=40)
     number = Line(max=40)
     currency = Currency()
     amount_minor = MinorUnits(min=-LARGEST_AMOUNT)
+    asked_minor = MinorUnits()
     balance_minor = MinorUnits(min=-LARGEST_AMOUNT)
 
 
@@ -273,11 +311,12 @@ class OwedByAge(Shape):
 
 
 class AgedBody(Shape):
-    """What a customer owes in a currency."""
+    """What a customer owes in a currency; and what is missing of deposits, which nobody owes."""
 
     customer_id = Id()
     customer_name = Text(max=400)
     currency = Currency()
+    missing_minor = MinorUnits()
     owed = fields.Nested(OwedByAge)
 
 

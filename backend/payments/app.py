@@ -15,7 +15,7 @@ from backend.access.secret import derive, server_secret
 from backend.outbox.transports import Transport, mail_transport
 from backend.payments.badges import KIND as BADGE
 from backend.payments.badges import BadgeTransport
-from backend.payments.billing import Terms, bill_what_was_approved
+from backend.payments.billing import bill_what_was_approved, end_deposits_of_cancelled
 from backend.payments.databases import TwoSides, open_both
 from backend.payments.inbox import poll, work_inbox
 from backend.payments.links import PaymentLinks
@@ -26,6 +26,7 @@ from backend.payments.providers.stripe import StripeProvider
 from backend.payments.providers.stub import StubProvider
 from backend.payments.reconciling import reconcile_when_due
 from backend.payments.refunds import send_refunds
+from backend.payments.requesting import Terms
 from backend.payments.routes import finance, webhooks
 from backend.payments.settings import PaymentsSettings
 from backend.payments.stub_pages import stub_pages
@@ -115,6 +116,7 @@ class Rounds:
         """One round."""
         wiring = self._wiring
         bill_what_was_approved(wiring.factory, wiring.terms)
+        end_deposits_of_cancelled(wiring.factory)
         work_inbox(wiring.factory, wiring.providers)
         send_refunds(wiring.factory, wiring.providers)
         now = wiring.clock()

@@ -12,7 +12,8 @@ from backend.outbox.transports import Outgoing
 from backend.payments import queries
 from backend.payments.databases import TwoSides
 from backend.payments.queries import field_side
-from backend.payments.rules.postings import Standing
+from backend.payments.rules.standing import Standing
+from schemas.payments import RequestKind
 from schemas.visits import PaymentBadgeState
 
 KIND = "badge"
@@ -20,11 +21,14 @@ KIND = "badge"
 
 
 def badge_state(standings: Iterable[Standing]) -> PaymentBadgeState:
-    """`paid` when money came in for a work order and nothing is owed on it any more."""
+    """`paid` when bills of a work order were paid and nothing is owed on it any more.
+
+    A deposit alone is `none`: the work has not been billed, and what it will cost nobody knows.
+    """
     every = list(standings)
     settled = all(standing.owed == 0 for standing in every)
-    received = any(standing.received > 0 for standing in every)
-    return PaymentBadgeState.PAID if settled and received else PaymentBadgeState.NONE
+    paid = any(standing.has_money for standing in every if standing.kind is RequestKind.BILL)
+    return PaymentBadgeState.PAID if settled and paid else PaymentBadgeState.NONE
 
 
 def derived_badge(session: Session, work_order_id: UUID) -> PaymentBadgeState:

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import structlog
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import ledger, queries
-from backend.payments.letters import request_letter
-from backend.payments.links import PaymentLinks, link_hash
+from backend.payments.deposits import end_deposits, hold_work_order
 from backend.payments.models import PaymentRequest, RequestLine
 from backend.payments.queries import field_side
+from backend.payments.requesting import Asking, Terms, mail_request, write_request
 from backend.payments.rules.billing import BilledLine, bill, taxes_of
-from backend.payments.rules.money import Money
 from backend.payments.rules.postings import issued
-from backend.payments.rules.references import make_reference
 from schemas.errors import DomainError
+from schemas.payments import DepositEnd
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 200
-
-
-@dataclass(frozen=True)
-class Terms:
-    """On what terms the firm bills."""
-
-    firm: str
-    links: PaymentLinks
-    days_to_pay: int
-    usual_tax_basis_points: int
 
 
 def bill_what_was_approved(factory: UnitOfWorkFactory, terms: Terms) -> int:
@@ -68,12 +55,30 @@ def bill_report(uow: UnitOfWork, terms: Terms, report_id: UUID) -> PaymentReques
         tax_of={part: rate.basis_points for part, rate in queries.tax_rates(uow.session).items()},
         usual_tax=terms.usual_tax_basis_points,
     )
+    hold_work_order(uow, report.whom.work_order_id)
     request = _write_request(uow, terms, report, lines)
-    posting = issued(request.id, request.currency, taxes_of(lines), uow.now)
+    issue(uow, request, taxes_of(lines))
+    mail_request(uow, terms, request, key=f"request:{request.id}")
+    return request
+
+
+def issue(uow: UnitOfWork, request: PaymentRequest, taxes: Mapping[int, tuple[int, int]]) -> None:
+    """Post that a bill is owed, by tax rate, and use for it what was paid before; its work order is held."""
+    posting = issued(request.id, request.currency, taxes, uow.now)
     if posting is not None:
         ledger.post(uow, posting)
-    _mail(uow, terms, request, key=f"request:{request.id}")
-    return request
+    end_deposits(uow, request.work_order_id, DepositEnd.BILLED, f"request:{request.id}")
+
+
+def end_deposits_of_cancelled(factory: UnitOfWorkFactory) -> int:
+    """Ask for no deposit of a work order that was cancelled; of how many there were some."""
+    with factory.begin(write=False) as uow:
+        work_order_ids = field_side.cancelled_with_deposits(uow.session, AT_ONCE)
+    for work_order_id in work_order_ids:
+        with factory.begin() as uow:
+            hold_work_order(uow, work_order_id)
+            end_deposits(uow, work_order_id, DepositEnd.CANCELLED, f"cancelled:{work_order_id}")
+    return len(work_order_ids)
 
 
 def mail_bills_again(uow: UnitOfWork, terms: Terms, link_token: str) -> None:
@@ -88,45 +93,25 @@ def mail_bills_again(uow: UnitOfWork, terms: Terms, link_token: str) -> None:
         return
     for request_id in queries.requests_of_work_order(uow.session, work_order_id):
         request = queries.request_by_id(uow.session, request_id)
-        _mail(uow, terms, request, key=f"request:{request_id}:{uow.now:%Y-%m-%dT%H}")
-
-
-def _mail(uow: UnitOfWork, terms: Terms, request: PaymentRequest, *, key: str) -> None:
-    if request.customer_email is None:
-        return
-    due = Money(request.gross_minor - request.covered_minor, request.currency)
-    letter = request_letter(request, due, terms.links.address_of(request.id), terms.firm)
-    uow.post("mail", {"to": request.customer_email, **letter}, key=key)
+        mail_request(uow, terms, request, key=f"request:{request_id}:{uow.now:%Y-%m-%dT%H}")
 
 
 def _write_request(
     uow: UnitOfWork, terms: Terms, report: field_side.BillableReport, lines: Sequence[BilledLine]
 ) -> PaymentRequest:
-    request_id = uow.mint_id()
-    request = uow.add(
-        PaymentRequest(
-            id=request_id,
-            number=f"P-{uow.now:%y%m}-{request_id.hex[-8:].upper()}",
-            reference=make_reference(hashlib.sha256(request_id.bytes).digest()),
-            link_sha256=link_hash(terms.links.token_of(request_id)),
-            work_order_id=report.work_order_id,
-            work_order_number=report.work_order_number,
-            report_id=report.report_id,
-            customer_id=report.customer_id,
-            customer_name=report.customer_name,
-            customer_email=report.customer_email,
-            summary=report.summary,
-            currency=lines[0].charge.currency,
-            gross_minor=sum(line.gross_minor for line in lines),
-            covered_minor=sum(line.covered_minor for line in lines),
-            issued_at=uow.now,
-            due_on=(uow.now + timedelta(days=terms.days_to_pay)).date(),
-        )
+    asking = Asking(
+        words=report.whom.summary,
+        currency=lines[0].charge.currency,
+        gross_minor=sum(line.gross_minor for line in lines),
+        covered_minor=sum(line.covered_minor for line in lines),
+        days_to_pay=terms.days_to_pay,
+        report_id=report.report_id,
     )
+    request = write_request(uow, terms.links, uow.mint_id(), report.whom, asking)
     uow.add_all(
         RequestLine(
             id=uow.mint_id(),
-            request_id=request_id,
+            request_id=request.id,
             charge_id=line.charge.id,
             position=position,
             description=line.charge.description,

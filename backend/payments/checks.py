@@ -17,6 +17,7 @@ from backend.payments.databases import TwoSides
 from backend.payments.inbox import Providers
 from backend.payments.models import BankStatement
 from backend.payments.queries import field_side
+from backend.payments.rules.deposits import could_be_used
 from backend.payments.rules.errors import ProviderUnavailable
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind
@@ -59,6 +60,7 @@ def check_ledger(sides: TwoSides) -> LedgerChecked:
             for transaction in queries.empty_transactions(session)
         ]
         checked.faults += _requests_that_were_not_issued_right(session)
+        checked.faults += _deposits_that_went_astray(session)
         checked.faults += _badges_that_lie(session)
         checked.faults += _what_waits_too_long(session, now)
     return checked
@@ -70,6 +72,32 @@ def _requests_that_were_not_issued_right(session: Session) -> Iterator[str]:
             yield f"request {request_id}: {due} is due and {issued} was issued"
         if lines is not None and lines != due:
             yield f"request {request_id}: {due} is due and its lines make {lines}"
+
+
+def _deposits_that_went_astray(session: Session) -> Iterator[str]:
+    """A deposit that is forgotten while its bill is owed, used twice, or booked where no deposit is."""
+    orders: dict[UUID, list[UUID]] = {}
+    for deposit_id, work_order_id in queries.every_deposit(session):
+        orders.setdefault(work_order_id, []).append(deposit_id)
+    for account, total in queries.balances_of(session, AccountKind.DEPOSITS).items():
+        if not any(account.subject in deposits for deposits in orders.values()):
+            yield f"account {account.code}: {-total} is held, and it is of no deposit"
+        if total > 0:
+            yield f"account {account.code}: {total} more was used or paid back than came in"
+    for transaction_id in queries.strangers_deposits(session):
+        yield f"transaction {transaction_id}: it does not go between a deposit and a bill of its work order"
+    for work_order_id in orders:
+        yield from _deposits_not_used(session, work_order_id)
+
+
+def _deposits_not_used(session: Session, work_order_id: UUID) -> Iterator[str]:
+    bills = queries.bills_of(session, work_order_id)
+    for deposit in queries.ended_deposits(session, work_order_id):
+        if deposit.standing.held:
+            yield f"deposit {deposit.id}: {deposit.standing.held} is held, and it is no longer asked for"
+        for bill in bills:
+            if could_be_used(deposit, bill):
+                yield f"deposit {deposit.id}: it has money left, and request {bill.id} is owed"
 
 
 def _badges_that_lie(session: Session) -> Iterator[str]:

@@ -22,6 +22,7 @@ PERMISSIONS = frozenset(
         "bank_statement:import",
         "cash_complaint:read",
         "customer_statement:read",
+        "deposit:request",
         "journal:read",
         "part_tax_rate:read",
         "part_tax_rate:set",

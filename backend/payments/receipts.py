@@ -14,6 +14,7 @@ from reportlab.platypus import Flowable, SimpleDocTemplate, Spacer, Table
 
 from backend.paper.styles import BODY, HEADING, LEAD, LINE, SMALL, SOFT, TITLE, text
 from backend.payments.views import ShownBill
+from schemas.payments import RequestKind
 
 MARGIN = 20 * mm
 _WIDE, _NARROW = 100 * mm, 35 * mm
@@ -55,21 +56,24 @@ def _story(bill: ShownBill, firm: str) -> list[Flowable]:
         for line in bill.lines
     ]
     amounts = [line.due for line in bill.lines]
+    is_bill = bill.kind == RequestKind.BILL
     came = [(f"{receipt.on}, {receipt.how}", receipt.amount) for receipt in bill.receipts]
     return [
         text(firm, HEADING, bold=True),
         Spacer(0, 8 * mm),
-        text(f"Receipt for bill {bill.number}", TITLE, bold=True),
+        text(f"Receipt for {bill.kind} {bill.number}", TITLE, bold=True),
         text(f"{bill.customer} · work order {bill.work_order}", LEAD, color=SOFT),
-        text(bill.summary, BODY),
+        *((text(bill.summary, BODY),) if is_bill else ()),
         Spacer(0, 5 * mm),
         _table([*zip(lines, amounts, strict=True), ("Total", bill.due)]),
         *(text(f"Tax contained, {tax}", SMALL, color=SOFT) for tax in bill.taxes),
+        *(() if is_bill else (text("A deposit; the tax is stated on the bill.", SMALL, color=SOFT),)),
         Spacer(0, 6 * mm),
         text("What we received", HEADING, bold=True),
         _table(came or [("Nothing yet", "")]),
         Spacer(0, 4 * mm),
         text(f"Still to be paid: {bill.owed}", BODY, bold=True),
+        *([text(f"Waits for your bill: {bill.held}", BODY)] if bill.held else ()),
         *([text(f"Paid too much: {bill.credit}", BODY)] if bill.credit else ()),
         Spacer(0, 8 * mm),
         text("Our technicians never take money.", SMALL, color=SOFT),

@@ -8,6 +8,7 @@ import structlog
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import ledger, queries
+from backend.payments.deposits import hold, use_deposits
 from backend.payments.inbox import Providers
 from backend.payments.models import Refund, RefundStep
 from backend.payments.providers import Provider
@@ -15,7 +16,7 @@ from backend.payments.rules import postings
 from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind, Reversal, TransactionKind
-from schemas.payments import RefundState
+from schemas.payments import RefundState, RequestKind
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,11 @@ def settle_refund(
 
 
 def _reverse(uow: UnitOfWork, refund: Refund) -> None:
+    hold(uow, [refund.request_id])
     asked = queries.posted_under(uow.session, "refund", f"{refund.id}:asked")
     reversal = Reversal("refund", f"{refund.id}:failed", TransactionKind.REFUND_FAILED, uow.now)
     ledger.post(uow, postings.reversed_by(asked, reversal))
+    # Of a deposit whose bill was issued meanwhile: what did not go back is there for the bill again.
+    request = queries.request_by_id(uow.session, refund.request_id)
+    if request.kind is RequestKind.DEPOSIT:
+        use_deposits(uow, request.work_order_id, f"refund:{refund.id}:failed")

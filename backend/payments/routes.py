@@ -37,6 +37,7 @@ from schemas.payments import (
     PaymentRequestWithLines,
     ReconciliationBody,
     RefundBody,
+    RequestDeposit,
     SessionBody,
     SetTaxRate,
     SignIn,
@@ -85,6 +86,17 @@ def show_payment_request(uow: UnitOfWork, person: Actor, request_id: UUID) -> di
 def write_off_payment_request(uow: UnitOfWork, person: Actor, fields: Fields, request_id: UUID) -> None:
     """Give up a debt, or a part of it."""
     actions.write_off_payment_request(uow, person, request_id, **fields)
+
+
+@finance.post(
+    "/work-orders/<uuid:work_order_id>/deposits",
+    body=RequestDeposit,
+    answer=PaymentRequestBody,
+    permission="deposit:request",
+)
+def request_deposit(uow: UnitOfWork, person: Actor, fields: Fields, work_order_id: UUID) -> dict[str, object]:
+    """Ask the customer of a work order for money before the work."""
+    return actions.request_deposit(uow, person, work_order_id, terms=payments_wiring().terms, **fields)
 
 
 @finance.post(

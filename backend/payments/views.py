@@ -19,18 +19,26 @@ from backend.payments.rules.money import Money
 from backend.payments.rules.postings import TransactionKind
 from backend.payments.rules.references import spaced
 from backend.payments.settings import PaymentsSettings
+from schemas.payments import RequestKind
 
 EPC_LARGEST = 99_999_999_999
 """The largest amount of an EPC code, in cents."""
 
-HOW_IT_CAME: Mapping[TransactionKind, str] = {
+HOW_IT_CAME: Mapping[str, str] = {
     TransactionKind.CARD_PAID: "by card",
     TransactionKind.TRANSFER_MATCHED: "by transfer",
     TransactionKind.SUSPENSE_MATCHED: "by transfer",
     TransactionKind.RETURNED: "returned by the bank",
     TransactionKind.DISPUTED: "taken back by the card's bank",
     TransactionKind.DISPUTE_WON: "given again by the card's bank",
+    TransactionKind.DEPOSIT_USED: "out of your deposit",
+    TransactionKind.DEPOSIT_UNUSED: "your deposit, which the bank took back",
 }
+WENT_TO_BILLS: Mapping[str, str] = {
+    TransactionKind.DEPOSIT_USED: "for your bill",
+    TransactionKind.DEPOSIT_UNUSED: "no longer for your bill",
+}
+"""The same two as the deposit's own page says them."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,13 @@ class ShownReceipt:
 
 @dataclass(frozen=True)
 class ShownBill:
-    """All that the template needs, in words."""
+    """All that the template needs, in words. `is_owed`: there is something to pay, `owed` of it.
 
+    `deposited`: what a deposit paid of this bill; of a deposit, what it paid of bills. `held`: what of a
+    deposit waits for the bill.
+    """
+
+    kind: str
     number: str
     customer: str
     work_order: str
@@ -79,6 +92,8 @@ class ShownBill:
     due_on: str
     receipts: tuple[ShownReceipt, ...]
     received: str | None
+    deposited: str | None
+    held: str | None
     credit: str | None
     is_owed: bool
     transfer: ShownTransfer | None
@@ -92,33 +107,47 @@ def show_bill(
     standing = queries.standing_of(uow.session, asked.id)
     lines = queries.lines_of(uow.session, asked.id)
     currency = asked.currency
-    owed = Money(standing.owed, currency)
-    is_owed = standing.owed > 0
+    due = str(Money(asked.gross_minor - asked.covered_minor, currency))
+    is_bill = asked.kind is RequestKind.BILL
+    to_pay = Money(standing.to_pay, currency)
+    is_owed = to_pay.minor > 0
+    words = HOW_IT_CAME if is_bill else {**HOW_IT_CAME, **WENT_TO_BILLS}
     return ShownBill(
+        kind=asked.kind.value,
         number=asked.number,
         customer=asked.customer_name,
         work_order=asked.work_order_number,
         summary=asked.summary,
-        lines=tuple(_line(line, currency) for line in lines),
+        lines=tuple(_line(line, currency) for line in lines)
+        if is_bill
+        else (ShownLine(asked.summary, due, None, due),),
         taxes=taxes_shown(lines, currency),
         state=standing.state,
-        due=str(Money(asked.gross_minor - asked.covered_minor, currency)),
-        owed=str(owed),
+        due=due,
+        owed=str(to_pay),
         due_on=asked.due_on.isoformat(),
         receipts=tuple(
-            _receipt(each) for each in queries.movements(uow.session, [asked.id]) if each.kind in HOW_IT_CAME
+            _receipt(each, words[each.kind])
+            for each in queries.movements(uow.session, [asked.id])
+            if each.kind in words
         ),
-        received=str(Money(standing.received, currency)) if standing.received else None,
-        credit=str(Money(standing.credit, currency)) if standing.credit else None,
+        received=_unless_none(standing.received, currency),
+        deposited=_unless_none(standing.deposited, currency),
+        held=_unless_none(standing.held, currency),
+        credit=_unless_none(standing.credit, currency),
         is_owed=is_owed,
-        transfer=_transfer(payments, asked, owed) if is_owed else None,
-        cards=tuple(name for name, each in sorted(providers.items()) if is_owed and each.takes(owed)),
+        transfer=_transfer(payments, asked, to_pay) if is_owed else None,
+        cards=tuple(name for name, each in sorted(providers.items()) if is_owed and each.takes(to_pay)),
     )
 
 
-def _receipt(movement: Movement) -> ShownReceipt:
+def _unless_none(minor: int, currency: str) -> str | None:
+    return str(Money(minor, currency)) if minor else None
+
+
+def _receipt(movement: Movement, how: str) -> ShownReceipt:
     amount = str(Money(-movement.minor, movement.currency))
-    return ShownReceipt(movement.on.isoformat(), HOW_IT_CAME[movement.kind], amount)
+    return ShownReceipt(movement.on.isoformat(), how, amount)
 
 
 def _line(line: RequestLine, currency: str) -> ShownLine:

@@ -10,10 +10,10 @@ from typing import cast
 from flask import current_app
 
 from backend.db.unit_of_work import UnitOfWorkFactory
-from backend.payments.billing import Terms
 from backend.payments.databases import TwoSides
 from backend.payments.people import FinanceDoor
 from backend.payments.providers import Provider
+from backend.payments.requesting import Terms
 from backend.payments.settings import PaymentsSettings
 from backend.settings import Settings
 from backend.web.wiring import EXTENSION

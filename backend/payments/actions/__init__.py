@@ -8,16 +8,13 @@ from backend.payments.actions.bookkeeping import (
     show_ageing,
     show_customer_statement,
 )
+from backend.payments.actions.deposits import request_deposit
 from backend.payments.actions.matching import (
     WaitingEntry,
     clear_bank_entry,
     import_bank_statement,
-    list_cash_complaints,
-    list_payment_requests,
     list_waiting_entries,
     match_bank_entry,
-    show_payment_request,
-    write_off_payment_request,
 )
 from backend.payments.actions.refunding import (
     SeenRefund,
@@ -25,6 +22,12 @@ from backend.payments.actions.refunding import (
     ask_refund,
     confirm_refund,
     list_refunds,
+)
+from backend.payments.actions.requests import (
+    list_cash_complaints,
+    list_payment_requests,
+    show_payment_request,
+    write_off_payment_request,
 )
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "list_waiting_entries",
     "match_bank_entry",
     "read_journal",
+    "request_deposit",
     "set_part_tax_rate",
     "show_ageing",
     "show_customer_statement",

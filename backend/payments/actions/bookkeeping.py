@@ -21,10 +21,11 @@ def show_customer_statement(uow: UnitOfWork, person: Actor, customer_id: UUID) -
     return [
         {
             "on": movement.on,
-            "kind": movement.kind.value,
+            "kind": movement.kind,
             "number": movement.number,
             "currency": movement.currency,
             "amount_minor": movement.minor,
+            "asked_minor": movement.asked_minor,
             "balance_minor": balance,
         }
         for movement, balance in with_balances(queries.movements(uow.session, requests))
@@ -33,8 +34,9 @@ def show_customer_statement(uow: UnitOfWork, person: Actor, customer_id: UUID) -
 
 @requires("ageing:read")
 def show_ageing(uow: UnitOfWork, person: Actor) -> Sequence[Aged]:
-    """Who owes what, by how long it is overdue today."""
-    return aged(queries.unpaid(uow.session), uow.now.date())
+    """Who owes what, by how long it is overdue today; and what is missing of deposits, which nobody owes."""
+    every = [*queries.unpaid(uow.session), *queries.missing_deposits(uow.session)]
+    return aged(every, uow.now.date())
 
 
 @requires("journal:read")

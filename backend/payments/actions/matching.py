@@ -1,4 +1,4 @@
-"""What people of finance do about what came in: look, match, split, clear, write off."""
+"""What people of finance do about what came in by bank: import, look, match, split, clear."""
 
 from __future__ import annotations
 
@@ -9,45 +9,20 @@ from typing import IO, TypedDict
 from uuid import UUID
 
 from backend.access.actor import Actor
-from backend.db.paging import Page, PageRequest
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments import ledger, queries
-from backend.payments.badges import ask_for_badge
 from backend.payments.bank.statements import Imported, import_statements
-from backend.payments.models import CashComplaint, PaymentRequest, RequestLine
+from backend.payments.deposits import hold
 from backend.payments.permissions import requires
 from backend.payments.receiving import receive
 from backend.payments.rules import postings
 from backend.payments.rules.errors import (
     BankEntrySettled,
     CurrenciesMixed,
-    NothingOwed,
 )
 from backend.payments.rules.money import Money
-from backend.payments.rules.postings import Account, AccountKind, ByPerson, Receipt, Standing, TransactionKind
+from backend.payments.rules.postings import Account, AccountKind, ByPerson, Receipt, TransactionKind
 from schemas.payments import ClearTo
-
-
-@dataclass(frozen=True)
-class SeenRequest:
-    """A payment request and where it stands, as finance sees it."""
-
-    request: PaymentRequest
-    standing: Standing
-
-    def as_fields(self) -> dict[str, object]:
-        """The fields of `schemas.payments.PaymentRequestBody`."""
-        asked, standing = self.request, self.standing
-        names = ("id", "number", "reference", "work_order_id", "work_order_number", "customer_id")
-        more = ("customer_name", "currency", "gross_minor", "covered_minor", "issued_at", "due_on")
-        return {
-            **{name: getattr(asked, name) for name in (*names, *more)},
-            "owed_minor": standing.owed,
-            "credit_minor": standing.credit,
-            "received_minor": standing.received,
-            "refundable_minor": standing.refundable,
-            "state": standing.state,
-        }
 
 
 @dataclass(frozen=True)
@@ -72,44 +47,6 @@ class Share(TypedDict):
 
     request_id: UUID
     amount_minor: int
-
-
-@requires("payment_request:read")
-def list_payment_requests(
-    uow: UnitOfWork,
-    person: Actor,
-    page: PageRequest,
-    *,
-    customer_id: UUID | None = None,
-    work_order_id: UUID | None = None,
-    off_list: bool | None = None,
-) -> Page[dict[str, object]]:
-    """Payment requests with where they stand; `off_list`: with a line off the price list, or without."""
-    found = queries.list_requests(
-        uow.session, page, customer_id=customer_id, work_order_id=work_order_id, off_list=off_list
-    )
-    standings = queries.standings(uow.session, [request.id for request in found.items])
-    return Page([SeenRequest(each, standings[each.id]).as_fields() for each in found.items], found.next)
-
-
-@requires("payment_request:read")
-def show_payment_request(uow: UnitOfWork, person: Actor, request_id: UUID) -> dict[str, object]:
-    """One payment request with its lines. Raises PaymentRequestNotFound."""
-    request = queries.request_by_id(uow.session, request_id)
-    seen = SeenRequest(request, queries.standing_of(uow.session, request_id)).as_fields()
-    lines = queries.lines_of(uow.session, request_id)
-    return {**seen, "lines": [_line_as_fields(line, request.currency) for line in lines]}
-
-
-def _line_as_fields(line: RequestLine, currency: str) -> dict[str, object]:
-    """The fields of `schemas.payments.RequestLineBody`."""
-    names = ("description", "quantity", "unit_minor", "gross_minor", "covered_minor", "covered_by")
-    more = ("tax_basis_points", "tax_minor", "list_minor", "list_currency")
-    listed = (line.list_minor, line.list_currency)
-    return {
-        **{name: getattr(line, name) for name in (*names, *more)},
-        "off_list": line.list_minor is not None and listed != (line.unit_minor, currency),
-    }
 
 
 @requires("bank_statement:import")
@@ -166,6 +103,7 @@ def match_bank_entry(
     if wanted > waiting:
         left = Money(max(waiting, 0), entry.currency)
         raise BankEntrySettled(f"Of this entry {left} is left to be matched.")
+    hold(uow, [share["request_id"] for share in shares])
     for key, share in sorted(zip(keys, shares, strict=True), key=lambda pair: pair[1]["request_id"]):
         request = queries.request_by_id(uow.session, share["request_id"])
         if request.currency != entry.currency:
@@ -181,42 +119,6 @@ def match_bank_entry(
             note=reason,
         )
         receive(uow, request.id, receipt)
-
-
-@requires("payment_request:write_off")
-def write_off_payment_request(
-    uow: UnitOfWork,
-    person: Actor,
-    request_id: UUID,
-    *,
-    decision_id: UUID,
-    amount_minor: int,
-    currency: str,
-    reason: str,
-) -> None:
-    """Give up a debt, or a part of it. The same decision again changes nothing.
-
-    Raises PaymentRequestNotFound, CurrenciesMixed, NothingOwed, SourceKeyContradicted.
-    """
-    request = queries.request_by_id(uow.session, request_id)
-    queries.lock_subject(uow.session, request_id)
-    money = Money(amount_minor, currency)
-    if currency != request.currency:
-        raise CurrenciesMixed(f"This request is in {request.currency}.")
-    by = ByPerson(person.user_id, uow.now, reason)
-    posting = postings.written_off(decision_id, request_id, money, by)
-    known = queries.transaction_keys(uow.session, posting.source, [posting.source_key])
-    owed = queries.standing_of(uow.session, request_id).owed
-    if not known and money.minor > owed:
-        raise NothingOwed(f"No more than {Money(owed, currency)} is owed.")
-    if ledger.post(uow, posting):
-        ask_for_badge(uow, request.work_order_id, f"{posting.source}:{posting.source_key}")
-
-
-@requires("cash_complaint:read")
-def list_cash_complaints(uow: UnitOfWork, person: Actor) -> Sequence[CashComplaint]:
-    """Who was asked for cash."""
-    return queries.complaints(uow.session)
 
 
 @requires("bank_entry:clear")

@@ -109,7 +109,7 @@ def ask_refund(
             asked_at=uow.now,
         )
     )
-    ledger.post(uow, postings.refund_asked(refund.id, request_id, money, standing.credit, uow.now))
+    ledger.post(uow, postings.refund_asked(refund.id, request_id, money, standing, uow.now))
     take_step(uow, refund.id, RefundState.REQUESTED, person_id=person.user_id, detail=reason)
     if money.minor <= alone_minor:
         take_step(uow, refund.id, RefundState.APPROVED, person_id=person.user_id, detail="within the limit")

@@ -13,6 +13,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.payments import ledger, queries
 from backend.payments.badges import ask_for_badge
 from backend.payments.bank.camt import Line, Statement, read_statements
+from backend.payments.deposits import hold, use_deposits
 from backend.payments.models import BankFile, BankStatement, PaymentRequest
 from backend.payments.receiving import receipts, take_back
 from backend.payments.rules import postings
@@ -26,6 +27,7 @@ from backend.payments.rules.postings import (
     TakenBack,
     TransactionKind,
 )
+from schemas.payments import RequestKind
 
 _CHUNK = 1 << 16
 
@@ -171,6 +173,7 @@ def _post(uow: UnitOfWork, iban: str, news: Sequence[_New]) -> None:
     matched = [new for new in news if new.judgement.verdict is Verdict.MATCHED]
     returned = [new for new in news if new.judgement.verdict is Verdict.RETURNED]
     waiting = [new for new in news if new.judgement.verdict in (Verdict.PROPOSED, Verdict.UNKNOWN)]
+    hold(uow, {_request(new) for new in (*matched, *returned)})
     coming = [(_request(new), _receipt(iban, new)) for new in matched]
     every: list[Posting] = receipts(uow, coming)
     every += [
@@ -180,11 +183,13 @@ def _post(uow: UnitOfWork, iban: str, news: Sequence[_New]) -> None:
         for new in waiting
     ]
     ledger.post_all(uow, every)
+    touched = _requests(uow, {_request(new) for new in matched})
+    for request in touched:
+        ask_for_badge(uow, request.work_order_id, f"bank:{news[0].id}")
+    for work_order_id in {each.work_order_id for each in touched if each.kind is RequestKind.DEPOSIT}:
+        use_deposits(uow, work_order_id, f"bank:{news[0].id}")
     for new in returned:
         take_back(uow, _request(new), _return(iban, new))
-    touched = {_request(new) for new in matched}
-    for request in _requests(uow, touched):
-        ask_for_badge(uow, request.work_order_id, f"bank:{news[0].id}")
 
 
 def _requests(uow: UnitOfWork, request_ids: set[UUID]) -> list[PaymentRequest]:

@@ -12,7 +12,13 @@ from backend.payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTra
 from backend.payments.models.people import LedgerAudit, Person, PersonSession
 from backend.payments.models.providers import Checkout, InboxEvent, InboxOutcome
 from backend.payments.models.refunds import Refund, RefundStep
-from backend.payments.models.requests import CashComplaint, PartTaxRate, PaymentRequest, RequestLine
+from backend.payments.models.requests import (
+    CashComplaint,
+    EndedDeposit,
+    PartTaxRate,
+    PaymentRequest,
+    RequestLine,
+)
 
 __all__ = [
     "CHAIN",
@@ -25,6 +31,7 @@ __all__ = [
     "BankStatement",
     "CashComplaint",
     "Checkout",
+    "EndedDeposit",
     "InboxEvent",
     "InboxOutcome",
     "LedgerAccount",

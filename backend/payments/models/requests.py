@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.payments.models.base import LedgerBase
+from backend.db.base import Base
+from backend.payments.models.base import LEDGER, LedgerBase
+from schemas.payments import DepositEnd, RequestKind
 
 
 class PaymentRequest(LedgerBase):
-    """What a customer is asked to pay for one signed report, and the words it was asked in.
+    """What a customer is asked to pay: the bill of one signed report, or a deposit before the work.
 
     Names and addresses are copied: what was asked must stay what was asked. `link_sha256` is the hash of the
-    token in the customer's link. due = gross - covered.
+    token in the customer's link. due = gross - covered; a deposit is asked for and not due.
     """
 
     __tablename__ = "payment_requests"
     __table_args__ = (
         CheckConstraint("gross_minor >= 0 AND covered_minor BETWEEN 0 AND gross_minor", name="amounts"),
+        CheckConstraint("(kind = 'deposit') = (report_id IS NULL)", name="report_of_bill"),
         Index(None, "work_order_id"),
         Index(None, "customer_id"),
     )
 
+    kind: Mapped[RequestKind]
     number: Mapped[str] = mapped_column(unique=True)
     reference: Mapped[str] = mapped_column(String(25), unique=True)
     link_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     work_order_id: Mapped[UUID]
     work_order_number: Mapped[str]
-    report_id: Mapped[UUID] = mapped_column(index=True)
+    report_id: Mapped[UUID | None] = mapped_column(index=True)
     customer_id: Mapped[UUID]
     customer_name: Mapped[str]
     customer_email: Mapped[str | None]
@@ -40,6 +45,17 @@ class PaymentRequest(LedgerBase):
     covered_minor: Mapped[int]
     issued_at: Mapped[datetime]
     due_on: Mapped[date]
+
+
+class EndedDeposit(Base):
+    """That a deposit is no longer asked for: its work order was billed, or cancelled."""
+
+    __tablename__ = "ended_deposits"
+    metadata: ClassVar[MetaData] = LEDGER
+
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("payment_requests.id"), primary_key=True)
+    why: Mapped[DepositEnd]
+    at: Mapped[datetime]
 
 
 class RequestLine(LedgerBase):

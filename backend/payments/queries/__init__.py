@@ -9,16 +9,25 @@ from backend.payments.queries.bank import (
     statement_with_sequence,
     suspense,
 )
-from backend.payments.queries.books import journal, movements, requests_of_customer, unpaid
+from backend.payments.queries.books import journal, missing_deposits, movements, requests_of_customer, unpaid
 from backend.payments.queries.checking import (
     balances_of,
     empty_transactions,
     events_waiting_since,
+    every_deposit,
     figures,
     issued_against_lines,
     statements_in_order,
+    strangers_deposits,
     unbalanced,
     work_orders_with_requests,
+)
+from backend.payments.queries.deposits import (
+    bills_of,
+    bills_paid_by,
+    deposits_asked_for,
+    ended_deposits,
+    work_orders_with_deposits,
 )
 from backend.payments.queries.ledger import (
     OF_REQUESTS,
@@ -88,11 +97,16 @@ __all__ = [
     "bank_entries",
     "bank_entry_by_id",
     "bank_file_by_hash",
+    "bills_of",
+    "bills_paid_by",
     "checkout_by_provider_id",
     "checkouts_of",
     "complaints",
+    "deposits_asked_for",
     "empty_transactions",
+    "ended_deposits",
     "events_waiting_since",
+    "every_deposit",
     "figures",
     "forget_sessions",
     "how_many_requests",
@@ -110,6 +124,7 @@ __all__ = [
     "lines_of",
     "list_requests",
     "lock_subject",
+    "missing_deposits",
     "movements",
     "payments_of",
     "person_by_email",
@@ -133,6 +148,7 @@ __all__ = [
     "statement_with_sequence",
     "statements_in_order",
     "steps_of",
+    "strangers_deposits",
     "suspense",
     "tax_rates",
     "transaction_keys",
@@ -140,5 +156,6 @@ __all__ = [
     "unbalanced",
     "unpaid",
     "waiting_events",
+    "work_orders_with_deposits",
     "work_orders_with_requests",
 ]

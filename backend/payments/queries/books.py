@@ -11,9 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.payments.models import LedgerAccount, LedgerEntry, LedgerTransaction, PaymentRequest
-from backend.payments.queries.ledger import OF_REQUESTS
-from backend.payments.rules.books import Booked, BookedLine, Movement, Overdue
+from backend.payments.queries.deposits import IS_ENDED
+from backend.payments.queries.ledger import OF_REQUESTS, standings
+from backend.payments.rules.books import DEPOSIT_REQUESTED, Booked, BookedLine, Movement, Overdue
 from backend.payments.rules.postings import AccountKind
+from schemas.payments import RequestKind
 from sync.sql import batches
 
 _AT_ONCE = 1_000
@@ -26,7 +28,7 @@ def requests_of_customer(session: Session, customer_id: UUID) -> Sequence[UUID]:
 
 def movements(session: Session, request_ids: Collection[UUID]) -> list[Movement]:
     """What was asked of and came in for these requests, in the order it was written down."""
-    found: list[tuple[datetime, UUID, Movement]] = []
+    found = _deposits_requested(session, request_ids)
     total = func.sum(LedgerEntry.amount)
     for batch in batches(sorted(request_ids)):
         rows = session.execute(
@@ -46,11 +48,28 @@ def movements(session: Session, request_ids: Collection[UUID]) -> list[Movement]
             .group_by(LedgerTransaction.id, PaymentRequest.id)
         )
         found += [
-            (posted_at, key, Movement(on.date(), kind, number, currency, int(minor)))
+            (posted_at, key, Movement(on.date(), kind.value, number, currency, int(minor)))
             for key, posted_at, on, kind, number, currency, minor in rows
             if minor
         ]
-    return [movement for _, _, movement in sorted(found, key=lambda row: row[:2])]
+    return [movement for _, _, movement in sorted(found, key=lambda row: (*row[:2], row[2].number))]
+
+
+def _deposits_requested(
+    session: Session, request_ids: Collection[UUID]
+) -> list[tuple[datetime, UUID, Movement]]:
+    found: list[tuple[datetime, UUID, Movement]] = []
+    for batch in batches(sorted(request_ids)):
+        deposits = session.scalars(
+            select(PaymentRequest).where(
+                PaymentRequest.id.in_(batch), PaymentRequest.kind == RequestKind.DEPOSIT
+            )
+        )
+        for row in deposits:
+            on = row.issued_at.date()
+            asked = Movement(on, DEPOSIT_REQUESTED, row.number, row.currency, 0, row.gross_minor)
+            found.append((row.issued_at, row.id, asked))
+    return found
 
 
 def unpaid(session: Session) -> list[Overdue]:
@@ -67,6 +86,21 @@ def unpaid(session: Session) -> list[Overdue]:
     )
     return [
         Overdue(row.customer_id, row.customer_name, row.currency, row.due_on, int(owed)) for row, owed in rows
+    ]
+
+
+def missing_deposits(session: Session) -> list[Overdue]:
+    """Deposits that are asked for and have not come wholly, by customer and the day they should have."""
+    deposits = session.scalars(
+        select(PaymentRequest)
+        .where(PaymentRequest.kind == RequestKind.DEPOSIT, ~IS_ENDED)
+        .order_by(PaymentRequest.customer_name, PaymentRequest.customer_id, PaymentRequest.due_on)
+    ).all()
+    found = standings(session, [row.id for row in deposits])
+    return [
+        Overdue(row.customer_id, row.customer_name, row.currency, row.due_on, 0, found[row.id].missing)
+        for row in deposits
+        if found[row.id].missing
     ]
 
 

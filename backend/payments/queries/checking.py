@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import case, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from backend.payments.models import (
     BankEntry,
@@ -21,12 +21,13 @@ from backend.payments.models import (
     Refund,
     RequestLine,
 )
-from backend.payments.queries.ledger import account_of
+from backend.payments.queries.ledger import DEPOSITED, account_of
 from backend.payments.rules.postings import (
     Account,
     AccountKind,
     TransactionKind,
 )
+from schemas.payments import RequestKind
 
 
 def figures(session: Session) -> Mapping[str, int]:
@@ -60,7 +61,8 @@ def empty_transactions(session: Session) -> Sequence[UUID]:
 
 
 def issued_against_lines(session: Session) -> Sequence[tuple[UUID, int, int, int | None]]:
-    """Per request: what is due by its own figures, what was issued in the ledger, what its lines make."""
+    """Per request: what is due by its own figures (of a deposit nothing), what was issued in the ledger, what
+    its lines make."""
     issued = (
         select(func.coalesce(func.sum(LedgerEntry.amount), 0))
         .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
@@ -77,9 +79,44 @@ def issued_against_lines(session: Session) -> Sequence[tuple[UUID, int, int, int
         .where(RequestLine.request_id == PaymentRequest.id)
         .scalar_subquery()
     )
-    due = PaymentRequest.gross_minor - PaymentRequest.covered_minor
+    due = case(
+        (PaymentRequest.kind == RequestKind.DEPOSIT, 0),
+        else_=PaymentRequest.gross_minor - PaymentRequest.covered_minor,
+    )
     rows = session.execute(select(PaymentRequest.id, due, issued, lines))
     return [(row[0], int(row[1]), int(row[2]), None if row[3] is None else int(row[3])) for row in rows]
+
+
+def every_deposit(session: Session) -> Sequence[tuple[UUID, UUID]]:
+    """Every deposit there is, with its work order."""
+    rows = session.execute(
+        select(PaymentRequest.id, PaymentRequest.work_order_id).where(
+            PaymentRequest.kind == RequestKind.DEPOSIT
+        )
+    )
+    return [(request_id, work_order_id) for request_id, work_order_id in rows]
+
+
+def strangers_deposits(session: Session) -> Sequence[UUID]:
+    """Transactions that say they use a deposit, and go between no deposit and bill of one work order."""
+    deposit, bill = aliased(PaymentRequest), aliased(PaymentRequest)
+    account = aliased(LedgerAccount)
+    is_right = (
+        exists()
+        .where(
+            LedgerEntry.transaction_id == LedgerTransaction.id,
+            account.id == LedgerEntry.account_id,
+            deposit.id == account.subject,
+            deposit.kind == RequestKind.DEPOSIT,
+            bill.id == LedgerTransaction.request_id,
+            bill.kind == RequestKind.BILL,
+            bill.work_order_id == deposit.work_order_id,
+        )
+        .correlate(LedgerTransaction)
+    )
+    return session.scalars(
+        select(LedgerTransaction.id).where(LedgerTransaction.kind.in_(DEPOSITED), ~is_right)
+    ).all()
 
 
 def work_orders_with_requests(session: Session) -> Mapping[UUID, list[UUID]]:

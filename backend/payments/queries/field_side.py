@@ -17,9 +17,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Date,
-    FromClause,
     LargeBinary,
-    Select,
     String,
     TableClause,
     Uuid,
@@ -34,10 +32,12 @@ from sqlalchemy.orm import Session
 
 from backend.db.types import Instant
 from backend.db.unit_of_work import UnitOfWork
-from backend.payments.models import RequestLine
+from backend.payments.models import EndedDeposit, PaymentRequest, RequestLine
 from backend.payments.rules.billing import ApprovedCharge, Cover
+from backend.payments.rules.errors import WorkOrderNotFound
 from backend.payments.rules.money import Money
-from schemas.visits import PaymentBadgeState
+from schemas.payments import RequestKind
+from schemas.visits import PaymentBadgeState, WorkOrderStatus
 from sync.hook import record_changes
 
 FIELD = "field"
@@ -74,7 +74,7 @@ READ: Mapping[str, Sequence[str]] = {
     "parts": ("id", "price_minor", "currency"),
     "service_reports": ("id", "visit_id", "closed_at"),
     "visits": ("id", "work_order_id"),
-    "work_orders": ("id", "number", "customer_id", "asset_id", "summary"),
+    "work_orders": ("id", "number", "customer_id", "asset_id", "summary", "status"),
     "customers": ("id", "name", "email"),
     "confirmation_links": ("visit_id", "token_sha256", "expires_at", "revoked_at"),
     "entitlements": ("asset_id", "kind", "starts_on", "ends_on", "covers", "archived_at"),
@@ -99,16 +99,24 @@ _BADGES_READ, _LINKS = _seen(BADGES), _seen("confirmation_links")
 
 
 @dataclass(frozen=True)
-class BillableReport:
-    """A signed report with charges that nobody was asked to pay yet, and whom to ask."""
+class Whom:
+    """Whom to ask for the money of a work order, what it is about, and where it is (`WorkOrderStatus`)."""
 
-    report_id: UUID
     work_order_id: UUID
     work_order_number: str
     customer_id: UUID
     customer_name: str
     customer_email: str | None
     summary: str
+    status: str
+
+
+@dataclass(frozen=True)
+class BillableReport:
+    """A signed report with charges that nobody was asked to pay yet, and whom to ask."""
+
+    report_id: UUID
+    whom: Whom
     signed_on: date
     charges: Sequence[ApprovedCharge]
     covers: Sequence[Cover]
@@ -141,24 +149,24 @@ def billable_report(session: Session, report_id: UUID) -> BillableReport | None:
     charges = _billable_charges(session, report_id)
     if not charges:
         return None
-    whom = session.execute(_whom(report_id)).one()
+    signed = session.execute(
+        select(_REPORTS.c.closed_at, _VISITS.c.work_order_id, _ORDERS.c.asset_id)
+        .join(_VISITS, _VISITS.c.id == _REPORTS.c.visit_id)
+        .join(_ORDERS, _ORDERS.c.id == _VISITS.c.work_order_id)
+        .where(_REPORTS.c.id == report_id)
+    ).one()
     covers = [
         Cover(row.kind, row.starts_on, row.ends_on, row.covers)
         for row in session.execute(
             select(_COVERS)
-            .where(_COVERS.c.asset_id == whom.asset_id, _COVERS.c.archived_at.is_(None))
+            .where(_COVERS.c.asset_id == signed.asset_id, _COVERS.c.archived_at.is_(None))
             .order_by(_COVERS.c.ends_on)
         )
     ]
     return BillableReport(
         report_id=report_id,
-        work_order_id=whom.work_order_id,
-        work_order_number=whom.number,
-        customer_id=whom.customer_id,
-        customer_name=whom.name,
-        customer_email=whom.email,
-        summary=whom.summary,
-        signed_on=whom.closed_at.date(),
+        whom=whom_to_ask(session, signed.work_order_id),
+        signed_on=signed.closed_at.date(),
         charges=charges,
         covers=covers,
     )
@@ -185,29 +193,32 @@ def _billable_charges(session: Session, report_id: UUID) -> list[ApprovedCharge]
     ]
 
 
-def _whom(report_id: UUID) -> Select[Any]:
-    return (
-        select(
-            _ORDERS.c.id.label("work_order_id"),
-            _ORDERS.c.number,
-            _ORDERS.c.customer_id,
-            _ORDERS.c.asset_id,
-            _ORDERS.c.summary,
-            _CUSTOMERS.c.name,
-            _CUSTOMERS.c.email,
-            _REPORTS.c.closed_at,
-        )
-        .select_from(_joined())
-        .where(_REPORTS.c.id == report_id)
-    )
-
-
-def _joined() -> FromClause:
-    return (
-        _REPORTS.join(_VISITS, _VISITS.c.id == _REPORTS.c.visit_id)
-        .join(_ORDERS, _ORDERS.c.id == _VISITS.c.work_order_id)
+def whom_to_ask(session: Session, work_order_id: UUID) -> Whom:
+    """Whom to ask for the money of a work order; raises WorkOrderNotFound."""
+    row = session.execute(
+        select(_ORDERS, _CUSTOMERS.c.name, _CUSTOMERS.c.email)
         .join(_CUSTOMERS, _CUSTOMERS.c.id == _ORDERS.c.customer_id)
-    )
+        .where(_ORDERS.c.id == work_order_id)
+    ).one_or_none()
+    if row is None:
+        raise WorkOrderNotFound("Check the id.")
+    return Whom(row.id, row.number, row.customer_id, row.name, row.email, row.summary, row.status)
+
+
+def cancelled_with_deposits(session: Session, limit: int) -> Sequence[UUID]:
+    """Work orders that were cancelled and for which a deposit is still asked."""
+    return session.scalars(
+        select(PaymentRequest.work_order_id)
+        .join(_ORDERS, _ORDERS.c.id == PaymentRequest.work_order_id)
+        .where(
+            PaymentRequest.kind == RequestKind.DEPOSIT,
+            ~exists().where(EndedDeposit.request_id == PaymentRequest.id),
+            _ORDERS.c.status == WorkOrderStatus.CANCELLED.value,
+        )
+        .distinct()
+        .order_by(PaymentRequest.work_order_id)
+        .limit(limit)
+    ).all()
 
 
 def work_order_behind_link(session: Session, token_sha256: bytes, now: datetime) -> UUID | None:

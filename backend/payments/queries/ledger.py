@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, literal, select
+from sqlalchemy import ColumnElement, Row, Select, case, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from backend.payments.models import (
+    EndedDeposit,
     LedgerAccount,
     LedgerEntry,
     LedgerTransaction,
@@ -22,14 +24,16 @@ from backend.payments.rules.postings import (
     Account,
     AccountKind,
     Posted,
-    Standing,
     TransactionKind,
 )
-from schemas.payments import RefundState
+from backend.payments.rules.standing import Standing
+from schemas.payments import RefundState, RequestKind
 from sync.sql import batches
 
-OF_REQUESTS = frozenset({AccountKind.RECEIVABLE, AccountKind.CREDIT})
+OF_REQUESTS = frozenset({AccountKind.RECEIVABLE, AccountKind.DEPOSITS, AccountKind.CREDIT})
 """The accounts that are kept per payment request."""
+DEPOSITED = frozenset({TransactionKind.DEPOSIT_USED, TransactionKind.DEPOSIT_UNUSED})
+"""What brings a deposit's money to a bill, or back."""
 
 
 def lock_subject(session: Session, subject: UUID) -> None:
@@ -109,32 +113,54 @@ def standings(session: Session, request_ids: Collection[UUID]) -> dict[UUID, Sta
     """Where each of these requests stands: summed over the ledger now."""
     found: dict[UUID, Standing] = {}
     for batch in batches(list(request_ids)):
-        currencies = session.execute(
-            select(PaymentRequest.id, PaymentRequest.currency).where(PaymentRequest.id.in_(batch))
-        )
-        found |= {request_id: Standing(currency) for request_id, currency in currencies}
+        found |= {row.id: _before_money(row) for row in session.execute(_asked(batch))}
         refunding = _refunding(session, batch)
         for row in session.execute(_sums(batch)):
-            found[row.subject] = Standing(
-                currency=found[row.subject].currency,
+            asked = found[row.subject]
+            used = int(row.deposited)
+            found[row.subject] = replace(
+                asked,
                 issued=int(row.issued),
                 owed=max(int(row.receivable), 0),
                 credit=max(-int(row.credit), 0),
                 received=-int(row.received),
                 refunding=refunding.get(row.subject, 0),
+                held=max(-int(row.held), 0),
+                deposited=used if asked.kind is RequestKind.DEPOSIT else -used,
             )
     return found
 
 
-def _sums(request_ids: Sequence[UUID]) -> Select[UUID | None, int, int, int, int]:
+def _asked(request_ids: Sequence[UUID]) -> Select[UUID, str, RequestKind, int, UUID | None]:
+    return (
+        select(
+            PaymentRequest.id,
+            PaymentRequest.currency,
+            PaymentRequest.kind,
+            PaymentRequest.gross_minor,
+            EndedDeposit.request_id.label("ended"),
+        )
+        .outerjoin(EndedDeposit, EndedDeposit.request_id == PaymentRequest.id)
+        .where(PaymentRequest.id.in_(request_ids))
+    )
+
+
+def _before_money(row: Row[UUID, str, RequestKind, int, UUID | None]) -> Standing:
+    is_asked = row.kind is RequestKind.DEPOSIT and row.ended is None
+    return Standing(row.currency, asked=row.gross_minor if is_asked else 0, kind=row.kind)
+
+
+def _sums(request_ids: Sequence[UUID]) -> Select[UUID | None, int, int, int, int, int, int]:
     kind = LedgerAccount.kind
     return (
         select(
             LedgerAccount.subject,
             _sum_if(kind == AccountKind.RECEIVABLE).label("receivable"),
             _sum_if(kind == AccountKind.CREDIT).label("credit"),
+            _sum_if(kind == AccountKind.DEPOSITS).label("held"),
             _sum_if(LedgerTransaction.kind == TransactionKind.ISSUED).label("issued"),
             _sum_if(LedgerTransaction.kind.in_(RECEIPTS)).label("received"),
+            _sum_if(LedgerTransaction.kind.in_(DEPOSITED)).label("deposited"),
         )
         .join(LedgerEntry, LedgerEntry.account_id == LedgerAccount.id)
         .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)

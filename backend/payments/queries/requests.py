@@ -19,6 +19,7 @@ from backend.payments.models import (
     RequestLine,
 )
 from backend.payments.rules.errors import PaymentRequestNotFound
+from schemas.payments import RequestKind
 from sync.sql import batches
 
 
@@ -89,10 +90,13 @@ def list_requests(
     *,
     customer_id: UUID | None = None,
     work_order_id: UUID | None = None,
+    kind: RequestKind | None = None,
     off_list: bool | None = None,
 ) -> Page[PaymentRequest]:
-    """Payment requests, of a customer, of a work order, or with a line off the price list; oldest first."""
+    """Payment requests: of a customer, a work order, a kind, or with a line off the list; oldest first."""
     statement = select(PaymentRequest)
+    if kind is not None:
+        statement = statement.where(PaymentRequest.kind == kind)
     if off_list is not None:
         statement = statement.where(_IS_OFF_LIST if off_list else ~_IS_OFF_LIST)
     if customer_id is not None:

@@ -17,6 +17,7 @@ BUCKETS = ("not_due", "to_30", "to_60", "to_90", "over_90")
 
 ACCOUNTS: Mapping[AccountKind, str] = {
     AccountKind.RECEIVABLE: "Assets:Receivable",
+    AccountKind.DEPOSITS: "Liabilities:Deposits",
     AccountKind.CREDIT: "Liabilities:Credit",
     AccountKind.REVENUE: "Income:Revenue",
     AccountKind.TAX: "Liabilities:Tax",
@@ -30,39 +31,48 @@ ACCOUNTS: Mapping[AccountKind, str] = {
 }
 """The accounts of the journal: those of single requests, refunds and bank entries are one each."""
 
+DEPOSIT_REQUESTED = "deposit_requested"
+"""What a customer's statement says when a deposit is asked for: no transaction, nobody owes it."""
+
 COLUMNS = ("date", "written", "kind", "request", "source", "account", "debit", "credit", "currency", "note")
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What changed what is owed on a request: positive is asked for, negative came in. Minor units."""
+    """What changed what is owed on a request: positive is asked for, negative came in. Minor units.
+
+    `kind` is a `TransactionKind`, or DEPOSIT_REQUESTED: then `asked_minor` was asked for and nothing is owed.
+    """
 
     on: date
-    kind: TransactionKind
+    kind: str
     number: str
     currency: str
     minor: int
+    asked_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """What one customer owes on one request, and since when."""
+    """What one customer owes on one request, and since when; and what is missing of it as a deposit."""
 
     customer_id: UUID
     customer_name: str
     currency: str
     due_on: date
     owed_minor: int
+    missing_minor: int = 0
 
 
 @dataclass(slots=True)
 class Aged:
-    """What a customer owes in a currency, by how long it is overdue; minor units."""
+    """What a customer owes in a currency, by how long it is overdue, and what is missing of deposits."""
 
     customer_id: UUID
     customer_name: str
     currency: str
+    missing_minor: int = 0
     owed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BUCKETS, 0))
 
 
@@ -111,6 +121,7 @@ def aged(unpaid: Iterable[Overdue], today: date) -> list[Aged]:
     for debt in unpaid:
         key = (debt.customer_id, debt.currency)
         row = found.setdefault(key, Aged(debt.customer_id, debt.customer_name, debt.currency))
+        row.missing_minor += debt.missing_minor
         row.owed[_bucket((today - debt.due_on).days)] += debt.owed_minor
     return list(found.values())
 

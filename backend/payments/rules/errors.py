@@ -46,6 +46,19 @@ class RefundNotFound(RecordNotFound):
     title = "There is no such refund."
 
 
+class WorkOrderNotFound(RecordNotFound):
+    """There is no such work order."""
+
+    title = "There is no such work order."
+
+
+class NoWorkToCome(DomainError):
+    """A deposit is for work to come, and the work order is done or cancelled."""
+
+    title = "No work is to come on this work order."
+    kind = ErrorKind.CONFLICT
+
+
 class NothingOwed(DomainError):
     """The payment request is settled; nothing may be paid on it any more."""
 

@@ -1,13 +1,14 @@
 """What each event of money means in the ledger: the table of docs/payments.md as functions.
 
-Debits are positive. `receivable` and `credit` are kept per payment request (what is owed on it, what was paid
-too much), `refund_payable` per refund, `suspense` per bank entry; the other accounts once per currency.
+Debits are positive. `receivable`, `deposits` and `credit` are kept per payment request (what is owed on it,
+what was paid on it before the work, what was paid too much), `refund_payable` per refund, `suspense` per bank
+entry; the other accounts once per currency.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,12 +16,14 @@ from uuid import UUID
 
 from backend.payments.rules.errors import TransactionUnbalanced
 from backend.payments.rules.money import Money
+from backend.payments.rules.standing import Standing
 
 
 class AccountKind(StrEnum):
     """The chart of accounts."""
 
     RECEIVABLE = "receivable"
+    DEPOSITS = "deposits"
     CREDIT = "credit"
     REVENUE = "revenue"
     TAX = "tax"
@@ -50,6 +53,9 @@ class TransactionKind(StrEnum):
     RETURNED = "returned"
     DISPUTED = "disputed"
     DISPUTE_WON = "dispute_won"
+    DEPOSIT_USED = "deposit_used"
+    DEPOSIT_UNUSED = "deposit_unused"
+    DEPOSIT_LEFT = "deposit_left"
 
 
 RECEIPTS = frozenset(
@@ -117,36 +123,6 @@ def entries_of(pairs: Iterable[tuple[Account, int]]) -> dict[Account, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a payment request stands, in minor units: all of it sums over the ledger, nothing is stored.
-
-    owed: what is still to be paid, never negative. credit: what was paid too much and not refunded.
-    received: what came in, less what went back by returns and disputes. refunding: refunded or under way.
-    """
-
-    currency: str
-    issued: int = 0
-    owed: int = 0
-    credit: int = 0
-    received: int = 0
-    refunding: int = 0
-
-    @property
-    def state(self) -> str:
-        """In one word: nothing_due, open, partly_paid, paid or overpaid."""
-        if self.credit > 0:
-            return "overpaid"
-        if self.owed > 0:
-            return "partly_paid" if self.received > 0 else "open"
-        return "paid" if self.received > 0 else "nothing_due"
-
-    @property
-    def refundable(self) -> int:
-        """What may still be paid back."""
-        return max(self.received - self.refunding, 0)
-
-
-@dataclass(frozen=True, slots=True)
 class Receipt:
     """Money that came in for a request: on which account of ours, and under which identity."""
 
@@ -177,15 +153,16 @@ def issued(
     return Posting("request", str(request_id), TransactionKind.ISSUED, at, entries, request_id=request_id)
 
 
-def received(request_id: UUID, receipt: Receipt, owed: int) -> Posting:
-    """Money for a request: as much as is owed settles it, the rest is the customer's credit."""
+def received(request_id: UUID, receipt: Receipt, standing: Standing) -> Posting:
+    """Money for a request: it settles what is owed, then what is missing of a deposit; the rest is credit."""
     currency = receipt.into.currency
-    settles = min(receipt.minor, max(owed, 0))
+    settles, held, credit = standing.shares_of(receipt.minor)
     entries = entries_of(
         [
             (receipt.into, receipt.minor),
             (Account(AccountKind.RECEIVABLE, currency, request_id), -settles),
-            (Account(AccountKind.CREDIT, currency, request_id), settles - receipt.minor),
+            (Account(AccountKind.DEPOSITS, currency, request_id), -held),
+            (Account(AccountKind.CREDIT, currency, request_id), -credit),
         ]
     )
     return Posting(
@@ -212,18 +189,21 @@ class TakenBack:
     at: datetime
 
 
-def taken_back(request_id: UUID, back: TakenBack, credit: int) -> Posting:
-    """The opposite of `received`: out of the credit first, and what is beyond it is owed again."""
-    currency = back.out_of.currency
-    from_credit = min(back.minor, max(credit, 0))
-    entries = entries_of(
-        [
-            (back.out_of, -back.minor),
-            (Account(AccountKind.CREDIT, currency, request_id), from_credit),
-            (Account(AccountKind.RECEIVABLE, currency, request_id), back.minor - from_credit),
-        ]
-    )
+def taken_back(request_id: UUID, back: TakenBack, standing: Standing) -> Posting:
+    """The opposite of `received`: out of the credit first, then of what is held; what is beyond is owed."""
+    owed = Account(AccountKind.RECEIVABLE, back.out_of.currency, request_id)
+    entries = entries_of([(back.out_of, -back.minor), *_drawn(request_id, back.minor, standing, owed)])
     return Posting(back.source, back.source_key, back.kind, back.at, entries, request_id=request_id)
+
+
+def _drawn(
+    request_id: UUID, minor: int, standing: Standing, beyond: Account
+) -> Iterator[tuple[Account, int]]:
+    """What goes away from a customer's money: of the credit first, then of what is held, then `beyond`."""
+    from_credit, from_held = standing.drawn(minor)
+    yield Account(AccountKind.CREDIT, beyond.currency, request_id), from_credit
+    yield Account(AccountKind.DEPOSITS, beyond.currency, request_id), from_held
+    yield beyond, minor - from_credit - from_held
 
 
 def suspended(bank: Account, entry_id: UUID, minor: int, source_key: str, at: datetime) -> Posting:
@@ -282,13 +262,14 @@ def cleared(entry_id: UUID, to: Account, waiting: int, by: ByPerson) -> Posting:
     )
 
 
-def refund_asked(refund_id: UUID, request_id: UUID, money: Money, credit: int, at: datetime) -> Posting:
-    """Money is to go back: first what was paid too much, then as a return of what was earned."""
-    from_credit = min(money.minor, max(credit, 0))
+def refund_asked(
+    refund_id: UUID, request_id: UUID, money: Money, standing: Standing, at: datetime
+) -> Posting:
+    """Money is to go back: what was paid too much, then what is held, then as a return of what was earned."""
+    returns = Account(AccountKind.RETURNS, money.currency)
     entries = entries_of(
         [
-            (Account(AccountKind.CREDIT, money.currency, request_id), from_credit),
-            (Account(AccountKind.RETURNS, money.currency), money.minor - from_credit),
+            *_drawn(request_id, money.minor, standing, returns),
             (Account(AccountKind.REFUND_PAYABLE, money.currency, refund_id), -money.minor),
         ]
     )

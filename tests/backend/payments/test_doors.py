@@ -43,6 +43,7 @@ GET    /customers/<customer_id>/statement                finance
 GET    /ageing                                           finance
 GET    /journal.csv                                      finance
 GET    /journal.beancount                                finance
+POST   /work-orders/<work_order_id>/deposits             finance
 POST   /bank-statements                                  finance
 GET    /bank-entries/waiting                             finance
 POST   /bank-entries/<entry_id>/match                    finance

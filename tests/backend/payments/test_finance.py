@@ -31,6 +31,7 @@ from backend.payments.providers.stub import Fault
 from backend.payments.refunds import send_refunds
 from backend.payments.rules.errors import RefundTooLarge, SecondPersonNeeded, SourceKeyContradicted
 from backend.payments.rules.postings import Account, AccountKind, Posting, Receipt, TransactionKind, received
+from backend.payments.rules.standing import Standing
 from schemas.payments import ClearTo, RefundState
 from tests.api import Client
 from tests.backend.payments.bank_files import Paid, statement_file
@@ -226,7 +227,7 @@ def test_two_stories_about_the_same_money_are_an_error_and_the_same_story_twice_
 
     def receipt(minor: int) -> Posting:
         came = Receipt(bank, minor, "bank", "k", TransactionKind.TRANSFER_MATCHED, firm.clock())
-        return received(request.id, came, 1_000)
+        return received(request.id, came, Standing("EUR", owed=1_000))
 
     with firm.payments.factory.begin() as uow:
         assert ledger.post(uow, receipt(1_000))

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from email import message_from_bytes
 from email.message import Message
 from functools import partial
@@ -22,17 +21,19 @@ from backend.db.engine import make_engine
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.db.upgrade import upgrade
 from backend.outbox.sending import send_due
-from backend.payments import ledger, queries
+from backend.payments import queries
+from backend.payments.actions import request_deposit
 from backend.payments.app import Rounds, transports, wire_payments
-from backend.payments.billing import bill_what_was_approved
+from backend.payments.billing import bill_what_was_approved, issue
+from backend.payments.deposits import hold_work_order
 from backend.payments.inbox import work_inbox
-from backend.payments.links import link_hash
 from backend.payments.models import CHAIN, PaymentRequest, Person
 from backend.payments.permissions import PERMISSIONS
 from backend.payments.providers.stub import StubProvider
+from backend.payments.queries.field_side import Whom
+from backend.payments.requesting import Asking, write_request
 from backend.payments.roles import FIELD, PAYMENTS, grant_roles
-from backend.payments.rules.postings import Standing, issued
-from backend.payments.rules.references import make_reference
+from backend.payments.rules.standing import Standing
 from backend.payments.settings import PaymentsSettings
 from backend.payments.wiring import PaymentsWiring
 from backend.reports import actions as reports
@@ -105,34 +106,39 @@ class Firm:
         (request,) = (each for each in self.bill() if each.id not in before)
         return request
 
-    def asked(self, minor: int = 14_550, currency: str = "EUR") -> PaymentRequest:
-        """A request without a field behind it: for what concerns the ledger alone."""
+    def asked(
+        self, minor: int = 14_550, currency: str = "EUR", *, work_order_id: UUID | None = None
+    ) -> PaymentRequest:
+        """A bill without a field behind it: for what concerns the ledger alone."""
+        whom = Whom(work_order_id or uuid4(), "W-1", uuid4(), "Ada Lindgren", None, "The boiler is cold.", "")
+        asking = Asking(whom.summary, currency, minor, 14, report_id=uuid4())
         with self.payments.factory.begin() as uow:
-            request_id = uow.mint_id()
-            request = uow.add(
-                PaymentRequest(
-                    id=request_id,
-                    number=f"P-{request_id}",
-                    reference=make_reference(request_id.bytes),
-                    link_sha256=link_hash(self.payments.terms.links.token_of(request_id)),
-                    work_order_id=uuid4(),
-                    work_order_number="W-1",
-                    report_id=uuid4(),
-                    customer_id=uuid4(),
-                    customer_name="Ada Lindgren",
-                    customer_email=None,
-                    summary="The boiler is cold.",
-                    currency=currency,
-                    gross_minor=minor,
-                    covered_minor=0,
-                    issued_at=uow.now,
-                    due_on=(uow.now + timedelta(days=14)).date(),
-                )
-            )
-            posting = issued(request.id, currency, {0: (minor, 0)}, uow.now)
-            assert posting is not None
-            ledger.post(uow, posting)
+            hold_work_order(uow, whom.work_order_id)
+            request = write_request(uow, self.payments.terms.links, uow.mint_id(), whom, asking)
+            issue(uow, request, {0: (minor, 0)})
         return request
+
+    def deposit(
+        self, minor: int = 5_000, currency: str = "EUR", *, work_order_id: UUID | None = None
+    ) -> PaymentRequest:
+        """A deposit that somebody of finance asked for, for a new work order unless one is given."""
+        if work_order_id is None:
+            with self.field.begin() as uow:
+                work_order_id = an_order(uow)
+        somebody = self.somebody()
+        with self.payments.factory.begin() as uow:
+            seen = request_deposit(
+                uow,
+                somebody,
+                work_order_id,
+                deposit_id=uow.mint_id(),
+                amount_minor=minor,
+                currency=currency,
+                words="For the new pump.",
+                days_to_pay=7,
+                terms=self.payments.terms,
+            )
+            return queries.request_by_id(uow.session, UUID(str(seen["id"])))
 
     def standing(self, request: PaymentRequest) -> Standing:
         """Where a request stands."""

@@ -1,0 +1,59 @@
+"""How people of finance ask for money before the work."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from backend.access.actor import Actor
+from backend.db.unit_of_work import UnitOfWork
+from backend.payments import queries
+from backend.payments.actions.requests import SeenRequest
+from backend.payments.deposits import hold_work_order
+from backend.payments.models import PaymentRequest
+from backend.payments.permissions import requires
+from backend.payments.queries import field_side
+from backend.payments.requesting import Asking, Terms, mail_request, write_request
+from backend.payments.rules.errors import NoWorkToCome
+from backend.payments.rules.money import Money
+from schemas.errors import IdAlreadyUsed
+from schemas.payments import RequestKind
+from schemas.visits import WorkOrderStatus
+
+_IS_OVER = frozenset({WorkOrderStatus.COMPLETED, WorkOrderStatus.CANCELLED})
+
+
+@requires("deposit:request")
+def request_deposit(
+    uow: UnitOfWork,
+    person: Actor,
+    work_order_id: UUID,
+    *,
+    deposit_id: UUID,
+    amount_minor: int,
+    currency: str,
+    words: str,
+    days_to_pay: int,
+    terms: Terms,
+) -> dict[str, object]:
+    """Ask the customer of a work order for money before the work; the link is mailed.
+
+    Nothing is posted: nobody owes a deposit. The same `deposit_id` again changes nothing.
+    Raises WorkOrderNotFound, NoWorkToCome, IdAlreadyUsed.
+    """
+    hold_work_order(uow, work_order_id)
+    known = uow.session.get(PaymentRequest, deposit_id)
+    if known is not None:
+        asked = (known.kind, known.work_order_id, known.gross_minor, known.currency, known.summary)
+        days = (known.due_on - known.issued_at.date()).days
+        if (*asked, days) != (RequestKind.DEPOSIT, work_order_id, amount_minor, currency, words, days_to_pay):
+            raise IdAlreadyUsed("Mint a new id for another deposit.")
+        return SeenRequest(known, queries.standing_of(uow.session, known.id)).as_fields()
+    whom = field_side.whom_to_ask(uow.session, work_order_id)
+    if whom.status in _IS_OVER:
+        raise NoWorkToCome(f"The work order is {whom.status}; what it costs is on its bill.")
+    money = Money(amount_minor, currency)
+    asking = Asking(words=words, currency=money.currency, gross_minor=money.minor, days_to_pay=days_to_pay)
+    deposit = write_request(uow, terms.links, deposit_id, whom, asking)
+    uow.flush()
+    mail_request(uow, terms, deposit, key=f"request:{deposit.id}")
+    return SeenRequest(deposit, queries.standing_of(uow.session, deposit.id)).as_fields()

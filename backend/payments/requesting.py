@@ -1,0 +1,88 @@
+"""Writes down what a customer is asked to pay, bill or deposit, and mails the link to it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from backend.db.unit_of_work import UnitOfWork
+from backend.payments import queries
+from backend.payments.letters import deposit_letter, request_letter
+from backend.payments.links import PaymentLinks, link_hash
+from backend.payments.models import PaymentRequest
+from backend.payments.queries.field_side import Whom
+from backend.payments.rules.money import Money
+from backend.payments.rules.references import make_reference
+from schemas.payments import RequestKind
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms the firm bills."""
+
+    firm: str
+    links: PaymentLinks
+    days_to_pay: int
+    usual_tax_basis_points: int
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is asked for: minor units, of which `covered_minor` nobody has to pay. No report: a deposit."""
+
+    words: str
+    currency: str
+    gross_minor: int
+    days_to_pay: int
+    covered_minor: int = 0
+    report_id: UUID | None = None
+
+    @property
+    def kind(self) -> RequestKind:
+        """A bill is of a report; a deposit comes before there is one."""
+        return RequestKind.DEPOSIT if self.report_id is None else RequestKind.BILL
+
+
+def write_request(
+    uow: UnitOfWork, links: PaymentLinks, request_id: UUID, whom: Whom, asking: Asking
+) -> PaymentRequest:
+    """A new payment request, with a number, a reference and a link of its own."""
+    letter = "P" if asking.kind is RequestKind.BILL else "D"
+    return uow.add(
+        PaymentRequest(
+            id=request_id,
+            kind=asking.kind,
+            number=f"{letter}-{uow.now:%y%m}-{request_id.hex[-8:].upper()}",
+            reference=make_reference(hashlib.sha256(request_id.bytes).digest()),
+            link_sha256=link_hash(links.token_of(request_id)),
+            work_order_id=whom.work_order_id,
+            work_order_number=whom.work_order_number,
+            report_id=asking.report_id,
+            customer_id=whom.customer_id,
+            customer_name=whom.customer_name,
+            customer_email=whom.customer_email,
+            summary=asking.words,
+            currency=asking.currency,
+            gross_minor=asking.gross_minor,
+            covered_minor=asking.covered_minor,
+            issued_at=uow.now,
+            due_on=(uow.now + timedelta(days=asking.days_to_pay)).date(),
+        )
+    )
+
+
+def mail_request(uow: UnitOfWork, terms: Terms, request: PaymentRequest, *, key: str) -> None:
+    """Send the link to a request to its customer, if there is an address; what is posted by now counts."""
+    if request.customer_email is None:
+        return
+    address = terms.links.address_of(request.id)
+    standing = queries.standing_of(uow.session, request.id)
+    to_pay = Money(standing.to_pay, request.currency)
+    if request.kind is RequestKind.DEPOSIT:
+        letter = deposit_letter(request, to_pay, address, terms.firm)
+    else:
+        deposited = Money(standing.deposited, request.currency)
+        letter = request_letter(request, to_pay, deposited, address, terms.firm)
+    uow.post("mail", {"to": request.customer_email, **letter}, key=key)
