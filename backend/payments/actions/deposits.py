@@ -38,7 +38,7 @@ def request_deposit(
     """Ask the customer of a work order for money before the work; the link is mailed.
 
     Nothing is posted: nobody owes a deposit. The same `deposit_id` again changes nothing.
-    Raises WorkOrderNotFound, NoWorkToCome, IdAlreadyUsed.
+    Raises OrderedWorkNotFound, NoWorkToCome, IdAlreadyUsed.
     """
     hold_work_order(uow, work_order_id)
     known = uow.session.get(PaymentRequest, deposit_id)

@@ -34,7 +34,7 @@ from backend.db.types import Instant
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments.models import EndedDeposit, PaymentRequest, RequestLine
 from backend.payments.rules.billing import ApprovedCharge, Cover
-from backend.payments.rules.errors import WorkOrderNotFound
+from backend.payments.rules.errors import OrderedWorkNotFound
 from backend.payments.rules.money import Money
 from schemas.payments import RequestKind
 from schemas.visits import PaymentBadgeState, WorkOrderStatus
@@ -194,14 +194,14 @@ def _billable_charges(session: Session, report_id: UUID) -> list[ApprovedCharge]
 
 
 def whom_to_ask(session: Session, work_order_id: UUID) -> Whom:
-    """Whom to ask for the money of a work order; raises WorkOrderNotFound."""
+    """Whom to ask for the money of a work order; raises OrderedWorkNotFound."""
     row = session.execute(
         select(_ORDERS, _CUSTOMERS.c.name, _CUSTOMERS.c.email)
         .join(_CUSTOMERS, _CUSTOMERS.c.id == _ORDERS.c.customer_id)
         .where(_ORDERS.c.id == work_order_id)
     ).one_or_none()
     if row is None:
-        raise WorkOrderNotFound("Check the id.")
+        raise OrderedWorkNotFound("Check the id.")
     return Whom(row.id, row.number, row.customer_id, row.name, row.email, row.summary, row.status)
 
 

@@ -46,7 +46,7 @@ class RefundNotFound(RecordNotFound):
     title = "There is no such refund."
 
 
-class WorkOrderNotFound(RecordNotFound):
+class OrderedWorkNotFound(RecordNotFound):
     """There is no such work order."""
 
     title = "There is no such work order."
