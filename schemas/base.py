@@ -85,7 +85,8 @@ def write_instant(moment: datetime) -> str:
     """`2025-03-01T08:30:00.000000Z`; a naive moment is a mistake of ours and raises ValueError."""
     if moment.tzinfo is None:
         raise ValueError("a moment without a zone cannot travel")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # By isoformat, which takes a quarter of the time of strftime: every body and every answer has some.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 class LocalDate(fields.Field[date]):

@@ -24,6 +24,7 @@ Asked: TypeAlias = Callable[[psycopg.Connection, "dict[Any, Any]", "Compiled", S
 
 _DIALECT: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 _PREPARED = "doorstep_prepared"
+_TRANSFORMER = "doorstep_transformer"
 _OID_OF_NUMERIC = 1700
 """As what a column of numbers arrives; the types of other columns do not ask."""
 
@@ -104,7 +105,10 @@ def by_libpq(
     driver: psycopg.Connection, info: dict[Any, Any], statement: Compiled, values: Sequence[Any]
 ) -> Rows:
     """By libpq itself, on a connection that psycopg has in autocommit: its own way of waiting costs more."""
-    transformer = Transformer(driver)
+    # Kept with its connection: it remembers how each type is written and read, which a new one asks again.
+    transformer: Any = info.get(_TRANSFORMER)
+    if transformer is None:
+        transformer = info[_TRANSFORMER] = Transformer(driver)
     given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
     types = transformer.types or ()
     prepared: dict[object, bytes] = info.setdefault(_PREPARED, {})
@@ -113,10 +117,10 @@ def by_libpq(
         name = f"straight_{len(prepared)}".encode()
         _checked(driver.pgconn.prepare(name, statement.sql, types))
         prepared[statement.sql, types] = name
-    # NULL is None here as in exec_params; only the annotation forgets it.
-    result = _checked(driver.pgconn.exec_prepared(name, given, transformer.formats, Format.BINARY))  # type: ignore[arg-type]
+    result = _checked(driver.pgconn.exec_prepared(name, given, transformer.formats, Format.BINARY))
     transformer.set_pgresult(result)
-    return transformer.load_rows(0, result.ntuples, tuple)
+    rows: Rows = transformer.load_rows(0, result.ntuples, tuple)
+    return rows
 
 
 def by_word(driver: psycopg.Connection, _: dict[Any, Any], statement: Compiled, __: Sequence[Any]) -> Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -53,18 +53,14 @@ class Looks:
             engine.update_execution_options(**{_LOOKS: looks})
         return looks
 
-    @contextmanager
-    def look(self, now: datetime) -> Iterator[Look]:
+    def look(self, now: datetime) -> AbstractContextManager[Look]:
         """A look, whose connection is taken for the length of the with-block."""
-        if self._engine.dialect.name != "postgresql":
-            with self._engine.connect() as connection:
-                yield Look(through(connection), now, connection.dialect.name)
-            return
-        pooled = self.take()
-        try:
-            yield Look(_asking(by_libpq, pooled), now, self._engine.dialect.name)
-        finally:
-            self.give_back(pooled)
+        return _Taken(self, now) if self._engine.dialect.name == "postgresql" else self._connected(now)
+
+    @contextmanager
+    def _connected(self, now: datetime) -> Iterator[Look]:
+        with self._engine.connect() as connection:
+            yield Look(through(connection), now, connection.dialect.name)
 
     def take(self) -> PoolProxiedConnection:
         """One of PostgreSQL's connections, in autocommit, to be given back."""
@@ -85,6 +81,21 @@ class Looks:
     def _let_go(self, _: Engine) -> None:
         while self._at_hand:
             self._at_hand.pop()[0].invalidate()
+
+
+class _Taken(AbstractContextManager[Look]):
+    """A look at PostgreSQL. A class, because every request makes one: a generator costs six calls more."""
+
+    def __init__(self, looks: Looks, now: datetime) -> None:
+        self._looks = looks
+        self._now = now
+
+    def __enter__(self) -> Look:
+        self._pooled = self._looks.take()
+        return Look(_asking(by_libpq, self._pooled), self._now, "postgresql")
+
+    def __exit__(self, *_: object) -> None:
+        self._looks.give_back(self._pooled)
 
 
 def through(connection: Connection) -> Ask:

@@ -155,11 +155,9 @@ class UnitOfWorkFactory:
         self._read_engine = reading(engine)
         self._looks = Looks.of(looking(engine))
 
-    @contextmanager
-    def look(self) -> Iterator[Look]:
+    def look(self) -> AbstractContextManager[Look]:
         """For single statements that read; the database refuses every write."""
-        with self._looks.look(self.clock()) as look:
-            yield look
+        return self._looks.look(self.clock())
 
     def begin_straight(self) -> AbstractContextManager[Straight]:
         """One writing transaction of a few statements, without a session: hooks and facts stay out of it."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from flask import Request, current_app
 
@@ -44,25 +43,44 @@ class BodyPlaces:
     def __init__(self, threads: int) -> None:
         self._total = max(1, threads - KEPT_FREE)
         self._per_address = max(1, self._total - 1)
+        self._reading = 0
         self._taken: Counter[str] = Counter()
         self._changed = threading.Condition()
 
-    @contextmanager
-    def one(self, address: str | None) -> Iterator[None]:
+    def one(self, address: str | None) -> AbstractContextManager[None]:
         """A place for the length of a with-block; raises TooManyBodies when none becomes free soon."""
-        key = address or ""
+        return _Place(self, address or "")
+
+    def take(self, key: str) -> None:
+        """Count one body of this address; raises TooManyBodies when there is no place for it soon."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._is_free(key), LONGEST_WAIT_SECONDS):
                 raise TooManyBodies("Send it again in a moment.")
+            self._reading += 1
             self._taken[key] += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._taken[key] -= 1
-                if not self._taken[key]:
-                    del self._taken[key]
-                self._changed.notify_all()
+
+    def give_back(self, key: str) -> None:
+        """It has been read."""
+        with self._changed:
+            self._reading -= 1
+            self._taken[key] -= 1
+            if not self._taken[key]:
+                del self._taken[key]
+            self._changed.notify_all()
 
     def _is_free(self, key: str) -> bool:
-        return self._taken.total() < self._total and self._taken[key] < self._per_address
+        return self._reading < self._total and self._taken.get(key, 0) < self._per_address
+
+
+class _Place(AbstractContextManager[None]):
+    """One place. A class, because every request with a body makes one: a generator costs six calls more."""
+
+    def __init__(self, places: BodyPlaces, key: str) -> None:
+        self._places = places
+        self._key = key
+
+    def __enter__(self) -> None:
+        self._places.take(self._key)
+
+    def __exit__(self, *_: object) -> None:
+        self._places.give_back(self._key)
