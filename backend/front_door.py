@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from functools import cache
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, TypeAlias
 
@@ -22,6 +24,7 @@ from backend.access.actor import Actor
 from backend.access.doorkeeper import admission_of
 from backend.access.queries import HOLDER, HOLDER_WIDTH, holder_in
 from backend.access.tokens import hash_of
+from backend.db.driver import Rows
 from backend.settings import Settings
 from backend.sync_host import caller_for, engine_of
 from backend.web.authentication import BEARER
@@ -32,7 +35,9 @@ from backend.web.places import PLACES
 from backend.web.wiring import EXTENSION
 from schemas.access import Role
 from schemas.errors import DomainError
-from sync.exchange import Exchange
+from sync.cursor import Cursor
+from sync.engine import SyncEngine
+from sync.exchange import Exchange, Quiet
 from sync.plain import read_plain
 from sync.request import Request
 from sync.routes import HEADERS, WORTH_PACKING
@@ -49,12 +54,38 @@ IDENTITY_SECONDS = 1.0
 """How long we believe that it is still the same database server; the route asks every time."""
 _FEEDS = 2
 """Whose places a cursor of ours has: the technician's own feed and everybody's."""
+_REMEMBERED = 4096
+"""Of so many cursors we remember the answer, two to three kilobytes each."""
 
 
 def install_front_door(app: Flask, settings: Settings) -> None:
     """Put the door before `app`, inside whatever else is put before it later."""
     door = FrontDoor(app, https=settings.public_url.startswith("https://"))
     app.wsgi_app = door  # type: ignore[method-assign]  # Flask's own way to wrap it
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Who asked what, what the database said of it, and what became of both."""
+
+    request: Request
+    rows: Rows
+    actor: Actor
+    quiet: Quiet
+
+    def holds(self, request: Request, rows: Rows, now: datetime) -> bool:
+        """Whether to judge again could only come to the same."""
+        until = self.quiet.until
+        return (until is None or now < until) and rows == self.rows and request == self.request
+
+
+class _Memory:
+    """What was last judged of one cursor. Whoever finds it looks whether it still holds."""
+
+    __slots__ = ("judged",)
+
+    def __init__(self, _cursor: str) -> None:
+        self.judged: _Judged | None = None
 
 
 class FrontDoor:
@@ -64,6 +95,7 @@ class FrontDoor:
         self._app = app
         self._inside = app.wsgi_app
         self._ask_identity_at = 0.0
+        self._memory_of = lru_cache(_REMEMBERED)(_Memory)
         self._headers = [("Content-Type", "application/json"), *HEADERS]
         given = {name for name, _ in self._headers}
         self._headers += [(name, value) for name, value in headers_of_data(https=https) if name not in given]
@@ -112,7 +144,7 @@ class FrontDoor:
             return None
         given = {"token_hash": hash_of(token), **status_parameters(request.journal, tuple(cursor.places))}
         is_due = self._ask_identity_at <= time.monotonic()
-        statement = _joined(engine.status_statement(_FEEDS, identity=is_due))
+        statement = _joined(engine.status_at_head(_FEEDS, identity=is_due))
         with wiring.factory.look() as look:
             now = look.now
             rows = look.all(statement, {**given, "now": now})
@@ -120,20 +152,29 @@ class FrontDoor:
             return None
         if is_due:
             self._ask_identity_at = time.monotonic() + IDENTITY_SECONDS
-        admission = admission_of(holder_in(rows[0][:HOLDER_WIDTH]), now)
-        status = status_in([row[HOLDER_WIDTH:] for row in rows])
-        actor = admission.actor
-        if status is None or admission.first_use or actor.revoked or actor.role is not Role.TECHNICIAN:
-            return None
-        caller = caller_for(actor, actor.time_zone, None) if actor.device_id is not None else None
-        if caller is None or {audience.key for audience in caller.audiences} != cursor.places.keys():
-            return None
-        body = Exchange(engine, caller, request).without_news(status, now)
-        if body is None or len(body) >= WORTH_PACKING:
+        memory = self._memory_of(request.cursor or "")
+        judged = memory.judged
+        if judged is None or not judged.holds(request, rows, now):
+            judged = memory.judged = _judge(engine, cursor, request, rows, now)
+        if judged is None or len(body := judged.quiet.answer(now)) >= WORTH_PACKING:
             return None
         # Last, because what is handed on is counted there.
-        count_actor(self._app.extensions[LIMITS], actor)
-        return actor, body
+        count_actor(self._app.extensions[LIMITS], judged.actor)
+        return judged.actor, body
+
+
+def _judge(engine: SyncEngine, cursor: Cursor, request: Request, rows: Rows, now: datetime) -> _Judged | None:
+    """Who asks, and the answer if it is one without news: nothing that is read here is changed by it."""
+    admission = admission_of(holder_in(rows[0][:HOLDER_WIDTH]), now)
+    status = status_in([row[HOLDER_WIDTH:] for row in rows])
+    actor = admission.actor
+    if status is None or admission.first_use or actor.revoked or actor.role is not Role.TECHNICIAN:
+        return None
+    caller = caller_for(actor, actor.time_zone, None) if actor.device_id is not None else None
+    if caller is None or {audience.key for audience in caller.audiences} != cursor.places.keys():
+        return None
+    quiet = Exchange(engine, caller, request).without_news(status, now)
+    return None if quiet is None else _Judged(request, rows, actor, quiet)
 
 
 @cache

@@ -50,12 +50,14 @@ class SyncEngine:
         """How things stand for one device; None on a database that has no epoch yet."""
         return read_status(look, self._identity_of(), journal, tuple(audiences))
 
-    def status_statement(self, audiences: int, *, identity: bool) -> Select[Any]:
-        """What `status` asks, for a host that asks more in the same statement (`sync.status`).
+    def status_at_head(self, audiences: int, *, identity: bool) -> Select[Any]:
+        """What `status` asks, for a host that asks more in the same statement, about a device without news.
 
-        Without `identity` the database is not asked who it is, which costs as much as all the rest.
+        It leaves out what only who is behind must know (`sync.status`). Without `identity` the database is
+        not asked who it is, which costs as much as all the rest.
         """
-        return status_statement(self._identity_of() if identity else NO_IDENTITY, audiences)
+        expression = self._identity_of() if identity else NO_IDENTITY
+        return status_statement(expression, audiences, floors=False)
 
     def ensure_epoch(self) -> None:
         """Give a new database its first epoch."""

@@ -26,12 +26,27 @@ from sync.push import Push, Pushed
 from sync.request import Request, read_request
 from sync.sent import read_all
 from sync.status import Status
+from sync.window import end_of
 
 ROUNDS = 4
 """How often one pull expands and refreshes before it sends what it has; the rest comes with the next pull."""
 BUSY_SECONDS = 1
 """When to come again for what writers were too busy to let us finish."""
 REVOKED_DEVICES_HEARD = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """The answer to a request without news, which stays the same but for the time: as long as the database
+    says the same of the device, and `until` then at the longest.
+    """
+
+    rest: bytes
+    until: datetime | None
+
+    def answer(self, now: datetime) -> bytes:
+        """The JSON text that travels."""
+        return b'{"server_now":"' + write_instant(now).encode() + self.rest
 
 
 @dataclass
@@ -58,8 +73,8 @@ class Exchange:
             return self.run()
         if not self.engine.check_identity(status):
             return self.run()
-        if (answer := self.without_news(status, look.now)) is not None:
-            return AnswerText(answer)  # the usual case, and over after this one statement
+        if (quiet := self.without_news(status, look.now)) is not None:
+            return AnswerText(quiet.answer(look.now))  # the usual case, and over after this one statement
         if self._is_quiet(status, look.now) and self._start(status) is not None:
             with ExitStack() as snapshot:
                 uow = snapshot.enter_context(self.engine.host.begin(write=False))
@@ -69,7 +84,7 @@ class Exchange:
                     return self._pull(uow, status, start, snapshot)
         return self._take_and_give(status)
 
-    def without_news(self, status: Status, now: datetime) -> bytes | None:
+    def without_news(self, status: Status, now: datetime) -> Quiet | None:
         """The answer if there is no news in either direction; None, and nothing done, if there may be."""
         if not self._is_quiet(status, now):
             return None
@@ -77,7 +92,16 @@ class Exchange:
         if start is None or not start.is_at_head(status):
             return None
         self.pushed = Pushed(status.expected_number, (), new_journal=False)
-        return self._head(status.epoch, now) + self._tail_of(self._pull_after(start, status), status.epoch)
+        text = self._head(status.epoch, now) + self._tail_of(self._pull_after(start, status), status.epoch)
+        return Quiet(text[text.index(b'","') :], self._quiet_until(status))
+
+    def _quiet_until(self, status: Status) -> datetime | None:
+        """When time alone makes news next: the local day ends, or what is held is due."""
+        days = [feed.local_day for feed in status.feeds.values() if feed.local_day is not None]
+        moments = [end_of(day, self.caller.time_zone) for day in days]
+        if status.journal and status.journal.retry_at:
+            moments.append(status.journal.retry_at)
+        return min(moments, default=None)
 
     def _take_and_give(self, status: Status) -> AnswerText:
         if status.journal is not None and status.journal.user_id != self.caller.user_id:

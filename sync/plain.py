@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from uuid import UUID
 
 import orjson
@@ -13,6 +14,8 @@ from sync.request import Request
 
 _MEMBERS = {"protocol", "journal", "acknowledged", "device_now", "cursor", "limit", "mutations"}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_REMEMBERED = 4096
+"""Journals: a device without news names the same one every time."""
 
 
 def read_plain(raw: bytes) -> Request | None:
@@ -31,15 +34,21 @@ def read_plain(raw: bytes) -> Request | None:
     texts = len(_MEMBERS) + 2 + isinstance(now, str)
     # A text has two quotes and nothing escaped. More quotes than that: a member was given twice.
     is_plain = b"\\" not in raw and raw.count(b'"') == 2 * texts and (now is None or isinstance(now, str))
-    if not (is_plain and isinstance(cursor, str) and isinstance(journal, str) and _UUID.fullmatch(journal)):
+    if not (is_plain and isinstance(cursor, str) and isinstance(journal, str) and len(journal) == 36):
         return None
     protocol, acknowledged, limit = message["protocol"], message["acknowledged"], message["limit"]
     if not (_is_count(protocol, PROTOCOL, PROTOCOL) and _is_count(acknowledged, 0, JSON_SAFE_INTEGER)):
         return None
-    read = UUID(journal)
-    if not _is_count(limit, 1, MOST_CHANGES) or read in EMPTY_IDS:
+    read = _journal(journal)
+    if not _is_count(limit, 1, MOST_CHANGES) or read is None:
         return None
     return Request(read, acknowledged, None, cursor, limit, (), None)
+
+
+@lru_cache(_REMEMBERED)
+def _journal(text: str) -> UUID | None:
+    read = UUID(text) if _UUID.fullmatch(text) else None
+    return None if read in EMPTY_IDS else read
 
 
 def _is_count(value: object, least: int, most: int) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, exists, func, or_, select
+from sqlalchemy import BigInteger, Select, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.collections import EVERYONE, CollectionSet
@@ -104,8 +104,13 @@ def _name(place: int) -> str:
 
 
 @cache
-def status_statement(identity: ColumnElement[str | None], audiences: int) -> Select[Any]:
-    """How things stand for a device with so many feeds; a row per feed that is there, one without any."""
+def status_statement(
+    identity: ColumnElement[str | None], audiences: int, *, floors: bool = True
+) -> Select[Any]:
+    """How things stand for a device with so many feeds; a row per feed that is there, one without any.
+
+    Without `floors` they are 0: no floor is above its feed's head, so who is there need not know them.
+    """
     marked = exists().where(MARKS.c.audience == FEEDS.c.audience)
     floor = select(func.coalesce(func.max(FLOORS.c.position), 0)).where(FLOORS.c.audience == FEEDS.c.audience)
     joined = STATE.outerjoin(JOURNALS, JOURNALS.c.journal == bindparam("journal")).outerjoin(
@@ -132,7 +137,7 @@ def status_statement(identity: ColumnElement[str | None], audiences: int) -> Sel
             feed.time_zone,
             feed.shape,
             marked.label("marked"),
-            floor.scalar_subquery().label("floor"),
+            (floor.scalar_subquery() if floors else literal_column("0", BigInteger)).label("floor"),
         )
         .select_from(joined)
         .where(STATE.c.id == 1)

@@ -22,11 +22,17 @@ def local_day(now: datetime, time_zone: str) -> date:
     return now.astimezone(zone_of(time_zone)).date()
 
 
+def end_of(day: date, time_zone: str) -> datetime:
+    """The instant until which it is that day there, or an earlier one."""
+    return _midnight(day + timedelta(days=1), zone_of(time_zone))
+
+
 def window_of(day: date, time_zone: str) -> tuple[datetime, datetime]:
     """The instants [start, end) of local days -3 … +14 around `day`, as long as the zone makes them."""
     zone = zone_of(time_zone)
+    start, end = day - timedelta(days=DAYS_BACK), day + timedelta(days=DAYS_AHEAD + 1)
+    return _midnight(start, zone), _midnight(end, zone)
 
-    def midnight(of: date) -> datetime:
-        return datetime.combine(of, time(), zone).astimezone(UTC)
 
-    return midnight(day - timedelta(days=DAYS_BACK)), midnight(day + timedelta(days=DAYS_AHEAD + 1))
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
