@@ -288,7 +288,7 @@ def judged_before(bench: Bench) -> bool:
         answers.append(bench.at_the_door(bench.environ(orjson.dumps(bench.message()))))
     first, second = (orjson.loads(answer.body) if answer else {} for answer in answers)
     assert first.pop("server_now", "") < second.pop("server_now", " ")
-    return first == second != {}
+    return bool(first == second != {})
 
 
 def test_what_is_remembered_of_a_phone_ends_with_its_day(bench: Bench) -> None:
