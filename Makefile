@@ -4,7 +4,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+# Not compiled ahead: Python compiles what it imports, and much of what is installed it never imports.
+INSTALL := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --no-input
 PROJECT := $(INSTALL) --no-deps --no-build-isolation --editable .
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 SERVE_DATA := var/serve
@@ -13,7 +14,7 @@ WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve bench lint format install install-test postgresql stores chromium swift check lock audit sbom clean
+.PHONY: help demo test serve bench lint format install install-test prepared postgresql stores chromium swift check lock audit sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -21,8 +22,12 @@ help: ## this list
 demo: install ## a day in the field, on SQLite, in a new folder under var/
 	@$(BIN)/python -m tests.journeys.the_day
 
-test: install-test postgresql stores swift chromium lint ## linters, types, contracts and all tests, on SQLite and PostgreSQL
+test: install-test ## linters, types, contracts and all tests, on SQLite and PostgreSQL
+	@$(MAKE) --no-print-directory --jobs=$(WORKERS) prepared
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --durations=10
+
+# Downloads wait for the network while linters want the processor: side by side.
+prepared: postgresql stores swift chromium lint
 
 serve: install ## the server with the demo's data; prints the addresses and logins to try
 	@$(BIN)/python -m tests.journeys.serve --data $(SERVE_DATA)
