@@ -1,6 +1,9 @@
 """The phone's command line, `doorstep-phone`: what a technician does with thumbs, with a keyboard."""
 
 import json
+import math
+import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,9 +13,11 @@ from mobile_client_stub import screens
 from mobile_client_stub.faults import FaultyTransport, random_faults
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.terminal import Here, PhoneGroup, pass_here
-from mobile_client_stub.transport import certificates
+from mobile_client_stub.transport import Refused, SignedOut, certificates
 from mobile_client_stub.verbs import verbs
-from mobile_client_stub.words import Body, text_of
+from mobile_client_stub.words import Body, PhoneError, text_of
+
+LONGEST_LOOK = 5  # seconds: what somebody does in another terminal is noticed after so long
 
 
 @click.group(cls=PhoneGroup)
@@ -31,13 +36,16 @@ from mobile_client_stub.words import Body, text_of
 @click.option("--seed", type=int, default=0, help="The same seed spoils the same requests.")
 @click.pass_context
 def main(context: click.Context, home: Path, as_json: bool, faults: float, seed: int) -> None:
-    """A technician's phone. Everything but `enrol`, `sync` and `wait` works without a network."""
-    transport = (
-        FaultyTransport(httpx.HTTPTransport(verify=certificates()), random_faults(seed, faults))
-        if faults
-        else None
-    )
-    context.obj = Here(context.with_resource(Phone(home, transport=transport)), as_json)
+    """A technician's phone. Everything but `enrol`, `sync`, `wait` and `stay` works without a network."""
+    network = partial(_network, faults, seed)
+    context.obj = Here(context.with_resource(Phone(home, transport=network())), as_json, network)
+
+
+def _network(faults: float, seed: int, which: int = 0) -> httpx.BaseTransport | None:
+    """A network that spoils its share of requests; None for a good one. `which` of several, all seeded."""
+    if not faults:
+        return None
+    return FaultyTransport(httpx.HTTPTransport(verify=certificates()), random_faults(seed + which, faults))
 
 
 @main.command()
@@ -76,6 +84,28 @@ def wait(here: Here, seconds: int) -> None:
     """Wait until the office has something new, then fetch it."""
     report = here.phone.wait(seconds)
     here.show(report, lambda: "Nothing new." if report is None else screens.sync_screen(report))
+
+
+@main.command()
+@click.option("--for", "seconds", type=click.IntRange(0), default=None, help="Seconds; else until Ctrl-C.")
+@pass_here
+def stay(here: Here, seconds: int | None) -> None:
+    """Stay in touch as an app does: fetch and send what is new, and send files beside that."""
+    here.phone.upload_in_background(here.network(which=1))
+    ends_at = math.inf if seconds is None else time.monotonic() + seconds
+    while (left := ends_at - time.monotonic()) > 0:
+        try:
+            report = here.phone.wait(int(min(left, LONGEST_LOOK)))
+        except (Refused, SignedOut):
+            raise  # nothing gets better by waiting
+        except PhoneError as trouble:
+            here.show({"trouble": str(trouble)}, partial(str, trouble))
+            time.sleep(min(left, 1))
+            continue
+        if report is not None:
+            here.show(report, partial(screens.sync_screen, report))
+            if report.wiped:
+                return
 
 
 @main.command()

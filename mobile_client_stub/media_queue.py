@@ -50,8 +50,8 @@ class Medium:
 
     @property
     def may_go(self) -> bool:
-        """Whether the server knows the record, so that it will take the bytes."""
-        return self.sent_at is None and self.outcome in {"applied", "merged"}
+        """Whether the server knows the record, so that it will take the bytes, and has not got them."""
+        return self.sent_at is None and self.stored_at is None and self.outcome in {"applied", "merged"}
 
     @property
     def state(self) -> str:
@@ -136,15 +136,23 @@ def all_media(connection: sqlite3.Connection) -> list[Medium]:
     return [Medium(**{name: row[name] for name in Medium.__dataclass_fields__}) for row in rows]
 
 
-def note_sent(connection: sqlite3.Connection, media_id: str, now: datetime) -> None:
-    """The server said that it has the whole file; the receipt in the feed is still to come."""
-    connection.execute("UPDATE media SET sent_at = ?, trouble = NULL WHERE id = ?", (written(now), media_id))
+def note_sent(connection: sqlite3.Connection, media_id: str, now: datetime, epoch: str | None) -> None:
+    """The server said that it has the whole file; the receipt in the feed is still to come.
+
+    `epoch`: that of the server when the file began to go. When an exchange has heard of a new life of the
+    server's database meanwhile, what was said is worth nothing, and the file is offered again.
+    """
+    connection.execute(
+        "UPDATE media SET sent_at = ?, trouble = NULL WHERE id = ? AND (SELECT epoch FROM progress) IS ?",
+        (written(now), media_id, epoch),
+    )
 
 
 def note_trouble(connection: sqlite3.Connection, media_id: str, trouble: str) -> None:
-    """This try failed; the next sync tries again."""
+    """This try failed; the next one comes by itself. Of a file that has its receipt it is no trouble."""
     connection.execute(
-        "UPDATE media SET attempts = attempts + 1, trouble = ? WHERE id = ?", (trouble, media_id)
+        "UPDATE media SET attempts = attempts + 1, trouble = ? WHERE id = ? AND stored_at IS NULL",
+        (trouble, media_id),
     )
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mobile_client_stub import journal, media_queue, records
+from mobile_client_stub.background import Uploader
 from mobile_client_stub.device_key import new_key, public_half
 from mobile_client_stub.exchange import Exchanged, exchange
 from mobile_client_stub.overlay import overlaid, types_shown_in
@@ -26,7 +27,6 @@ from mobile_client_stub.words import Body, Clock, PhoneError, one_that_matches, 
 from mobile_client_stub.work import FieldWork
 
 _CURRENT = "current"
-_TABLES = ("account", "progress", "mutations", "places", "records", "staged", "media", "manifests")
 GONE = 410
 
 
@@ -96,6 +96,7 @@ class Phone(FieldWork):
         self._make_key = make_key
         self._client: httpx.Client | None = None  # made when first needed: reading certificates takes time
         self._store: Store | None = None
+        self._uploader: Uploader | None = None
         current = home / _CURRENT
         if current.exists():
             self._store = open_store(home / current.read_text().strip())
@@ -110,6 +111,7 @@ class Phone(FieldWork):
 
     def close(self) -> None:
         """Let go of the database and the network."""
+        self.stop_uploads()
         if self._client is not None:
             self._client.close()
         if self._store is not None:
@@ -145,6 +147,7 @@ class Phone(FieldWork):
         device_key = self._make_key()
         device: Body = {"code": code.strip(), "device_name": name, "platform": platform}
         enrolled = enrol(self._network(), server, device | {"public_key": public_half(device_key)})
+        self.stop_uploads()  # they are of whoever used the phone until now
         if self._store is not None:
             self._store.close()
         folder = folder_of(self.home, server, text_of(enrolled, "user_id"))
@@ -181,6 +184,24 @@ class Phone(FieldWork):
             report.wiped = report.uploaded.trouble is None and self._wipe_if_due()
             return report
 
+    def upload_in_background(self, transport: httpx.BaseTransport | None = None) -> Uploader:
+        """Send files in a thread from now on, until `stop_uploads`, `close` or another enrolment.
+
+        `sync` leaves them to it and does not wait; the receipts come with the sync after. `transport` must be
+        one of the thread's own.
+        """
+        if self._uploader is None:
+            folder = self.store.folder
+            self._uploader = Uploader(lambda: self._open_store(folder), self.clock, transport=transport)
+            self._uploader.start()
+        return self._uploader
+
+    def stop_uploads(self) -> None:
+        """End what `upload_in_background` began; what has not gone goes next time."""
+        if self._uploader is not None:
+            self._uploader.stop()
+            self._uploader = None
+
     def wait(self, seconds: int) -> SyncReport | None:
         """Wait for news for about so many seconds at most, and sync when there may be some; None: nothing.
 
@@ -199,7 +220,12 @@ class Phone(FieldWork):
             if refusal.status != GONE:
                 raise
             gone = refusal  # nothing is wanted of the journal any more, but files of it may still be missing
-        report.uploaded = upload_waiting(self.store, server, self.clock)
+        if self._uploader is None:
+            with self.store.sending_files() as alone:
+                if alone:
+                    report.uploaded = upload_waiting(self.store, server, self.clock)
+        else:
+            self._uploader.wake()  # files were registered: they go beside whatever comes next
         if gone is not None:
             raise gone
         if report.uploaded.sent and not self.account.wipe_due:
@@ -326,22 +352,7 @@ class Phone(FieldWork):
             return False
         if any(medium.may_go for medium in media_queue.all_media(connection)):
             return False
-        with self.store.transaction() as connection:
-            for table in (
-                "account",
-                "progress",
-                "mutations",
-                "places",
-                "records",
-                "staged",
-                "media",
-                "manifests",
-            ):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a literal list
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for path in self.store.media_folder.iterdir():
-            path.unlink()
+        self.store.erase()
         return True
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_client_stub.tables import SCHEMA
+from mobile_client_stub.tables import SCHEMA, TABLES
 from mobile_client_stub.words import Body, Mint, PhoneError, new_id
 
 
@@ -86,6 +86,35 @@ class Store:
             except BlockingIOError:
                 raise PhoneError("This phone is synchronising already. Wait for it to end.") from None
             yield
+
+    @contextmanager
+    def sending_files(self) -> Iterator[bool]:
+        """Whether nobody else sends this phone's files: if so, nobody will while the block runs."""
+        with (self.folder / "uploads.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    @contextmanager
+    def renewing_tokens(self) -> Iterator[None]:
+        """Wait for whoever renews the tokens: a refresh token that is used twice looks stolen."""
+        with (self.folder / "tokens.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def erase(self) -> None:
+        """Remove everything that is known here of anybody, and the files."""
+        with self.transaction() as connection:
+            for table in TABLES:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a literal list
+        with self._alone():
+            self.connection.execute("VACUUM")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for path in self.media_folder.iterdir():
+            path.unlink()
 
     def account(self) -> Account | None:
         """The enrolled account, None before enrolment and after a wipe."""

@@ -98,3 +98,6 @@ CREATE TABLE IF NOT EXISTS manifests (          -- what this phone signed of its
     made_at       TEXT NOT NULL
 );
 """
+
+TABLES = ("account", "progress", "mutations", "places", "records", "staged", "media", "manifests")
+"""All of them: what a wipe removes."""

@@ -4,21 +4,27 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
+from typing import TypeAlias
 
 import click
+import httpx
 
 from mobile_client_stub import screens
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.words import PhoneError, short
 
+Network: TypeAlias = Callable[..., httpx.BaseTransport | None]
+"""Makes a transport as bad as the command line says; `which`: of several."""
+
 
 class Here:
     """The phone of this command, and how its answers are printed."""
 
-    def __init__(self, phone: Phone, as_json: bool) -> None:
-        """`as_json` for programs, otherwise tables for people."""
+    def __init__(self, phone: Phone, as_json: bool, network: Network) -> None:
+        """`as_json` for programs, otherwise tables for people; `network` makes one like the phone's."""
         self.phone = phone
         self.as_json = as_json
+        self.network = network
 
     def show(self, value: object, screen: Callable[[], object]) -> None:
         """Print the value as JSON, or its screen."""

@@ -161,14 +161,18 @@ class Server:
 
         When the reply got lost the old refresh token brings the same successor again.
         """
-        now = self._account()
-        if now.access_token != used.access_token:
-            return now.access_token  # another process of this phone was faster
-        if now.refresh_token is None:
-            self._sign_out("This phone has no sign-in.")
-        ask: Body = {"refresh_token": now.refresh_token}
-        if now.device_key is not None:
-            ask["proof"] = proof_of(now.device_key, now.refresh_token)
+        with self._store.renewing_tokens():
+            now = self._account()
+            if now.access_token != used.access_token:
+                return now.access_token  # another thread or process of this phone was faster
+            if now.refresh_token is None:
+                self._sign_out("This phone has no sign-in.")
+            return self._refreshed(now.refresh_token, now.device_key)
+
+    def _refreshed(self, refresh_token: str, device_key: str | None) -> str:
+        ask: Body = {"refresh_token": refresh_token}
+        if device_key is not None:
+            ask["proof"] = proof_of(device_key, refresh_token)
         reply = self._try("POST", "/sessions/refresh", ask, None)
         if reply.status >= 400:
             self._sign_out("The sign-in of this phone has ended.")

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_client_stub import media_queue
+from mobile_client_stub import journal, media_queue
 from mobile_client_stub.store import Store
 from mobile_client_stub.transport import NoConnection, Refused, Server
 from mobile_client_stub.words import Body, Clock, text_of
@@ -25,12 +25,13 @@ class Uploaded:
 def upload_waiting(store: Store, server: Server, clock: Clock) -> Uploaded:
     """Try every file that the server is ready for, once.
 
-    What fails is noted and tried again at the next sync.
+    What fails is noted and tried again next time. Only inside of `Store.sending_files`.
     """
     done = Uploaded()
     for medium in media_queue.all_media(store.connection):
         if not medium.may_go:
             continue
+        epoch = journal.progress(store.connection).epoch
         try:
             _upload(store, server, medium)
         except NoConnection as error:
@@ -43,7 +44,7 @@ def upload_waiting(store: Store, server: Server, clock: Clock) -> Uploaded:
             continue
         done.sent += 1
         with store.transaction() as connection:
-            media_queue.note_sent(connection, medium.id, clock())
+            media_queue.note_sent(connection, medium.id, clock(), epoch)
     return done
 
 

@@ -3,7 +3,10 @@
 import functools
 import http.server
 import random
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from flask import Flask
+from werkzeug.serving import make_server
 
 from backend.app import connect, unwired_app, wire
 from backend.web.documents import Api as SmorestApi
@@ -24,7 +28,7 @@ from mobile_client_stub.uploads import PART
 from tests.api import Api
 from tests.clock import SettableClock
 from tests.databases import Database
-from tests.faults.proxy import BLACK_HOLE, FaultProxy, Trouble, cut_reply, cut_request
+from tests.faults.proxy import BLACK_HOLE, FaultProxy, Strike, Trouble, cut_reply, cut_request
 from tests.given import reports as given
 from tests.settings import cheap_settings
 from tests.swift.servers import Swift
@@ -57,6 +61,7 @@ class Street:
 
     phone: Phone
     pick_up: Callable[[], Phone]
+    app: Flask
     office: Api
     visit: str
     store: S3Store
@@ -114,7 +119,7 @@ def street(
         code = office.as_("dispatcher").post("/devices/enrolment-codes", {"user_id": str(work.technician.id)})
         phone.enrol(SERVER, code.json["code"])
         phone.sync()
-        yield Street(phone, pick_up, office, str(work.visit_id), S3Store(address), proxy)
+        yield Street(phone, pick_up, app, office, str(work.visit_id), S3Store(address), proxy)
         for each in phones:
             each.close()
 
@@ -245,3 +250,79 @@ def test_uploads_cut_at_any_byte_are_taken_up_again(street: Street) -> None:
     assert street.states() == ["stored"] * 4
     assert len(list(street.store.keys())) == 4
     assert kept(street.phone) == []
+
+
+def eventually(true: Callable[[], object]) -> None:
+    ends_at = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("trouble", ["down", "endlessly slow"])
+def test_exchanges_go_on_while_files_go_beside_them(street: Street, trouble: str) -> None:
+    add(street, a_photo(1))
+    with street.phone.store.sending_files():
+        street.phone.sync()  # the record is known; nothing has gone
+    working = street.proxy.upstream
+    street.proxy.upstream = 1 if trouble == "down" else working
+    if trouble == "endlessly slow":  # in the middle of the file
+        street.proxy.otherwise = lambda: Trouble("slow", after_up=4000, strike=Strike.SILENCE)
+    street.phone.upload_in_background(TwoHosts(street.app))
+    eventually(lambda: street.proxy.connections if trouble == "down" else street.proxy.told.is_set())
+    for number in range(3):
+        street.phone.note(street.visit, f"Note {number}.")
+        assert street.phone.sync().uploaded.sent == 0
+        assert street.notes() == number + 1
+    assert street.states() == ["expected"], "and the file is still on its way"
+    street.proxy.upstream = working
+    street.proxy.heal()
+    eventually(lambda: street.states() == ["stored"])
+    eventually(lambda: not any(medium.may_go for medium in street.phone.outbox().media))
+    street.phone.sync()
+    assert kept(street.phone) == []
+    assert len(list(street.store.keys())) == 1
+
+
+def test_a_phone_that_is_killed_while_it_sends_in_the_background_sends_the_rest_later(
+    street: Street, tmp_path: Path
+) -> None:
+    add(street, LONG)
+    with street.phone.store.sending_files():
+        street.phone.sync()
+    with a_port_for(street.app) as url:
+        with street.phone.store.transaction() as connection:
+            connection.execute("UPDATE account SET server = ?", (url,))
+        street.phone.close()
+        # The first part arrives, the second does not get far.
+        street.proxy.suffer()
+        street.proxy.otherwise = lambda: Trouble("told", after_up=PART + 20_000, strike=Strike.SILENCE)
+        staying = subprocess.Popen(
+            [sys.executable, "-m", "mobile_client_stub", "--home", str(tmp_path / "phone"), "stay"],
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            assert street.proxy.told.wait(60)
+            assert staying.poll() is None
+        finally:
+            staying.kill()
+            staying.wait()
+    assert street.states() == ["expected"]
+    street.proxy.heal()
+    street.phone = street.pick_up()
+    with street.phone.store.transaction() as connection:
+        connection.execute("UPDATE account SET server = ?", (SERVER,))
+    street.phone.sync()
+    street.phone.sync()
+    assert street.states() == ["stored"]
+    assert len(list(street.store.keys())) == 1
+    assert kept(street.phone) == []
+
+
+@contextmanager
+def a_port_for(app: Flask) -> Iterator[str]:
+    """The application behind a port of this machine; its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
