@@ -52,6 +52,10 @@ class Ledger:
             self.typed[mutation_id] = Typed(mutation_id, [_content(row)], {device.name})
         return len(rows)
 
+    def is_altered(self, mutation_id: str) -> bool:
+        """Whether a faulty app has altered it already."""
+        return len(self.typed[mutation_id].versions) > 1
+
     def alter(self, device: Device, mutation_id: str) -> None:
         """Take in what a faulty app did to a mutation that it had written before."""
         row = device.connection.execute(

@@ -345,7 +345,10 @@ class World:
         return f"{device.name} {device.app}"
 
     def _alter(self) -> str:
-        """A faulty app writes other words into a mutation that the server has and the phone does not know."""
+        """A faulty app writes other words into a mutation that the server has and the phone does not know.
+
+        Once: altered again before it was sent, the words in between were never anywhere but on that phone.
+        """
         device = self._free_device()
         if device is None or device.needs_code:
             return "nobody"
@@ -353,10 +356,11 @@ class World:
         self._sync(device)
         with self.server.wiring.factory.begin(write=False) as uow:
             stored = stored_ids(uow.session)
-        unheard = [one for one in journal.unacknowledged(device.connection) if one.mutation_id in stored]
+        sent = [one.mutation_id for one in journal.unacknowledged(device.connection)]
+        unheard = [one for one in sent if one in stored and not self.ledger.is_altered(one)]
         if not unheard:
             return "nothing"
-        chosen = self.dice.choice(unheard).mutation_id
+        chosen = self.dice.choice(unheard)
         device.tamper(chosen, {"text": f"altered {self.dice.getrandbits(40):010x}"})
         self.ledger.alter(device, chosen)
         return f"{device.name} {chosen}"
