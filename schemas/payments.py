@@ -61,6 +61,22 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
+class Channel(StrEnum):
+    """How a customer is told of a bill."""
+
+    MAIL = "mail"
+    SMS = "sms"
+
+
+class NoticeState(StrEnum):
+    """Whether a customer was told of a bill; `nobody`: there was no way to, `failed`: it was refused."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+    NOBODY = "nobody"
+
+
 class SignIn(Shape):
     """Somebody of finance, at the payments process's own door."""
 
@@ -73,6 +89,36 @@ class SessionBody(Shape):
 
     access_token = Line(max=200)
     expires_at = Instant()
+
+
+class NoticeBody(Shape):
+    """Whether the customer was told; `why` says why not, or not yet."""
+
+    state = Enumeration(NoticeState)
+    channel = Enumeration(Channel, allow_none=True)
+    address = Line(max=400, allow_none=True)
+    at = Instant(allow_none=True)
+    why = Line(max=500, allow_none=True)
+
+
+class SendPaymentRequest(Shape):
+    """That the link is to be sent; whoever sends it mints `notice_id`: twice is once."""
+
+    notice_id = Id(required=True)
+
+
+class SetBillChannel(Shape):
+    """How a customer wants to be told of bills."""
+
+    channel = Enumeration(Channel, required=True)
+
+
+class BillChannelBody(Shape):
+    """How a customer wants to be told of bills, since when."""
+
+    customer_id = Id()
+    channel = Enumeration(Channel)
+    set_at = Instant()
 
 
 class PaymentRequestBody(Shape):
@@ -102,6 +148,7 @@ class PaymentRequestBody(Shape):
     received_minor = MinorUnits()
     refundable_minor = MinorUnits()
     state = Line(max=20)
+    notice = fields.Nested(NoticeBody)
     issued_at = Instant()
     due_on = LocalDate()
 

@@ -23,7 +23,7 @@ from backend.cli.serving import db
 from backend.db.engine import UnsafeDatabase, make_engine
 from backend.db.sqlite_lock import DatabaseHeldElsewhere
 from backend.db.upgrade import pending, upgrade
-from backend.payments.app import wire_payments
+from backend.payments.app import transports, wire_payments
 from backend.payments.checks import LedgerChecked, check_ledger, reconcile
 from backend.payments.databases import open_both
 from backend.payments.models import CHAIN
@@ -94,7 +94,9 @@ def payments() -> None:
 def serve_payments(settings: PaymentsSettings, host: str, port: int) -> None:
     """Run the payments process: customers' bills, finance's API, providers' messages, and its worker."""
     bring_up_to_date(settings)
-    wire_payments(settings).sides.dispose()
+    wiring = wire_payments(settings)
+    transports(wiring)  # a setting that fits no way out is refused now, not by the worker
+    wiring.sides.dispose()
     os.environ[f"{PREFIX}DATABASE"] = settings.database_url
     os.environ[f"{PREFIX}FIELD_DATABASE"] = settings.field_database_url
     os.environ[f"{PREFIX}DATA"] = str(settings.data_dir)

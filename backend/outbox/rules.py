@@ -15,7 +15,7 @@ KEPT_AFTER_SENDING = timedelta(days=90)
 """How long a sent message stays as the proof that its (kind, key) was sent."""
 
 
-SLOW_KINDS = frozenset({"examine", "seal", "timestamp", "anchor"})
+SLOW_KINDS = frozenset({"examine", "seal", "timestamp", "anchor", "sms"})
 """What takes seconds and comes by the hundred has a worker of its own, so that no mail waits behind it."""
 
 

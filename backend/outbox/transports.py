@@ -71,15 +71,20 @@ class MailFolder:
     sender: str
 
     def __call__(self, message: Outgoing) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        final = self.folder / f"{message.id}.eml"
-        unfinished = final.with_suffix(".part")
-        with unfinished.open("wb") as file:
-            unfinished.chmod(0o600)
-            file.write(compose_mail(message, self.sender).as_bytes(policy=SMTP))
-            file.flush()
-            fsync(file.fileno())
-        unfinished.replace(final)
+        lay_down(self.folder, f"{message.id}.eml", compose_mail(message, self.sender).as_bytes(policy=SMTP))
+
+
+def lay_down(folder: Path, name: str, content: bytes) -> None:
+    """Write a file that only we read, whole or not at all; a second time the same one."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    final = folder / name
+    unfinished = final.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        unfinished.chmod(0o600)
+        file.write(content)
+        file.flush()
+        fsync(file.fileno())
+    unfinished.replace(final)
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,10 @@ from backend.payments.reconciling import reconcile_when_due
 from backend.payments.refunds import send_refunds
 from backend.payments.requesting import Terms
 from backend.payments.routes import finance, webhooks
+from backend.payments.rules.telling import Texting
 from backend.payments.settings import PaymentsSettings
 from backend.payments.stub_pages import stub_pages
+from backend.payments.texts import sms_transport
 from backend.payments.wiring import PaymentsWiring
 from backend.web.serving import install_web
 from backend.web.wiring import EXTENSION
@@ -60,7 +62,13 @@ def wire_payments(
         sides=sides or open_both(settings, clock, mint_id),
         clock=clock,
         authenticator=FinanceDoor(settings),
-        terms=Terms(settings.firm_name, links, settings.days_to_pay, settings.usual_tax_basis_points),
+        terms=Terms(
+            firm=settings.firm_name,
+            links=links,
+            days_to_pay=settings.days_to_pay,
+            usual_tax_basis_points=settings.usual_tax_basis_points,
+            texting=Texting(settings.sms_url is not None, settings.country),
+        ),
         providers=_providers(settings, secret),
     )
 
@@ -91,7 +99,12 @@ def transports(wiring: PaymentsWiring) -> Mapping[str, Transport]:
     """What carries the ledger's outbox."""
     settings = wiring.payments
     mail = mail_transport(settings.mail_url, settings.mail_folder, settings.mail_sender)
-    return {"mail": mail, BADGE: BadgeTransport(wiring.sides)}
+    every: dict[str, Transport] = {"mail": mail, BADGE: BadgeTransport(wiring.sides)}
+    if settings.sms_url is not None:
+        every["sms"] = sms_transport(
+            settings.sms_url, settings.sms_folder, sender=settings.sms_sender, key=settings.sms_key
+        )
+    return every
 
 
 class Rounds:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -13,9 +12,10 @@ from backend.payments import ledger, queries
 from backend.payments.deposits import end_deposits, hold_work_order
 from backend.payments.models import PaymentRequest, RequestLine
 from backend.payments.queries import field_side
-from backend.payments.requesting import Asking, Terms, mail_request, write_request
+from backend.payments.requesting import Asking, Terms, write_request
 from backend.payments.rules.billing import BilledLine, bill, taxes_of
 from backend.payments.rules.postings import issued
+from backend.payments.telling import tell_customer
 from schemas.errors import DomainError
 from schemas.payments import DepositEnd
 
@@ -58,7 +58,8 @@ def bill_report(uow: UnitOfWork, terms: Terms, report_id: UUID) -> PaymentReques
     hold_work_order(uow, report.whom.work_order_id)
     request = _write_request(uow, terms, report, lines)
     issue(uow, request, taxes_of(lines))
-    mail_request(uow, terms, request, key=f"request:{request.id}")
+    if not tell_customer(uow, terms, request, report.whom.contact, notice_id=uow.mint_id()):
+        log.warning("billing.nobody_to_tell", request=str(request.id))
     return request
 
 
@@ -79,21 +80,6 @@ def end_deposits_of_cancelled(factory: UnitOfWorkFactory) -> int:
             hold_work_order(uow, work_order_id)
             end_deposits(uow, work_order_id, DepositEnd.CANCELLED, f"cancelled:{work_order_id}")
     return len(work_order_ids)
-
-
-def mail_bills_again(uow: UnitOfWork, terms: Terms, link_token: str) -> None:
-    """Send whoever holds the link to a visit the bills of its work order, to the address they went to before.
-
-    At most once an hour each; nobody learns here whether there are any. The link itself opens no bill: the
-    field's process sees it, and must not see what is owed (decision 100).
-    """
-    token_sha256 = hashlib.sha256(link_token.encode("utf-8", "surrogatepass")).digest()
-    work_order_id = field_side.work_order_behind_link(uow.session, token_sha256, uow.now)
-    if work_order_id is None:
-        return
-    for request_id in queries.requests_of_work_order(uow.session, work_order_id):
-        request = queries.request_by_id(uow.session, request_id)
-        mail_request(uow, terms, request, key=f"request:{request_id}:{uow.now:%Y-%m-%dT%H}")
 
 
 def _write_request(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from backend.payments.models import PaymentRequest
 from backend.payments.rules.money import Money
 
+_LONGEST_FIRM = 40
+
 
 def alarm_letter(alarms: Sequence[str]) -> dict[str, str]:
     """Subject and text of the mail to finance about what does not agree."""
@@ -14,6 +16,12 @@ def alarm_letter(alarms: Sequence[str]) -> dict[str, str]:
         ["Ledger, providers and bank do not agree:", "", *(f"- {alarm}" for alarm in alarms), ""]
     )
     return {"subject": f"Payments: {len(alarms)} to look at", "text": text}
+
+
+def request_text(request: PaymentRequest, address: str, firm: str) -> str:
+    """The text message: whose bill it is and where to find it; what and how much stands behind the link."""
+    what = request.kind.value  # "bill" or "deposit"
+    return f"{firm[:_LONGEST_FIRM]}: your {what} for work order {request.work_order_number}: {address}"
 
 
 def request_letter(

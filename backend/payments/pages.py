@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments import queries
-from backend.payments.billing import mail_bills_again
 from backend.payments.checkouts import open_checkout
 from backend.payments.inbox import provider_named
 from backend.payments.links import link_hash
 from backend.payments.models import CashComplaint
 from backend.payments.receipts import kept_receipt
+from backend.payments.telling import tell_again
 from backend.payments.views import ShownBill, show_bill
 from backend.payments.wiring import payments_wiring
 from backend.web.problems import InvalidFields, domain_error_of, status_of
@@ -67,17 +67,17 @@ def _shown(uow: UnitOfWork, token: str) -> ShownBill:
 @pages.get("/visits/<token>")
 def bill_of_visit(token: str) -> Response:
     """The door beside a visit's page: a button, so that whoever merely follows links sets nothing off."""
-    return _page("payments/visit.html", token=token, mailed=request.args.get("said") == "mailed")
+    return _page("payments/visit.html", token=token, sent=request.args.get("said") == "sent")
 
 
 @pages.post("/visits/<token>")
-def mail_bill_of_visit(token: str) -> AnyResponse:
-    """The link to the bill goes to its customer's address; the answer is the same whatever there is."""
+def send_bill_of_visit(token: str) -> AnyResponse:
+    """The link to the bill goes where it went before; the answer is the same whatever there is."""
     read_form(request, NoForm)
     wiring = payments_wiring()
     with wiring.factory.begin() as uow:
-        mail_bills_again(uow, wiring.terms, token)
-    return redirect(url_for("payment_pages.bill_of_visit", token=token, said="mailed"), code=303)
+        tell_again(uow, wiring.terms, token)
+    return redirect(url_for("payment_pages.bill_of_visit", token=token, said="sent"), code=303)
 
 
 @pages.post("/p/<token>/pay/<provider>")

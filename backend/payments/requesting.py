@@ -1,4 +1,4 @@
-"""Writes down what a customer is asked to pay, bill or deposit, and mails the link to it."""
+"""Writes down what a customer is asked to pay, bill or deposit."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from datetime import timedelta
 from uuid import UUID
 
 from backend.db.unit_of_work import UnitOfWork
-from backend.payments import queries
-from backend.payments.letters import deposit_letter, request_letter
 from backend.payments.links import PaymentLinks, link_hash
 from backend.payments.models import PaymentRequest
 from backend.payments.queries.field_side import Whom
-from backend.payments.rules.money import Money
 from backend.payments.rules.references import make_reference
+from backend.payments.rules.telling import Texting
 from schemas.payments import RequestKind
 
 
 @dataclass(frozen=True)
 class Terms:
-    """On what terms the firm bills."""
+    """On what terms the firm bills, and how it reaches its customers."""
 
     firm: str
     links: PaymentLinks
     days_to_pay: int
     usual_tax_basis_points: int
+    texting: Texting
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def write_request(
             report_id=asking.report_id,
             customer_id=whom.customer_id,
             customer_name=whom.customer_name,
-            customer_email=whom.customer_email,
+            customer_email=whom.contact.email,
             summary=asking.words,
             currency=asking.currency,
             gross_minor=asking.gross_minor,
@@ -71,18 +70,3 @@ def write_request(
             due_on=(uow.now + timedelta(days=asking.days_to_pay)).date(),
         )
     )
-
-
-def mail_request(uow: UnitOfWork, terms: Terms, request: PaymentRequest, *, key: str) -> None:
-    """Send the link to a request to its customer, if there is an address; what is posted by now counts."""
-    if request.customer_email is None:
-        return
-    address = terms.links.address_of(request.id)
-    standing = queries.standing_of(uow.session, request.id)
-    to_pay = Money(standing.to_pay, request.currency)
-    if request.kind is RequestKind.DEPOSIT:
-        letter = deposit_letter(request, to_pay, address, terms.firm)
-    else:
-        deposited = Money(standing.deposited, request.currency)
-        letter = request_letter(request, to_pay, deposited, address, terms.firm)
-    uow.post("mail", {"to": request.customer_email, **letter}, key=key)

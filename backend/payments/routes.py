@@ -15,7 +15,7 @@ from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import actions
 from backend.payments.bank.statements import Imported
 from backend.payments.inbox import provider_named, take_message
-from backend.payments.models import CashComplaint, PartTaxRate, Reconciliation
+from backend.payments.models import BillChannel, CashComplaint, PartTaxRate, Reconciliation
 from backend.payments.people import SignedIn
 from backend.payments.rules.books import Aged, journal_as_beancount, journal_as_csv
 from backend.payments.wiring import payments_wiring
@@ -24,6 +24,7 @@ from schemas.payments import (
     AgedBody,
     AskRefund,
     BankEntryBody,
+    BillChannelBody,
     ClearBankEntry,
     ComplaintBody,
     ConfirmRefund,
@@ -38,7 +39,9 @@ from schemas.payments import (
     ReconciliationBody,
     RefundBody,
     RequestDeposit,
+    SendPaymentRequest,
     SessionBody,
+    SetBillChannel,
     SetTaxRate,
     SignIn,
     TaxRateBody,
@@ -97,6 +100,27 @@ def write_off_payment_request(uow: UnitOfWork, person: Actor, fields: Fields, re
 def request_deposit(uow: UnitOfWork, person: Actor, fields: Fields, work_order_id: UUID) -> dict[str, object]:
     """Ask the customer of a work order for money before the work."""
     return actions.request_deposit(uow, person, work_order_id, terms=payments_wiring().terms, **fields)
+
+
+@finance.post(
+    "/payment-requests/<uuid:request_id>/send", body=SendPaymentRequest, permission="payment_request:send"
+)
+def send_payment_request(uow: UnitOfWork, person: Actor, fields: Fields, request_id: UUID) -> None:
+    """Send the link of a bill to where its customer can be reached now."""
+    actions.send_payment_request(uow, person, request_id, terms=payments_wiring().terms, **fields)
+
+
+@finance.post(
+    "/customers/<uuid:customer_id>/set-bill-channel",
+    body=SetBillChannel,
+    answer=BillChannelBody,
+    permission="customer_bill_channel:set",
+)
+def set_customer_bill_channel(
+    uow: UnitOfWork, person: Actor, fields: Fields, customer_id: UUID
+) -> BillChannel:
+    """Say how a customer wants to be told of bills from now on."""
+    return actions.set_customer_bill_channel(uow, person, customer_id, **fields)
 
 
 @finance.post(

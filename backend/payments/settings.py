@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import phonenumbers
 from stdnum import iban
 
 from backend.settings import DEFAULT_DATA, DEFAULT_DATABASE_NAME, Settings, SettingsError
@@ -25,7 +26,8 @@ class PaymentsSettings:
     `database_url` is the ledger's, `field_database_url` the field's: on PostgreSQL the same database, on
     SQLite two files. Sums are minor units. `refund_alone_minor` is what one person of finance may
     refund without a second one, in the minor unit of any currency. `usual_tax_basis_points` is the tax
-    contained in prices: 1900 is 19 %. `clock_offset_seconds` moves the clock, for demos and tests only.
+    contained in prices: 1900 is 19 %. `country` (ISO 3166) is where telephone numbers
+    without a prefix are. `clock_offset_seconds` moves the clock, for demos and tests only.
     """
 
     database_url: str
@@ -35,6 +37,10 @@ class PaymentsSettings:
     secret: bytes | None = field(default=None, repr=False)
     mail_url: str = "folder:"
     mail_sender: str = "Doorstep <no-reply@doorstep.invalid>"
+    sms_url: str | None = None
+    sms_sender: str = ""
+    sms_key: str | None = field(default=None, repr=False)
+    country: str | None = None
     firm_name: str = "Doorstep"
     iban: str | None = None
     bic: str | None = None
@@ -58,6 +64,11 @@ class PaymentsSettings:
     def mail_folder(self) -> Path:
         """Where mail is laid down while no mail server is configured: never in the field's folder."""
         return self.data_dir / "mail"
+
+    @property
+    def sms_folder(self) -> Path:
+        """Where texts are laid down when the setting says `folder:`."""
+        return self.data_dir / "sms"
 
     @property
     def receipt_folder(self) -> Path:
@@ -86,6 +97,7 @@ class PaymentsSettings:
 
 _TEXTS = (
     *("public_url", "mail_url", "mail_sender", "firm_name", "bic"),
+    *("sms_url", "sms_sender", "sms_key"),
     *("stripe_key", "stripe_webhook_secret"),
 )
 _FLAGS = ("stub_provider", "throttle", "allow_unsafe_database")
@@ -144,6 +156,8 @@ def _given(env: Mapping[str, str]) -> dict[str, Any]:
         given["secret"] = secret.encode()
     if account := env.get(f"{PREFIX}IBAN"):
         given["iban"] = _iban(account)
+    if country := env.get(f"{PREFIX}COUNTRY"):
+        given["country"] = _country(country)
     if bool(given.get("stripe_key")) != bool(given.get("stripe_webhook_secret")):
         raise SettingsError(f"{PREFIX}STRIPE_KEY and {PREFIX}STRIPE_WEBHOOK_SECRET go together.")
     return given
@@ -167,6 +181,12 @@ def _whole(name: str, value: str) -> int:
             f"{_variable(name)} must be a whole number from {least} to {most}, not {value!r}."
         )
     return int(value)
+
+
+def _country(value: str) -> str:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise SettingsError(f"{PREFIX}COUNTRY must be a country of ISO 3166 such as DE, not {value!r}.")
+    return value
 
 
 def _iban(value: str) -> str:

@@ -29,6 +29,7 @@ from backend.payments.actions.requests import (
     show_payment_request,
     write_off_payment_request,
 )
+from backend.payments.actions.telling import send_payment_request, set_customer_bill_channel
 
 __all__ = [
     "SeenRefund",
@@ -47,6 +48,8 @@ __all__ = [
     "match_bank_entry",
     "read_journal",
     "request_deposit",
+    "send_payment_request",
+    "set_customer_bill_channel",
     "set_part_tax_rate",
     "show_ageing",
     "show_customer_statement",

@@ -6,15 +6,15 @@ from uuid import UUID
 
 from backend.access.actor import Actor
 from backend.db.unit_of_work import UnitOfWork
-from backend.payments import queries
-from backend.payments.actions.requests import SeenRequest
+from backend.payments.actions.requests import seen_request
 from backend.payments.deposits import hold_work_order
 from backend.payments.models import PaymentRequest
 from backend.payments.permissions import requires
 from backend.payments.queries import field_side
-from backend.payments.requesting import Asking, Terms, mail_request, write_request
+from backend.payments.requesting import Asking, Terms, write_request
 from backend.payments.rules.errors import NoWorkToCome
 from backend.payments.rules.money import Money
+from backend.payments.telling import tell_customer
 from schemas.errors import IdAlreadyUsed
 from schemas.payments import RequestKind
 from schemas.visits import WorkOrderStatus
@@ -35,7 +35,7 @@ def request_deposit(
     days_to_pay: int,
     terms: Terms,
 ) -> dict[str, object]:
-    """Ask the customer of a work order for money before the work; the link is mailed.
+    """Ask the customer of a work order for money before the work; the link goes to them.
 
     Nothing is posted: nobody owes a deposit. The same `deposit_id` again changes nothing.
     Raises OrderedWorkNotFound, NoWorkToCome, IdAlreadyUsed.
@@ -47,7 +47,7 @@ def request_deposit(
         days = (known.due_on - known.issued_at.date()).days
         if (*asked, days) != (RequestKind.DEPOSIT, work_order_id, amount_minor, currency, words, days_to_pay):
             raise IdAlreadyUsed("Mint a new id for another deposit.")
-        return SeenRequest(known, queries.standing_of(uow.session, known.id)).as_fields()
+        return seen_request(uow, known).as_fields()
     whom = field_side.whom_to_ask(uow.session, work_order_id)
     if whom.status in _IS_OVER:
         raise NoWorkToCome(f"The work order is {whom.status}; what it costs is on its bill.")
@@ -55,5 +55,5 @@ def request_deposit(
     asking = Asking(words=words, currency=money.currency, gross_minor=money.minor, days_to_pay=days_to_pay)
     deposit = write_request(uow, terms.links, deposit_id, whom, asking)
     uow.flush()
-    mail_request(uow, terms, deposit, key=f"request:{deposit.id}")
-    return SeenRequest(deposit, queries.standing_of(uow.session, deposit.id)).as_fields()
+    tell_customer(uow, terms, deposit, whom.contact, notice_id=uow.mint_id())
+    return seen_request(uow, deposit).as_fields()

@@ -18,6 +18,7 @@ from backend.payments.rules.errors import CurrenciesMixed, NothingOwed
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import ByPerson
 from backend.payments.rules.standing import Standing
+from backend.payments.telling import SeenNotice, seen_notices
 from schemas.payments import RequestKind
 
 
@@ -27,6 +28,7 @@ class SeenRequest:
 
     request: PaymentRequest
     standing: Standing
+    notice: SeenNotice
 
     def as_fields(self) -> dict[str, object]:
         """The fields of `schemas.payments.PaymentRequestBody`."""
@@ -43,7 +45,14 @@ class SeenRequest:
             "received_minor": standing.received,
             "refundable_minor": standing.refundable,
             "state": standing.state,
+            "notice": self.notice,
         }
+
+
+def seen_request(uow: UnitOfWork, request: PaymentRequest) -> SeenRequest:
+    """That request with where it stands and what became of its notice."""
+    notice = seen_notices(uow.session, [request.id])[request.id]
+    return SeenRequest(request, queries.standing_of(uow.session, request.id), notice)
 
 
 @requires("payment_request:read")
@@ -61,15 +70,17 @@ def list_payment_requests(
     found = queries.list_requests(
         uow.session, page, customer_id=customer_id, work_order_id=work_order_id, kind=kind, off_list=off_list
     )
-    standings = queries.standings(uow.session, [request.id for request in found.items])
-    return Page([SeenRequest(each, standings[each.id]).as_fields() for each in found.items], found.next)
+    ids = [request.id for request in found.items]
+    standings, notices = queries.standings(uow.session, ids), seen_notices(uow.session, ids)
+    seen = [SeenRequest(each, standings[each.id], notices[each.id]) for each in found.items]
+    return Page([each.as_fields() for each in seen], found.next)
 
 
 @requires("payment_request:read")
 def show_payment_request(uow: UnitOfWork, person: Actor, request_id: UUID) -> dict[str, object]:
     """One payment request with its lines. Raises PaymentRequestNotFound."""
     request = queries.request_by_id(uow.session, request_id)
-    seen = SeenRequest(request, queries.standing_of(uow.session, request_id)).as_fields()
+    seen = seen_request(uow, request).as_fields()
     lines = queries.lines_of(uow.session, request_id)
     return {**seen, "lines": [_line_as_fields(line, request.currency) for line in lines]}
 

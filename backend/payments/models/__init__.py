@@ -13,8 +13,10 @@ from backend.payments.models.people import LedgerAudit, Person, PersonSession
 from backend.payments.models.providers import Checkout, InboxEvent, InboxOutcome
 from backend.payments.models.refunds import Refund, RefundStep
 from backend.payments.models.requests import (
+    BillChannel,
     CashComplaint,
     EndedDeposit,
+    Notice,
     PartTaxRate,
     PaymentRequest,
     RequestLine,
@@ -29,6 +31,7 @@ __all__ = [
     "BankEntry",
     "BankFile",
     "BankStatement",
+    "BillChannel",
     "CashComplaint",
     "Checkout",
     "EndedDeposit",
@@ -38,6 +41,7 @@ __all__ = [
     "LedgerAudit",
     "LedgerEntry",
     "LedgerTransaction",
+    "Notice",
     "PartTaxRate",
     "PaymentRequest",
     "Person",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Base
 from backend.payments.models.base import LEDGER, LedgerBase
-from schemas.payments import DepositEnd, RequestKind
+from schemas.payments import Channel, DepositEnd, RequestKind
 
 
 class PaymentRequest(LedgerBase):
@@ -84,6 +84,32 @@ class RequestLine(LedgerBase):
     tax_minor: Mapped[int]
     list_minor: Mapped[int | None]
     list_currency: Mapped[str | None] = mapped_column(String(3))
+
+
+class Notice(LedgerBase):
+    """That the link of a bill was sent to its customer, which way and where to.
+
+    What became of it says the outbox, under `queries.message_key`.
+    """
+
+    __tablename__ = "notices"
+
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("payment_requests.id"), index=True)
+    channel: Mapped[Channel]
+    address: Mapped[str]
+    at: Mapped[datetime]
+
+
+class BillChannel(LedgerBase):
+    """How a customer wants to be told of bills from then on; the latest counts."""
+
+    __tablename__ = "bill_channels"
+    __table_args__ = (Index(None, "customer_id", "set_at"),)
+
+    customer_id: Mapped[UUID]
+    channel: Mapped[Channel]
+    set_at: Mapped[datetime]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
 
 
 class PartTaxRate(LedgerBase):

@@ -40,6 +40,13 @@ from backend.payments.queries.ledger import (
     standings,
     transaction_keys,
 )
+from backend.payments.queries.notices import (
+    bill_channel,
+    last_notices,
+    message_key,
+    messages_of_notices,
+    notice_by_id,
+)
 from backend.payments.queries.people import (
     HOLDER,
     forget_sessions,
@@ -97,6 +104,7 @@ __all__ = [
     "bank_entries",
     "bank_entry_by_id",
     "bank_file_by_hash",
+    "bill_channel",
     "bills_of",
     "bills_paid_by",
     "checkout_by_provider_id",
@@ -120,12 +128,16 @@ __all__ = [
     "keep_message",
     "keep_outcome",
     "known_bank_keys",
+    "last_notices",
     "last_reconciled",
     "lines_of",
     "list_requests",
     "lock_subject",
+    "message_key",
+    "messages_of_notices",
     "missing_deposits",
     "movements",
+    "notice_by_id",
     "payments_of",
     "person_by_email",
     "posted_under",

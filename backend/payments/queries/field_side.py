@@ -36,6 +36,7 @@ from backend.payments.models import EndedDeposit, PaymentRequest, RequestLine
 from backend.payments.rules.billing import ApprovedCharge, Cover
 from backend.payments.rules.errors import OrderedWorkNotFound
 from backend.payments.rules.money import Money
+from backend.payments.rules.telling import Contact
 from schemas.payments import RequestKind
 from schemas.visits import PaymentBadgeState, WorkOrderStatus
 from sync.hook import record_changes
@@ -75,7 +76,7 @@ READ: Mapping[str, Sequence[str]] = {
     "service_reports": ("id", "visit_id", "closed_at"),
     "visits": ("id", "work_order_id"),
     "work_orders": ("id", "number", "customer_id", "asset_id", "summary", "status"),
-    "customers": ("id", "name", "email"),
+    "customers": ("id", "name", "email", "phone"),
     "confirmation_links": ("visit_id", "token_sha256", "expires_at", "revoked_at"),
     "entitlements": ("asset_id", "kind", "starts_on", "ends_on", "covers", "archived_at"),
     BADGES: ("id", "revision", "work_order_id", "state"),
@@ -106,7 +107,7 @@ class Whom:
     work_order_number: str
     customer_id: UUID
     customer_name: str
-    customer_email: str | None
+    contact: Contact
     summary: str
     status: str
 
@@ -196,13 +197,14 @@ def _billable_charges(session: Session, report_id: UUID) -> list[ApprovedCharge]
 def whom_to_ask(session: Session, work_order_id: UUID) -> Whom:
     """Whom to ask for the money of a work order; raises OrderedWorkNotFound."""
     row = session.execute(
-        select(_ORDERS, _CUSTOMERS.c.name, _CUSTOMERS.c.email)
+        select(_ORDERS, _CUSTOMERS.c.name, _CUSTOMERS.c.email, _CUSTOMERS.c.phone)
         .join(_CUSTOMERS, _CUSTOMERS.c.id == _ORDERS.c.customer_id)
         .where(_ORDERS.c.id == work_order_id)
     ).one_or_none()
     if row is None:
         raise OrderedWorkNotFound("Check the id.")
-    return Whom(row.id, row.number, row.customer_id, row.name, row.email, row.summary, row.status)
+    contact = Contact(row.email, row.phone)
+    return Whom(row.id, row.number, row.customer_id, row.name, contact, row.summary, row.status)
 
 
 def cancelled_with_deposits(session: Session, limit: int) -> Sequence[UUID]:
@@ -219,6 +221,13 @@ def cancelled_with_deposits(session: Session, limit: int) -> Sequence[UUID]:
         .order_by(PaymentRequest.work_order_id)
         .limit(limit)
     ).all()
+
+
+def contact_of(session: Session, customer_id: UUID) -> Contact:
+    """Where this customer can be reached now."""
+    statement = select(_CUSTOMERS.c.email, _CUSTOMERS.c.phone).where(_CUSTOMERS.c.id == customer_id)
+    row = session.execute(statement).one_or_none()
+    return Contact() if row is None else Contact(row.email, row.phone)
 
 
 def work_order_behind_link(session: Session, token_sha256: bytes, now: datetime) -> UUID | None:

@@ -106,6 +106,13 @@ class BankEntrySettled(DomainError):
     kind = ErrorKind.CONFLICT
 
 
+class NobodyToTell(DomainError):
+    """There is no way to tell a customer of a bill."""
+
+    title = "This customer can be told neither by mail nor by text."
+    kind = ErrorKind.UNMET
+
+
 class RefundTooLarge(DomainError):
     """More than was received, less what was refunded already."""
 

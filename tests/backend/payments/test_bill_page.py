@@ -78,7 +78,7 @@ def test_a_customer_finds_the_bill_pays_by_card_and_tells_of_cash(
         assert uow.session.scalars(select(CashComplaint.words)).all() == ["He wanted 50, and no paper."]
 
 
-def test_the_page_of_a_visit_that_is_done_has_the_bill_mailed_and_never_shows_it(
+def test_the_page_of_a_visit_that_is_done_has_the_bill_sent_and_never_shows_it(
     open_firm: Firm, chromium: Browser, clock: SettableClock, tmp_path: Path
 ) -> None:
     work = open_firm.signed_report(("Labour", 4_711))
@@ -102,10 +102,11 @@ def test_the_page_of_a_visit_that_is_done_has_the_bill_mailed_and_never_shows_it
             )
         )
     with served(app) as field:
+        clock.advance(hours=2)
         chromium.open(f"{field}/v/{token}")
         assert "47.11" not in chromium.run("document.documentElement.innerHTML")
-        press(chromium, "Mail me my bill")
-        press(chromium, "Mail me my bill")
-    assert "Look into your mail" in text_of(chromium)
+        press(chromium, "Send me my bill")
+        press(chromium, "Send me my bill")
+    assert "Look into your messages" in text_of(chromium)
     open_firm.deliver()
     assert links_in(open_firm) == [open_firm.payments.terms.links.address_of(request.id)] * 2

@@ -31,15 +31,17 @@ GET    /p/<token>/receipt.pdf                            the link of a bill
 POST   /p/<token>/pay/<provider>                         the link of a bill
 POST   /p/<token>/asked-for-cash                         the link of a bill
 GET    /visits/<token>                                   anybody: it shows nothing
-POST   /visits/<token>                                   anybody: it mails to whom the bill went, or to nobody
+POST   /visits/<token>                                   anybody: it sends to whom the bill went, or to nobody
 GET    /stub/<checkout_id>                               anybody, where the stub is switched on
 POST   /stub/<checkout_id>                               anybody, where the stub is switched on
 POST   /webhooks/<provider>                              the right signature
 GET    /payment-requests                                 finance
 GET    /payment-requests/<request_id>                    finance
 POST   /payment-requests/<request_id>/write_off          finance
+POST   /payment-requests/<request_id>/send               finance
 POST   /payment-requests/<request_id>/refunds            finance
 GET    /customers/<customer_id>/statement                finance
+POST   /customers/<customer_id>/set-bill-channel         finance
 GET    /ageing                                           finance
 GET    /journal.csv                                      finance
 GET    /journal.beancount                                finance

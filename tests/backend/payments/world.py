@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
@@ -20,6 +21,7 @@ from backend.app import database_of, wire
 from backend.db.engine import make_engine
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.db.upgrade import upgrade
+from backend.outbox.rules import Lane
 from backend.outbox.sending import send_due
 from backend.payments import queries
 from backend.payments.actions import request_deposit
@@ -34,6 +36,7 @@ from backend.payments.queries.field_side import Whom
 from backend.payments.requesting import Asking, write_request
 from backend.payments.roles import FIELD, PAYMENTS, grant_roles
 from backend.payments.rules.standing import Standing
+from backend.payments.rules.telling import Contact
 from backend.payments.settings import PaymentsSettings
 from backend.payments.wiring import PaymentsWiring
 from backend.reports import actions as reports
@@ -76,7 +79,8 @@ class Firm:
         """A report on which the customer approved these charges by signing; `parts`: which are for one."""
         parts = over.pop("parts", {})
         with self.field.begin() as uow:
-            order = over.pop("work_order_id", None) or an_order(uow)
+            contact = over.pop("contact", {"email": "ada@example.org"})
+            order = over.pop("work_order_id", None) or an_order(uow, contact)
             work = a_complete_draft(uow, work_order_id=order, **over)
             for description, unit_minor in charges:
                 reports.add_report_charge(
@@ -110,7 +114,9 @@ class Firm:
         self, minor: int = 14_550, currency: str = "EUR", *, work_order_id: UUID | None = None
     ) -> PaymentRequest:
         """A bill without a field behind it: for what concerns the ledger alone."""
-        whom = Whom(work_order_id or uuid4(), "W-1", uuid4(), "Ada Lindgren", None, "The boiler is cold.", "")
+        whom = Whom(
+            work_order_id or uuid4(), "W-1", uuid4(), "Ada Lindgren", Contact(), "The boiler is cold.", ""
+        )
         asking = Asking(whom.summary, currency, minor, 14, report_id=uuid4())
         with self.payments.factory.begin() as uow:
             hold_work_order(uow, whom.work_order_id)
@@ -124,7 +130,7 @@ class Firm:
         """A deposit that somebody of finance asked for, for a new work order unless one is given."""
         if work_order_id is None:
             with self.field.begin() as uow:
-                work_order_id = an_order(uow)
+                work_order_id = an_order(uow, {"email": "ada@example.org"})
         somebody = self.somebody()
         with self.payments.factory.begin() as uow:
             seen = request_deposit(
@@ -148,7 +154,8 @@ class Firm:
     def deliver(self) -> int:
         """Act on messages and send what the ledger's outbox holds; how much of it was sent."""
         work_inbox(self.payments.factory, self.payments.providers)
-        return send_due(self.payments.factory, transports(self.payments))
+        ways = transports(self.payments)
+        return sum(send_due(self.payments.factory, ways, lane=lane) for lane in Lane)
 
     def round(self) -> None:
         """One round of the payments process, outbox and all."""
@@ -166,6 +173,11 @@ class Firm:
         """What the payments process mailed."""
         folder = self.payments.payments.mail_folder
         return [message_from_bytes(file.read_bytes()) for file in sorted(folder.glob("*.eml"))]
+
+    def texts(self) -> list[dict[str, str]]:
+        """What the payments process laid down as texts."""
+        folder = self.payments.payments.sms_folder
+        return [json.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
 
     def somebody(self, name: str = "Noor") -> Actor:
         """Somebody of finance; another name is another person."""
@@ -185,11 +197,11 @@ class Firm:
         return Actor(person.id, Role.FINANCE, PERMISSIONS)
 
 
-def an_order(uow: UnitOfWork, **over: Any) -> UUID:
-    """A work order of a customer who can be written to."""
-    customer = customers.a_customer(uow, email="ada@example.org")
+def an_order(uow: UnitOfWork, contact: Mapping[str, str]) -> UUID:
+    """A work order of a customer who can be reached like this."""
+    customer = customers.a_customer(uow, **contact)
     site = customers.a_site(uow, customer_id=customer.id)
-    return visits.a_work_order(uow, site_id=site.id, **over).id
+    return visits.a_work_order(uow, site_id=site.id).id
 
 
 @contextlib.contextmanager
