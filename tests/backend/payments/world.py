@@ -52,6 +52,7 @@ from tests.postgres import Cluster
 from tests.settings import SECRET, cheap_settings
 
 PAYMENTS_TEMPLATE = "doorstep_payments_template"
+BY_MAIL = {"email": "ada@example.org"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Firm:
         """A report on which the customer approved these charges by signing; `parts`: which are for one."""
         parts = over.pop("parts", {})
         with self.field.begin() as uow:
-            contact = over.pop("contact", {"email": "ada@example.org"})
+            contact = over.pop("contact", BY_MAIL)
             order = over.pop("work_order_id", None) or an_order(uow, contact)
             work = a_complete_draft(uow, work_order_id=order, **over)
             for description, unit_minor in charges:
@@ -130,7 +131,7 @@ class Firm:
         """A deposit that somebody of finance asked for, for a new work order unless one is given."""
         if work_order_id is None:
             with self.field.begin() as uow:
-                work_order_id = an_order(uow, {"email": "ada@example.org"})
+                work_order_id = an_order(uow)
         somebody = self.somebody()
         with self.payments.factory.begin() as uow:
             seen = request_deposit(
@@ -197,7 +198,7 @@ class Firm:
         return Actor(person.id, Role.FINANCE, PERMISSIONS)
 
 
-def an_order(uow: UnitOfWork, contact: Mapping[str, str]) -> UUID:
+def an_order(uow: UnitOfWork, contact: Mapping[str, str] = BY_MAIL) -> UUID:
     """A work order of a customer who can be reached like this."""
     customer = customers.a_customer(uow, **contact)
     site = customers.a_site(uow, customer_id=customer.id)
