@@ -8,6 +8,8 @@ expanded by somebody who sees its rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Boolean, Text, bindparam, cast, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
@@ -35,6 +37,7 @@ def begin_expand(session: Session) -> None:
     session.connection().execute(_NEW_VERSION)
 
 
-def nobody_came(straight: Straight, version: str | None) -> bool:
-    """Whether `version` is still the latest: to be asked in a statement after KEEP_OFF said yes."""
-    return version is not None and bool(straight.run(_IS_LATEST, {"seen": version})[0][0])
+def nobody_came(straight: Straight, version: str | None) -> Callable[[], bool]:
+    """Whether `version` is still the latest; worth something where KEEP_OFF said yes a statement before."""
+    asked = straight.later(_IS_LATEST, {"seen": version})
+    return lambda: bool(asked()[0][0])

@@ -101,6 +101,15 @@ class Straight(Protocol):
         """
         ...
 
+    @property
+    def later(self) -> Callable[[Executable, Parameters], Callable[[], Sequence[Sequence[Any]]]]:
+        """The same for what nobody waits for yet: what is returned gives the rows when it is called.
+
+        Statements run in the order in which they were given; those that wait travel with the next one whose
+        rows are wanted, or with the end of the transaction. That is also where their errors are raised.
+        """
+        ...
+
 
 class UnitOfWork(Protocol):
     """One transaction of the host."""

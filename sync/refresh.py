@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -50,8 +51,8 @@ class Refresh:
 
     def run(self) -> bool:
         """Whether the audience is still marked: then there may be more to do."""
-        feed = self.lock_feed()
-        marked = self.delete_marks()
+        locked, marks = self.lock_feed(), self.delete_marks()
+        feed, marked = locked(), marks()
         day = self.day(feed.local_day)
         shape = self.scope.collections.shape_of(self.audience.kind)
         rewrite = self.scope.collections.must_rewrite(self.audience.kind, feed.shape)
@@ -66,27 +67,38 @@ class Refresh:
             shape = feed.shape
         seen = {"of": self.audience.key, "local_day": day, "time_zone": self.time_zone, "shape": shape}
         kept_off = self.advance({**seen, **(figures or _figures_of(feed))})
-        if figures is None or (kept_off and nobody_came(self.straight, feed.version)):
+        if figures is None:
             return False
+        if feed.version is not None:
+            came_alone = nobody_came(self.straight, feed.version)
+            if kept_off() and came_alone():
+                return False
         return self.leave_mark()
 
-    def advance(self, figures: dict[str, Any]) -> bool:
+    def advance(self, figures: dict[str, Any]) -> Callable[[], bool]:
         """Write the feed's row; whether expands are kept off from now until commit."""
-        return bool(self.straight.run(_ADVANCE[self.straight.dialect], figures)[0][0])
+        written = self.straight.later(_ADVANCE[self.straight.dialect], figures)
+        return lambda: bool(written()[0][0])
 
-    def lock_feed(self) -> Feed:
+    def lock_feed(self) -> Callable[[], Feed]:
         """The feed's row, locked until commit; made when this is the first pull of the audience."""
         lock, parameters = _LOCK[self.straight.dialect], {"audience": self.audience.key}
         if self.straight.dialect == "postgresql":
             parameters["scans"] = "on" if self.audience.kind == EVERYONE else "off"
-        if not (rows := self.straight.run(lock, parameters)):
-            self.straight.run(_NEW_FEED[self.straight.dialect], {"audience": self.audience.key})
-            rows = self.straight.run(lock, parameters)
-        return Feed(*rows[0][: len(Feed._fields)])
+        locked = self.straight.later(lock, parameters)
 
-    def delete_marks(self) -> bool:
+        def feed() -> Feed:
+            if not (rows := locked()):
+                self.straight.later(_NEW_FEED[self.straight.dialect], {"audience": self.audience.key})
+                rows = self.straight.run(lock, parameters)
+            return Feed(*rows[0][: len(Feed._fields)])
+
+        return feed
+
+    def delete_marks(self) -> Callable[[], bool]:
         """Take the audience's marks *before* the scope is read: who marks later has something new to say."""
-        return bool(self.straight.run(_TAKE_MARKS, {"marked": self.audience.key}))
+        taken = self.straight.later(_TAKE_MARKS, {"marked": self.audience.key})
+        return lambda: bool(taken())
 
     def leave_mark(self) -> bool:
         """Mark the audience again, because something changed and an expand may have come in between.
@@ -97,7 +109,7 @@ class Refresh:
         """
         if self.straight.dialect == "sqlite":
             return False
-        self.straight.run(_LEAVE_MARK, {"audience": self.audience.key})
+        self.straight.later(_LEAVE_MARK, {"audience": self.audience.key})
         return True
 
     def day(self, known: date | None) -> date | None:
@@ -131,9 +143,9 @@ class Refresh:
             records -= 1
             digest -= difference.held_hash
         for batch in batches(rows, _ROWS_AT_ONCE):
-            self.straight.run(*insertion(self.straight.dialect, FEED_ROWS, batch, newest_of=_KEY))
+            self.straight.later(*insertion(self.straight.dialect, FEED_ROWS, batch, newest_of=_KEY))
         if gone:
-            self.straight.run(_REMOVE, gone)
+            self.straight.later(_REMOVE, gone)
         if not (rows or gone):
             return None
         return {"head": head, "records": records, "digest": signed(digest)}

@@ -11,7 +11,8 @@ import psycopg
 from psycopg import RawCursor
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import InFailedSqlTransaction, error_from_result
-from psycopg.pq import ExecStatus, Format
+from psycopg.generators import fetch_many, send
+from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Dialect, Executable, PoolProxiedConnection
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -83,15 +84,44 @@ def run(
     try:
         return asked(driver, pooled.info, statement, statement.values(parameters))
     except psycopg.Error as error:
-        if driver.broken:
-            pooled.invalidate(error)
-        raise DBAPIError.instance(
-            statement.sql.decode(),
-            dict(parameters),
-            error,
-            psycopg.Error,
-            connection_invalidated=driver.broken,
-        ) from error
+        raise _as_raised(pooled, driver, statement, parameters, error) from error
+
+
+def run_together(
+    pooled: PoolProxiedConnection, batch: Sequence[tuple[Compiled, Mapping[str, Any]]]
+) -> list[Rows]:
+    """Send statements in one go (libpq's pipeline) and read all their answers: one round trip for all.
+
+    To PostgreSQL they are one after the other as ever, each with a snapshot of its own. None runs after one
+    that fails, whose error is raised. The connection must be one that psycopg has in autocommit.
+    """
+    driver, found = pooled.driver_connection, list[Rows]()
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        given = [_bound(driver, pooled.info, made, made.values(parameters)) for made, parameters in batch]
+        for result in _pipelined(driver, given):
+            found.append(_read(driver, pooled.info, result))
+    except psycopg.Error as error:
+        raise _as_raised(pooled, driver, *batch[len(found)], error) from error
+    return found
+
+
+def _as_raised(
+    pooled: PoolProxiedConnection,
+    driver: psycopg.Connection,
+    statement: Compiled,
+    parameters: Mapping[str, Any],
+    error: psycopg.Error,
+) -> BaseException:
+    if driver.broken:
+        pooled.invalidate(error)
+    return DBAPIError.instance(
+        statement.sql.decode(),
+        dict(parameters),
+        error,
+        psycopg.Error,
+        connection_invalidated=driver.broken,
+    )
 
 
 def by_psycopg(
@@ -105,10 +135,23 @@ def by_libpq(
     driver: psycopg.Connection, info: dict[Any, Any], statement: Compiled, values: Sequence[Any]
 ) -> Rows:
     """By libpq itself, on a connection that psycopg has in autocommit: its own way of waiting costs more."""
+    name, given, formats = _bound(driver, info, statement, values)
+    return _read(driver, info, driver.pgconn.exec_prepared(name, given, formats, Format.BINARY))
+
+
+def _transformer(driver: psycopg.Connection, info: dict[Any, Any]) -> Any:
     # Kept with its connection: it remembers how each type is written and read, which a new one asks again.
-    transformer: Any = info.get(_TRANSFORMER)
+    transformer = info.get(_TRANSFORMER)
     if transformer is None:
         transformer = info[_TRANSFORMER] = Transformer(driver)
+    return transformer
+
+
+def _bound(
+    driver: psycopg.Connection, info: dict[Any, Any], statement: Compiled, values: Sequence[Any]
+) -> tuple[bytes, Any, Any]:
+    """The name of the prepared statement, its values, and their formats."""
+    transformer = _transformer(driver, info)
     given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
     types = transformer.types or ()
     prepared: dict[object, bytes] = info.setdefault(_PREPARED, {})
@@ -117,10 +160,32 @@ def by_libpq(
         name = f"straight_{len(prepared)}".encode()
         _checked(driver.pgconn.prepare(name, statement.sql, types))
         prepared[statement.sql, types] = name
-    result = _checked(driver.pgconn.exec_prepared(name, given, transformer.formats, Format.BINARY))
+    return name, given, transformer.formats
+
+
+def _read(driver: psycopg.Connection, info: dict[Any, Any], result: PGresult) -> Rows:
+    _checked(result)
+    transformer = _transformer(driver, info)
     transformer.set_pgresult(result)
     rows: Rows = transformer.load_rows(0, result.ntuples, tuple)
     return rows
+
+
+def _pipelined(driver: psycopg.Connection, given: Sequence[tuple[bytes, Any, Any]]) -> list[PGresult]:
+    """The results of prepared statements that are sent together."""
+    pgconn, results = driver.pgconn, list[PGresult]()
+    pgconn.enter_pipeline_mode()
+    try:
+        for name, values, formats in given:
+            pgconn.send_query_prepared(name, values, formats, Format.BINARY)
+        pgconn.pipeline_sync()
+        driver.wait(send(pgconn))
+        while not results or results[-1].status != ExecStatus.PIPELINE_SYNC:
+            results += driver.wait(fetch_many(pgconn))
+    finally:
+        if pgconn.status == ConnStatus.OK:
+            pgconn.exit_pipeline_mode()
+    return results[:-1]
 
 
 def by_word(driver: psycopg.Connection, _: dict[Any, Any], statement: Compiled, __: Sequence[Any]) -> Rows:

@@ -263,6 +263,8 @@ def test_news_of_any_kind_go_to_the_route(bench: Bench) -> None:
 @given(data=st.data())
 def test_front_door_and_route_give_the_same_answer(bench: Bench, data: st.DataObject) -> None:
     bench.find_it()
+    bench.pull()
+    bench.at_the_door(bench.environ(orjson.dumps(bench.message())))  # so that there is something to remember
     for step in data.draw(st.lists(st.sampled_from(STEPS), max_size=3)):
         getattr(bench, step)()
     over: dict[str, Any] = {}
@@ -289,6 +291,23 @@ def judged_before(bench: Bench) -> bool:
     first, second = (orjson.loads(answer.body) if answer else {} for answer in answers)
     assert first.pop("server_now", "") < second.pop("server_now", " ")
     return bool(first == second != {})
+
+
+@pytest.mark.parametrize(
+    "step", ["write_for_us", "move_to_another_zone", "lose_the_phone", "restore_the_database"]
+)
+def test_what_is_remembered_of_a_phone_ends_when_the_database_says_something_else(
+    bench: Bench, step: str
+) -> None:
+    assert judged_before(bench)
+    getattr(bench, step)()
+    assert bench.at_the_door(bench.environ(orjson.dumps(bench.message()))) is None
+
+
+def test_what_is_remembered_of_a_phone_is_the_answer_to_the_same_request_only(bench: Bench) -> None:
+    assert judged_before(bench)
+    ahead = bench.message(acknowledged=1)  # of the outcome of a mutation that nobody pushed
+    assert bench.at_the_door(bench.environ(orjson.dumps(ahead))) is None
 
 
 def test_what_is_remembered_of_a_phone_ends_with_its_day(bench: Bench) -> None:

@@ -59,8 +59,8 @@ def paused_after_scope(of: type[Refresh], gate: Gate) -> type[Refresh]:
 class MarksDeletedLast(Refresh):
     """A mutant: the marks go after the scope was read, and with them one that came in between."""
 
-    def delete_marks(self) -> bool:
-        return True
+    def delete_marks(self) -> Callable[[], bool]:
+        return lambda: True
 
     changed = False
 
@@ -70,7 +70,7 @@ class MarksDeletedLast(Refresh):
 
     def run(self) -> bool:
         super().run()
-        Refresh.delete_marks(self)
+        Refresh.delete_marks(self)()
         return self.changed and Refresh.leave_mark(self)
 
 
@@ -371,9 +371,9 @@ def test_eight_writers_at_once_lose_rows_to_a_sequence_cursor_and_none_to_ours(p
 class NotKeptOff(Refresh):
     """A mutant: a refresh that believes that no expand runs beside it, and keeps none off."""
 
-    def advance(self, figures: dict[str, Any]) -> bool:
+    def advance(self, figures: dict[str, Any]) -> Callable[[], bool]:
         self.straight.run(_ADVANCE["sqlite"], figures)
-        return True
+        return lambda: True
 
 
 def paused_before_commit(of: type[Refresh], gate: Gate) -> type[Refresh]:
