@@ -71,6 +71,33 @@ def test_an_exception_leaves_nothing_behind(factory: UnitOfWorkFactory) -> None:
     assert weight(factory, parcel) == 6, "the connection is as good as before"
 
 
+def test_what_waits_is_run_in_its_order(factory: UnitOfWorkFactory) -> None:
+    (parcel,) = parcels(factory)
+    with factory.begin_straight() as straight:
+        straight.later(_WEIGH, {"this": parcel, "to": 5})
+        between = straight.later(_WEIGHT, {"this": parcel})
+        straight.later(_WEIGH, {"this": parcel, "to": 6})
+        assert between()[0][0] == 5
+        straight.later(_WEIGH, {"this": parcel, "to": 7})
+    assert weight(factory, parcel) == 7
+
+
+def write_what_fails_when_it_is_sent(straight: Straight, first: UUID, second: UUID) -> None:
+    straight.later(_WEIGH, {"this": first, "to": 5})
+    straight.later(_WEIGH, {"this": second, "to": 0})
+    straight.later(_WEIGH, {"this": first, "to": 6})
+
+
+def test_what_waits_and_fails_takes_all_with_it(factory: UnitOfWorkFactory) -> None:
+    first, second = parcels(factory, 2)
+    with pytest.raises(IntegrityError), factory.begin_straight() as straight:
+        write_what_fails_when_it_is_sent(straight, first, second)
+    assert weight(factory, first) == 1
+    with factory.begin_straight() as straight:
+        straight.run(_WEIGH, {"this": first, "to": 8})
+    assert weight(factory, first) == 8, "the connection is as good as before"
+
+
 def test_a_list_of_parameters_runs_a_statement_once_for_each(factory: UnitOfWorkFactory) -> None:
     first, second = parcels(factory, 2)
     with factory.begin_straight() as straight:
