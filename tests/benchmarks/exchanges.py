@@ -42,8 +42,9 @@ def first_pull(firm: Firm, phone: Phone, kinto: Kinto | None) -> Figures:
     bodies = documents_of(firm.wiring.engine)
     ours, bare, theirs = [], [], []
     for _ in range(3 * ROUNDS):
-        phone.cursor = None
-        ours.append(timed(lambda: firm.pull([phone])))
+        phone.cursor, phone.seconds = None, 0.0
+        firm.pull([phone])
+        ours.append(phone.seconds)
         bare.append(timed(lambda: read_bare(firm.wiring.engine)))
         if kinto is not None:
             theirs.append(once(kinto.port, http("GET", RECORDS.format(CATALOGUE), USER)))

@@ -128,10 +128,9 @@ class _Line:
         is_whole = self._parts[-1].endswith(_LAST_CHUNK) if self._in_chunks else self._missing <= 0
         if not is_whole:
             return None
+        seconds = time.perf_counter() - self._began  # what is done with the answer is no work of the server
         body = b"".join(self._parts)
-        reply = Reply(
-            self._status, _unchunked(body) if self._in_chunks else body, time.perf_counter() - self._began
-        )
+        reply = Reply(self._status, _unchunked(body) if self._in_chunks else body, seconds)
         self._parts, self._missing = [], None
         return reply
 

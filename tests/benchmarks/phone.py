@@ -30,6 +30,8 @@ class Phone:
     journal: str = field(default_factory=lambda: str(uuid7()))
     number: int = 0
     cursor: str | None = None
+    seconds: float = 0.0
+    """What its pulls took, from the first byte of each request to the last byte of its answer."""
 
     def exchange(self, mutations: list[Body] | None = None, *, limit: int = MOST_CHANGES) -> bytes:
         """The request of one exchange."""
@@ -53,6 +55,7 @@ class Phone:
         while True:
             reply = yield self.exchange()
             answer = tail_of(read(reply))
+            self.seconds += reply.seconds if reply else 0.0
             self.cursor = answer["cursor"]
             if not answer["more"]:
                 return
