@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from backend.payments.models import LEDGER, PaymentRequest
 from backend.payments.roles import AUDIT
 from backend.visits.actions import add_visit_note
 from mobile_client_stub.phone import Phone
+from schemas.payments import RequestKind
 from tests.api import Api
 from tests.backend.payments.bank_files import Paid, statement_file
 from tests.backend.payments.test_bank import take
@@ -56,13 +57,21 @@ def canaries(firm: Firm) -> set[str]:
         for table in LEDGER.sorted_tables:
             for row in uow.session.execute(table.select()).mappings():
                 for column, value in row.items():
-                    if column not in OF_THE_FIELD:
+                    if column not in OF_THE_FIELD or is_of_finance(row, column):
                         found |= set(spelled(value))
         requests = uow.session.query(PaymentRequest).all()
         found |= {firm.payments.terms.links.token_of(request.id) for request in requests}
         names = OF_THE_FIELD & set(PaymentRequest.__table__.columns.keys())
-        theirs = {str(getattr(request, name)) for request in requests for name in names}
+        every = [(vars(request), name) for request in requests for name in names]
+        of_the_field = [row[name] for row, name in every if not is_of_finance(row, name)]
+        theirs = {str(value) for value in of_the_field}
+        theirs |= {value.hex for value in of_the_field if isinstance(value, UUID)}
     return {each for each in found if not any(each in word or word in each for word in theirs)}
+
+
+def is_of_finance(row: Mapping[str, Any], column: str) -> bool:
+    """What a bill is about are the words of the field; what a deposit is for, those of finance."""
+    return column == "summary" and row.get("kind") == RequestKind.DEPOSIT
 
 
 def spelled(value: object) -> Iterator[str]:
@@ -125,6 +134,8 @@ def field_app(firm: Firm, tmp_path: Path) -> Flask:
 def money_moves(firm: Firm, request: PaymentRequest) -> None:
     """Everything that can happen to money happens to this work order's, and to nobody's."""
     one, other = firm.asked(5_000_111_222), firm.asked(6_000_333_444)
+    order = request.work_order_id
+    deposit = firm.deposit(7_222_333_555, work_order_id=order, words="Pump 8-Canary-5519, in advance.")
     texts = (f"Canary-8842 {one.reference}", "from DE02120300000000202051, Canary-9917")
     entries = [
         Paid(request.gross_minor + TOO_MUCH, request.reference, bank_reference="CANARY-B-4471"),
@@ -132,6 +143,7 @@ def money_moves(firm: Firm, request: PaymentRequest) -> None:
         Paid(9_876_543_211, text=texts[1]),
         Paid(6_000_333_444, other.reference, bank_reference="CANARY-B-4472"),
         Paid(-6_000_333_444, other.reference, returned=True, bank_reference="CANARY-B-4473"),
+        Paid(7_222_333_999, deposit.reference, bank_reference="CANARY-B-4474"),
     ]
     take(firm, statement_file(entries, statement_id="CANARY-S-1"))
     checkout = checkout_of(firm, one)
@@ -183,6 +195,7 @@ def test_no_value_of_the_ledger_is_anywhere_in_the_field(
     secrets = canaries(firm)
     assert {request.reference, str(request.id), str(TOO_MUCH), "CANARY-B-4471"} <= secrets
     assert {"DE02120300000000202051", "5000000111", "Canary-8842"} <= secrets
+    assert {"7222333555", "7222333999", "8-Canary-5519"} <= secrets
     assert len(secrets) > 100
     assert found_in(stored(firm), secrets) == []
     reached = everything_a_technician_gets(field_app, job, request, tmp_path / "phone")

@@ -126,7 +126,12 @@ class Firm:
         return request
 
     def deposit(
-        self, minor: int = 5_000, currency: str = "EUR", *, work_order_id: UUID | None = None
+        self,
+        minor: int = 5_000,
+        currency: str = "EUR",
+        *,
+        work_order_id: UUID | None = None,
+        words: str = "For the new pump.",
     ) -> PaymentRequest:
         """A deposit that somebody of finance asked for, for a new work order unless one is given."""
         if work_order_id is None:
@@ -141,7 +146,7 @@ class Firm:
                 deposit_id=uow.mint_id(),
                 amount_minor=minor,
                 currency=currency,
-                words="For the new pump.",
+                words=words,
                 days_to_pay=7,
                 terms=self.payments.terms,
             )
