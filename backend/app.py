@@ -36,6 +36,7 @@ from backend.front_door import install_front_door
 from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.outbox.rules import Lane
 from backend.outbox.transports import Transport, mail_transport
+from backend.outbox.watch import Watch
 from backend.outbox.worker import OutboxWorker
 from backend.pages.routes import pages
 from backend.reports.seal.pressing import Pressing, PressProcess
@@ -173,11 +174,17 @@ def start_outbox(app: Flask) -> Sequence[OutboxWorker]:
     slow: dict[str, Transport] = {EXAMINE: examiner_of(wiring), **sealer_of(wiring, press).transports()}
     workers = (
         OutboxWorker(wiring.factory, {"mail": mail}),
-        OutboxWorker(wiring.factory, slow, lane=Lane.SLOW),
+        OutboxWorker(wiring.factory, slow, lane=Lane.SLOW, watch=_scanner_watch(wiring)),
     )
     for worker in workers:
         worker.start()
     return workers
+
+
+def _scanner_watch(wiring: Wiring) -> Watch | None:
+    """Files that waited for the scanner are looked at soon after it is back."""
+    scanner = wiring.scanner
+    return None if scanner is None else Watch(wiring.factory, EXAMINE, scanner.answers)
 
 
 def examiner_of(wiring: Wiring) -> Examiner:

@@ -9,13 +9,13 @@ import struct
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from schemas.errors import DomainError, ErrorKind
 
-SECONDS = 120.0
+SECONDS, LOOK_SECONDS = 120.0, 5.0
 LONGEST_REPLY = 4096
 LONGEST_NAME = 200
 CLAMD_PORT = 3310
@@ -36,6 +36,10 @@ class Scanner(Protocol):
 
         Raises `ScannerUnavailable` whenever neither is certain.
         """
+        ...
+
+    def answers(self) -> bool:
+        """Whether it is there: it looks at next to nothing, within `LOOK_SECONDS`."""
         ...
 
 
@@ -77,6 +81,10 @@ class Clamd:
         if said.endswith(" FOUND"):
             return said.removesuffix(" FOUND")[:LONGEST_NAME]
         raise ScannerUnavailable(f"clamd: {said[:LONGEST_NAME] or 'no answer'}.")
+
+    def answers(self) -> bool:
+        """See `Scanner.answers`."""
+        return _finds_anything_out(replace(self, timeout=LOOK_SECONDS))
 
     @contextmanager
     def _connected(self) -> Iterator[socket.socket]:
@@ -128,3 +136,15 @@ class ScanCommand:
         if done.returncode == 1:
             return said or "something harmful"
         raise ScannerUnavailable(f"{self.words[0]} ended with exit code {done.returncode}.")
+
+    def answers(self) -> bool:
+        """See `Scanner.answers`."""
+        return _finds_anything_out(replace(self, timeout=LOOK_SECONDS))
+
+
+def _finds_anything_out(scanner: Scanner) -> bool:
+    try:
+        scanner.find((b"Is anybody there?",))
+    except ScannerUnavailable:
+        return False
+    return True

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import ColumnElement, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Record
@@ -37,3 +37,9 @@ class OutboxMessage(Record):
         UniqueConstraint("kind", "key"),
         Index("ix_outbox_messages_state_next_attempt_at", "state", "next_attempt_at"),
     )
+
+
+def put_off_at(now: datetime) -> ColumnElement[bool]:
+    """Of messages: those that failed, and whose next attempt is later than `now`."""
+    failed = (OutboxMessage.state == OutboxState.DUE) & OutboxMessage.last_error.is_not(None)
+    return failed & (OutboxMessage.next_attempt_at > now)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Engine, Table, inspect
+from sqlalchemy import Engine, Table, inspect, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from backend.db.base import Base, Record
 from backend.db.engine import looking, reading, writing
 from backend.db.look import Look, Looks, through
-from backend.db.outbox_message import OutboxMessage, OutboxState
+from backend.db.outbox_message import OutboxMessage, OutboxState, put_off_at
 from backend.db.straight import Straight, straight_through
 from schemas.errors import JsonValue
 from sync.hook import WHOLE_RECORD, record_changes
@@ -133,6 +133,16 @@ class UnitOfWork:
             next_attempt_at=not_before or self.now,
         )
         self.session.execute(message.on_conflict_do_nothing(index_elements=["kind", "key"]))
+
+    def hasten(self, kind: str, *, key: str | None = None) -> None:
+        """Have messages that failed tried again now, not when their pause is over: what they lacked is here.
+
+        All of that kind, or the one with that key.
+        """
+        put_off = update(OutboxMessage).where(put_off_at(self.now), OutboxMessage.kind == kind)
+        if key is not None:
+            put_off = put_off.where(OutboxMessage.key == key)
+        self.session.execute(put_off.values(next_attempt_at=self.now))
 
 
 class UnitOfWorkFactory:

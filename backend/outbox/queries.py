@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from backend.db.outbox_message import OutboxMessage, OutboxState
+from backend.db.outbox_message import OutboxMessage, OutboxState, put_off_at
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork
 from backend.outbox.rules import SLOW_KINDS, Lane
@@ -33,6 +33,11 @@ def _is_due(now: datetime, lane: Lane) -> ColumnElement[bool]:
 def is_anything_due(session: Session, now: datetime, lane: Lane) -> bool:
     """Whether a worker of this lane would find something to send now."""
     return bool(session.scalar(select(exists().where(_is_due(now, lane)))))
+
+
+def is_anything_put_off(session: Session, now: datetime, kind: str) -> bool:
+    """Whether messages of that kind failed and wait for their next attempt."""
+    return bool(session.scalar(select(exists().where(put_off_at(now), OutboxMessage.kind == kind))))
 
 
 def next_due_locked(session: Session, now: datetime, lane: Lane) -> OutboxMessage | None:

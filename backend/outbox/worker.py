@@ -10,6 +10,7 @@ from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.outbox.rules import Lane
 from backend.outbox.sending import forget_what_was_sent, send_due
 from backend.outbox.transports import Transport
+from backend.outbox.watch import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +28,13 @@ class OutboxWorker:
         *,
         lane: Lane = Lane.QUICK,
         pause: float = 1.0,
+        watch: Watch | None = None,
     ) -> None:
-        """`transports` by kind of message; `pause`: seconds between two looks at an empty outbox."""
+        """`transports` by kind of message; `pause`: seconds between two looks at an empty outbox.
+
+        `watch`: whose return hastens messages.
+        """
+        self._watch = watch
         self._lane = lane
         self._factory = factory
         self._transports = transports
@@ -62,6 +68,8 @@ class OutboxWorker:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
+                if self._watch is not None:
+                    self._watch.look()
                 send_due(self._factory, self._transports, lane=self._lane, until=self._stopping.is_set)
                 self._clean_up_now_and_then()
                 pause = self._pause

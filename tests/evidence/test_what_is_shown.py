@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from backend.app import examiner_of
+from backend.attachments.rules import EXAMINE
 from backend.housekeeping import keep_house
 from backend.outbox.transports import Outgoing
+from backend.outbox.watch import Watch
 from backend.reports.queries import sealed_keys
 from backend.reports.seal.verifying import verify
 from media.scanning import ScannerUnavailable
@@ -131,14 +133,34 @@ def test_with_a_scanner_nothing_is_printed_that_it_has_not_seen(
     office = api.as_("dispatcher")
     (waiting,) = office.get(f"/service-reports/{work.report_id}/seal").json["waiting_for"]
     assert "3 of 3 files are still to be looked at" in waiting
-    clock.advance(minutes=1)
+    for _ in range(3):  # after that it is put off for more than a minute
+        clock.advance(minutes=2)
+        house.issue()
     for entry in office.get(f"/service-reports/{work.report_id}/manifest").json["entries"]:
         assert api.as_("administrator").post(f"/media/{entry['media_id']}/examine", {}).status_code < 300
     house.examine = replace(examiner_of(house.wiring), scanner=KnowsOne(EICAR))
-    for _ in range(2):
-        clock.advance(minutes=1)
-        house.issue()
+    house.issue()
     assert office.get(f"/service-reports/{work.report_id}").json["status"] == "issued"
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_a_report_that_waited_for_the_scanner_goes_on_soon_after_it_is_back(
+    issued: Callable[[House], bytes], house: House, work: reports.Work, api: Api, clock: SettableClock
+) -> None:
+    scanner = KnowsOne(EICAR)
+    house.examine = replace(examiner_of(house.wiring), scanner=scanner)
+    watch = Watch(house.wiring.factory, EXAMINE, lambda: not scanner.away)
+    scanner.away = True
+    assert b"PDF" not in issued(house)
+    for _ in range(3):
+        clock.advance(minutes=2)
+        watch.look()
+        house.issue()
+    scanner.away = False
+    clock.advance(seconds=30)
+    watch.look()
+    house.issue()
+    assert api.as_("dispatcher").get(f"/service-reports/{work.report_id}").json["status"] == "issued"
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

@@ -48,6 +48,17 @@ def test_clamd_finds_the_test_virus_and_calls_a_photo_clean(daemon: str) -> None
     assert scanner.find(in_pieces(JPEG + EICAR, 7)) == "Eicar-Test-Signature"
 
 
+def test_a_scanner_says_whether_it_is_there(daemon: str, tmp_path: Path) -> None:
+    for setting in (daemon, "command:true", "command:false"):
+        scanner = scanner_of(setting)
+        assert scanner is not None
+        assert scanner.answers()
+    for setting in (f"clamd://{tmp_path}/none", "command:/none", "command:sh -c 'exit 2'"):
+        scanner = scanner_of(setting)
+        assert scanner is not None
+        assert not scanner.answers()
+
+
 def test_clamd_is_reached_by_a_local_socket_too(tmp_path: Path) -> None:
     class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         daemon_threads = True

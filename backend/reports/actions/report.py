@@ -157,6 +157,7 @@ def seal_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
         report.seal_state = SealState.DUE
     if report.seal_state is SealState.DUE and not unexamined_among(uow.session, states):
         uow.post(SEAL_MESSAGE, {"report_id": str(report.id)}, key=str(report.id))
+        uow.hasten(SEAL_MESSAGE, key=str(report.id))  # it may have been tried without a scan, and put off
     uow.flush()
 
 
