@@ -8,7 +8,18 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import ColumnElement, Executable, Table, Text, bindparam, cast, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Table,
+    TableClause,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.types import UserDefinedType
@@ -35,7 +46,7 @@ def dialect_of(session: Session) -> str:
     return session.get_bind().dialect.name
 
 
-def upsert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+def upsert(dialect: str, table: TableClause | type[Any]) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT: the dialects' methods are the same, but share no class."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 

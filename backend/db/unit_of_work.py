@@ -8,7 +8,6 @@ from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import Engine, Table, inspect, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 from uuid_utils.compat import uuid7
 
@@ -19,7 +18,7 @@ from backend.db.outbox_message import OutboxMessage, OutboxState, put_off_at
 from backend.db.straight import Straight, straight_through
 from schemas.errors import JsonValue
 from sync.hook import WHOLE_RECORD, record_changes
-from sync.sql import insert_rows
+from sync.sql import dialect_of, insert_rows, upsert
 from sync.transaction import keep_in_mind
 
 Row = TypeVar("Row", bound=Base)
@@ -118,10 +117,7 @@ class UnitOfWork:
         not_before: datetime | None = None,
     ) -> None:
         """Ask for an outside effect after this transaction; a (kind, key) posted before stays as it is."""
-        # both dialects' inserts know ON CONFLICT by the same methods, but share no class that says so
-        on_sqlite = self.session.connection().dialect.name == "sqlite"
-        insert = sqlite.insert(OutboxMessage) if on_sqlite else postgresql.insert(OutboxMessage)
-        message = insert.values(
+        message = upsert(dialect_of(self.session), OutboxMessage).values(
             id=self.mint_id(),
             revision=1,
             created_at=self.now,

@@ -26,9 +26,12 @@ def reconcile_when_due(sides: TwoSides, providers: Providers, now: datetime) -> 
         return False
     alarms = [*reconcile(sides, providers), *check_ledger(sides).faults]
     with sides.ledger.begin() as uow:
-        done = uow.add(Reconciliation(id=uow.mint_id(), at=uow.now, alarms=alarms))
+        uow.add(Reconciliation(id=uow.mint_id(), at=uow.now, alarms=alarms))
         if alarms:
             log.error("reconcile.alarms", count=len(alarms))
+            # By the day: whoever did it at the same time has mailed the same.
             for address in queries.addresses_of_finance(uow.session):
-                uow.post("mail", {"to": address, **alarm_letter(alarms)}, key=f"alarms:{done.id}:{address}")
+                uow.post(
+                    "mail", {"to": address, **alarm_letter(alarms)}, key=f"alarms:{uow.now.date()}:{address}"
+                )
     return True

@@ -58,7 +58,6 @@ from backend.payments.queries.reconciling import (
     addresses_of_finance,
     last_reconciled,
     reconciliations,
-    tax_rates,
 )
 from backend.payments.queries.refunds import (
     complaints,
@@ -81,6 +80,7 @@ from backend.payments.queries.requests import (
     request_by_link,
     requests_by_reference,
     requests_of_work_order,
+    tax_rates,
     unanswered_checkouts,
     waiting_events,
 )

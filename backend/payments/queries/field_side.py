@@ -27,7 +27,6 @@ from sqlalchemy import (
     table,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from backend.db.types import Instant
@@ -40,6 +39,7 @@ from backend.payments.rules.telling import Contact
 from schemas.payments import RequestKind
 from schemas.visits import PaymentBadgeState, WorkOrderStatus
 from sync.hook import record_changes
+from sync.sql import dialect_of, upsert
 
 FIELD = "field"
 """The schema of the field's tables; on SQLite the name under which its file is attached, for reading."""
@@ -286,7 +286,6 @@ def badge_held(uow: UnitOfWork, work_order_id: UUID) -> tuple[UUID, int, Payment
 
 
 def _make_badge(uow: UnitOfWork, work_order_id: UUID) -> None:
-    connection = uow.session.connection()
     badge_id = uow.mint_id()
     values = {
         "id": badge_id,
@@ -295,10 +294,9 @@ def _make_badge(uow: UnitOfWork, work_order_id: UUID) -> None:
         "work_order_id": work_order_id,
         "state": PaymentBadgeState.NONE.value,
     }
-    # both dialects' inserts know ON CONFLICT by the same methods, but share no class that says so
-    making = sqlite.insert(_BADGE) if connection.dialect.name == "sqlite" else postgresql.insert(_BADGE)
-    making = making.values(values).on_conflict_do_nothing(index_elements=["work_order_id"])
-    if connection.execute(making.returning(_BADGE.c.id)).first() is not None:
+    making = upsert(dialect_of(uow.session), _BADGE).values(values)
+    making = making.on_conflict_do_nothing(index_elements=["work_order_id"])
+    if uow.session.connection().execute(making.returning(_BADGE.c.id)).first() is not None:
         record_changes(uow.session, BADGES, {badge_id: 1})
 
 

@@ -1,15 +1,14 @@
-"""Reading what the daily reconciliation found, and whom to tell; and the tax rates of parts."""
+"""Reading what the daily reconciliation found, and whom to tell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.payments.models import PartTaxRate, Person, Reconciliation
+from backend.payments.models import Person, Reconciliation
 
 SHOWN = 100
 
@@ -29,9 +28,3 @@ def addresses_of_finance(session: Session) -> Sequence[str]:
     return session.scalars(
         select(Person.email).where(Person.disabled_at.is_(None)).order_by(Person.email)
     ).all()
-
-
-def tax_rates(session: Session) -> dict[UUID, PartTaxRate]:
-    """The rate that counts for each part that has one of its own."""
-    rows = session.scalars(select(PartTaxRate).order_by(PartTaxRate.set_at, PartTaxRate.id))
-    return {row.part_id: row for row in rows}

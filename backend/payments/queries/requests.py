@@ -1,4 +1,4 @@
-"""Reading what was asked of customers, and the ways to pay that were opened for it."""
+"""Reading what was asked of customers, at which tax rates, and the ways to pay that were opened for it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from backend.payments.models import (
     InboxEvent,
     InboxOutcome,
     LedgerTransaction,
+    PartTaxRate,
     PaymentRequest,
     RequestLine,
 )
@@ -142,3 +143,9 @@ def waiting_events(session: Session, limit: int) -> Sequence[InboxEvent]:
     return session.scalars(
         select(InboxEvent).where(~done).order_by(InboxEvent.received_at, InboxEvent.id).limit(limit)
     ).all()
+
+
+def tax_rates(session: Session) -> dict[UUID, PartTaxRate]:
+    """The rate that counts for each part that has one of its own."""
+    rows = session.scalars(select(PartTaxRate).order_by(PartTaxRate.set_at, PartTaxRate.id))
+    return {row.part_id: row for row in rows}

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import insert
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from backend.payments.models import (
@@ -18,14 +17,9 @@ from backend.payments.models import (
     LedgerEntry,
     LedgerTransaction,
 )
+from sync.sql import dialect_of, upsert
 
 Row = Mapping[str, Any]
-
-
-def _insert(session: Session, table: type[Any]) -> Any:
-    # both dialects' inserts know ON CONFLICT by the same methods, but share no class that says so
-    on_sqlite = session.connection().dialect.name == "sqlite"
-    return (sqlite.insert if on_sqlite else postgresql.insert)(table)
 
 
 def insert_transactions(session: Session, entries: Sequence[Row], transactions: Sequence[Row]) -> None:
@@ -37,7 +31,7 @@ def insert_transactions(session: Session, entries: Sequence[Row], transactions: 
 
 def insert_accounts(session: Session, rows: Sequence[Row]) -> None:
     """Those of the accounts that somebody else has not made meanwhile."""
-    statement = _insert(session, LedgerAccount).on_conflict_do_nothing(index_elements=["code"])
+    statement = upsert(dialect_of(session), LedgerAccount).on_conflict_do_nothing(index_elements=["code"])
     session.connection().execute(statement, rows)
 
 
@@ -48,18 +42,18 @@ def insert_bank_entries(session: Session, rows: Sequence[Row]) -> None:
 
 def keep_message(session: Session, row: Row) -> bool:
     """A provider's message; whether it is new."""
-    statement = _insert(session, InboxEvent).values(row)
+    statement = upsert(dialect_of(session), InboxEvent).values(row)
     statement = statement.on_conflict_do_nothing(index_elements=["provider", "event_id"])
     return session.connection().execute(statement.returning(InboxEvent.id)).first() is not None
 
 
 def keep_outcome(session: Session, row: Row) -> None:
     """What became of a message; the first word stands."""
-    statement = _insert(session, InboxOutcome).values(row)
+    statement = upsert(dialect_of(session), InboxOutcome).values(row)
     session.connection().execute(statement.on_conflict_do_nothing(index_elements=["event_id"]))
 
 
 def keep_checkout(session: Session, row: Row) -> None:
     """A checkout, unless it is known."""
-    statement = _insert(session, Checkout).values(row)
+    statement = upsert(dialect_of(session), Checkout).values(row)
     session.connection().execute(statement.on_conflict_do_nothing(index_elements=["provider", "provider_id"]))

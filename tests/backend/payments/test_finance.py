@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -28,6 +29,7 @@ from backend.payments.app import Rounds, create_payments_app
 from backend.payments.checks import check_ledger, reconcile
 from backend.payments.models import PaymentRequest
 from backend.payments.providers.stub import Fault
+from backend.payments.reconciling import reconcile_when_due
 from backend.payments.refunds import send_refunds
 from backend.payments.rules.errors import RefundTooLarge, SecondPersonNeeded, SourceKeyContradicted
 from backend.payments.rules.postings import Account, AccountKind, Posting, Receipt, TransactionKind, received
@@ -283,6 +285,21 @@ def test_every_day_what_does_not_agree_is_written_down_and_mailed_to_finance(fir
     (mail,) = firm.mails()
     assert mail["To"] == "noor@example.org"
     assert "statements 2 to 2 are missing" in str(mail.get_payload())
+
+
+def test_two_processes_that_reconcile_at_once_mail_what_they_found_once(firm: Firm) -> None:
+    firm.somebody("Noor")
+    take(firm, statement_file([Paid(100)], sequence=1, opening=0))
+    take(firm, statement_file([Paid(50)], statement_id="S-3", sequence=3, opening=100))
+    sides, providers, now = firm.payments.sides, firm.payments.providers, firm.clock()
+    with patch.object(queries, "last_reconciled", return_value=None):  # neither sees the other's yet
+        assert [reconcile_when_due(sides, providers, now) for _ in range(2)] == [True, True]
+    firm.deliver()
+    assert [mail["To"] for mail in firm.mails()] == ["noor@example.org"]
+    firm.clock.advance(days=1)
+    assert reconcile_when_due(sides, providers, firm.clock())
+    firm.deliver()
+    assert len(firm.mails()) == 2
 
 
 def test_a_part_has_a_tax_rate_of_its_own_from_when_finance_says_so(firm: Firm) -> None:
