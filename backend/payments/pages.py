@@ -18,9 +18,9 @@ from backend.payments.receipts import kept_receipt
 from backend.payments.telling import tell_again
 from backend.payments.views import ShownBill, show_bill
 from backend.payments.wiring import payments_wiring
-from backend.web.problems import InvalidFields, domain_error_of, status_of
+from backend.web.problems import RETRY_AFTER_SECONDS, InvalidFields, domain_error_of, status_of
 from backend.web.reading import read_form
-from schemas.errors import DomainError, RecordNotFound
+from schemas.errors import DomainError, ErrorKind, RecordNotFound
 from schemas.payments import CashForm, NoForm
 
 _POLICY = (
@@ -117,6 +117,8 @@ def explain(error: DomainError | ValidationError) -> Response:
     back = None if token is None or is_lost else url_for("payment_pages.payment_page", token=token)
     response = _page("payments/problem.html", problem=fact, back=back)
     response.status_code = status_of(fact)
+    if fact.kind is ErrorKind.UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 

@@ -8,29 +8,48 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
+import structlog
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, SimpleDocTemplate, Spacer, Table
 
 from backend.paper.styles import BODY, HEADING, LEAD, LINE, SMALL, SOFT, TITLE, text
+from backend.payments.rules.errors import ReceiptUnkept
 from backend.payments.views import ShownBill
 from schemas.payments import RequestKind
+
+log = structlog.get_logger(__name__)
 
 MARGIN = 20 * mm
 _WIDE, _NARROW = 100 * mm, 35 * mm
 
 
 def kept_receipt(folder: Path, bill: ShownBill, firm: str) -> bytes:
-    """The receipt of what was paid so far; made once for each state of the bill, and the same bytes then."""
+    """The receipt of what was paid so far; made once for each state of the bill, and the same bytes then.
+
+    Raises ReceiptUnkept when the disk does not take it.
+    """
     state = hashlib.sha256(repr((bill, firm)).encode()).hexdigest()[:16]
     file = folder / f"{bill.number}-{state}.pdf"
-    if not file.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = folder / f".{uuid4()}.part"
-        part.write_bytes(_receipt(bill, firm))
+    try:
+        if not file.exists():
+            _keep(file, _receipt(bill, firm))
+        return file.read_bytes()
+    except OSError as error:
+        log.error("receipt.unkept", folder=str(folder), error=str(error.strerror or error))
+        raise ReceiptUnkept("Open it again in some minutes; the bill itself says the same.") from error
+
+
+def _keep(file: Path, content: bytes) -> None:
+    """Write a receipt whole or not at all; whoever else makes it at the same time makes the same."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = file.with_name(f".{uuid4()}.part")
+    try:
+        part.write_bytes(content)
         part.chmod(0o600)
-        part.replace(file)  # whoever else makes it at the same time makes the same
-    return file.read_bytes()
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _receipt(bill: ShownBill, firm: str) -> bytes:

@@ -113,6 +113,13 @@ class NobodyToTell(DomainError):
     kind = ErrorKind.UNMET
 
 
+class ReceiptUnkept(DomainError):
+    """The disk is full, read-only or gone: a receipt that cannot be kept is not handed out."""
+
+    title = "The receipt cannot be made at the moment."
+    kind = ErrorKind.UNAVAILABLE
+
+
 class RefundTooLarge(DomainError):
     """More than was received, less what was refunded already."""
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import re
 from collections import defaultdict
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from pypdfium2 import PdfDocument
+from structlog.testing import capture_logs
 
 from backend.payments.actions import show_ageing
+from backend.payments.app import create_payments_app
 from backend.payments.models import PaymentRequest
 from backend.payments.rules.books import no_formula
 from tests.api import Client
 from tests.backend.payments.bank_files import Paid, statement_file
 from tests.backend.payments.test_bank import take
 from tests.backend.payments.test_finance import paid_by_card
-from tests.backend.payments.world import Firm
+from tests.backend.payments.test_price_list import parts_at
+from tests.backend.payments.world import Firm, firm_on
+from tests.clock import SettableClock
+from tests.databases import Databases
 
 
 def half_paid(firm: Firm) -> PaymentRequest:
@@ -85,9 +93,88 @@ def test_a_receipt_says_what_was_for_and_how_it_was_paid(firm: Firm, browser: Cl
     assert "receipt.pdf" in browser.get(link).text
     first, again = (browser.get(f"{link}/receipt.pdf") for _ in range(2))
     assert first.data == again.data
-    said = "".join(page.get_textpage().get_text_bounded() for page in PdfDocument(first.data))
+    said = text_of(first.data)
     for words in ("锅炉", "EUR 145.50", "2026-03-03, by transfer", "Still to be paid: EUR 0.00"):
         assert words in said
     (kept,) = firm.payments.payments.receipt_folder.iterdir()
     assert kept.stat().st_mode & 0o077 == 0
     assert browser.get("/p/wrong/receipt.pdf").status_code == 404
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+def test_a_receipt_that_the_disk_does_not_take_is_asked_for_later_and_nothing_of_it_is_left(
+    lite_firm: Firm, is_full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk takes half of a file; for a read-only one stands a file where the folder should be."""
+    request = half_paid(lite_firm)
+    link = lite_firm.payments.terms.links.address_of(request.id).partition("8001")[2]
+    browser = Client(create_payments_app(lite_firm.payments))
+    folder = lite_firm.payments.payments.receipt_folder
+    if is_full:
+        monkeypatch.setattr(Path, "write_bytes", half_written)
+    else:
+        folder.touch()
+    with capture_logs() as log:
+        refused = browser.get(f"{link}/receipt.pdf")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert "Open it again in some minutes" in refused.text
+    assert [line["event"] for line in log if line["log_level"] == "error"] == ["receipt.unkept"]
+    if is_full:
+        assert list(folder.iterdir()) == []
+    else:
+        folder.unlink()
+    monkeypatch.undo()
+    assert browser.get(f"{link}/receipt.pdf").data.startswith(b"%PDF")
+
+
+def half_written(file: Path, content: bytes) -> int:
+    with file.open("wb") as half:
+        half.write(content[: len(content) // 2])
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_two_tax_rates_stand_apart_on_the_bill_the_receipt_and_in_the_journal(
+    databases: Databases, engine_name: str, clock: SettableClock, tmp_path: Path
+) -> None:
+    """Work at the usual 19 %, a part at 7 % because finance said so, the other parts as usual."""
+    with firm_on(databases, engine_name, clock, tmp_path, usual_tax_basis_points=1_900) as firm:
+        app = create_payments_app(firm.payments)
+        browser, noor = Client(app), signed_in(firm, app)
+        parts = parts_at(firm, Pump=None, Seal=None)
+        assert noor.post(f"/parts/{parts['Pump']}/set-tax-rate", {"basis_points": 700}).status_code == 200
+        firm.signed_report(("Labour", 9_500), ("Pump", 5_050), ("Seal", 1_190), parts=parts)
+        (request,) = firm.bill()
+        lines = noor.get(f"/payment-requests/{request.id}").json["lines"]
+        assert [(line["description"], line["tax_basis_points"], line["tax_minor"]) for line in lines] == [
+            ("Labour", 1_900, 1_517),  # 95.00 - 95.00 / 1.19
+            ("Pump", 700, 330),  # 50.50 - 50.50 / 1.07
+            ("Seal", 1_900, 190),
+        ]
+        link = firm.payments.terms.links.address_of(request.id).partition("8001")[2]
+        take(firm, statement_file([Paid(15_740, request.reference)]))
+        said = text_of(browser.get(f"{link}/receipt.pdf").data)
+        for words in ("7 %: EUR 3.30", "19 %: EUR 17.07", "Total", "EUR 157.40"):
+            assert words in said
+        rows = list(csv.DictReader(io.StringIO(noor.get("/journal.csv").text)))
+        booked = {
+            row["account"]: row["debit"] or f"-{row['credit']}" for row in rows if row["kind"] == "issued"
+        }
+        assert booked == {
+            "Assets:Receivable": "157.40",
+            "Income:Revenue": "-137.03",
+            "Liabilities:Tax:700": "-3.30",
+            "Liabilities:Tax:1900": "-17.07",
+        }
+        assert firm.standing(request).state == "paid"
+
+
+def signed_in(firm: Firm, app: Flask) -> Client:
+    """Somebody of finance at that application."""
+    door, factory = firm.payments.authenticator, firm.payments.factory
+    password = door.create_person(factory, "noor@example.org", "Noor")
+    assert password is not None
+    return Client(app, None, door.sign_in(factory, "noor@example.org", password).access_token)
+
+
+def text_of(pdf: bytes) -> str:
+    return "".join(page.get_textpage().get_text_bounded() for page in PdfDocument(pdf))
