@@ -15,7 +15,7 @@ from media.errors import PictureTooLarge, PictureUnreadable
 from media.sniffing import JPEG, PNG, WEBP
 
 DRAWABLE = frozenset({JPEG, PNG, WEBP})
-"""What can be decoded here. HEIC cannot: its decoders are under patents and licences we do not ship."""
+"""What can be decoded here. HEIC cannot: no decoder that is looked after may be shipped (decision 119)."""
 MOST_PIXELS = 120_000_000
 """A photo of 108 megapixels fits; decoded it takes 360 MB."""
 THUMBNAIL_SIDE, COPY_SIDE = 320, 2560

@@ -105,7 +105,10 @@ def waive(here: Here, step: str, file: Path, reason: str) -> None:
 )
 @pass_here
 def photo(here: Here, visit: str, file: Path, kind: str) -> None:
-    """Keep FILE (JPEG, PNG, WebP, HEIC, PDF) for VISIT; it is sent at the next sync."""
+    """Keep FILE (JPEG, PNG, WebP, PDF) for VISIT; it is sent at the next sync.
+
+    HEIC is taken and kept, and no report shows it: let the camera take JPEG.
+    """
     here.did("media.register", here.phone.photo(visit, file, kind))
 
 

@@ -30,7 +30,7 @@ from media.sniffing import HEIC, JPEG
 from media.uploads import chunks_of
 from schemas.attachments import MediaState, PicturesState, ScanResult
 
-NO_HEIC = "HEIC photos cannot be drawn here: let the phones take JPEG."
+NO_HEIC = "HEIC photos are kept, and cannot be drawn here: let the app hand in JPEG."
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from backend.attachments.models import Media, MediaExamination
 from backend.attachments.queries import examinations_of
 from backend.attachments.rules import STROKES
+from media.sniffing import HEIC
 from schemas.attachments import PicturesState, ScanResult
 
 
@@ -50,5 +51,6 @@ def _shown(medium: Media, examination: MediaExamination) -> Shown:
     if medium.content_type == STROKES:
         return Shown(medium.object_key)
     if examination.pictures is PicturesState.FAILED:
-        return Shown(None, "no picture can be made of it")
+        heic = medium.content_type == HEIC  # not damaged, only of a kind that nobody here can draw
+        return Shown(None, "HEIC photos are kept and not shown" if heic else "no picture can be made of it")
     return Shown(examination.copy_key)

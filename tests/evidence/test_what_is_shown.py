@@ -25,6 +25,7 @@ from tests.clock import SettableClock
 from tests.evidence.issuing import House
 from tests.given import reports
 from tests.given.phones import live_through
+from tests.media.files import HEIC
 from tests.media.pictures import EICAR, a_photo_with_place
 
 
@@ -45,11 +46,11 @@ def _nobody_looks(_message: Outgoing) -> None:
 
 
 @pytest.fixture
-def issued(phone: Phone, work: reports.Work, api: Api, clock: SettableClock) -> Callable[[House], bytes]:
-    """Lives the visit through with a photo that says where it was taken, and issues its report."""
+def issued(phone: Phone, work: reports.Work, api: Api, clock: SettableClock) -> Callable[..., bytes]:
+    """Lives the visit through, with photos that say where they were taken, and issues its report."""
 
-    def issue(house: House) -> bytes:
-        live_through(phone, str(work.visit_id), clock, a_photo_with_place())
+    def issue(house: House, photo: bytes | None = None) -> bytes:
+        live_through(phone, str(work.visit_id), clock, photo or a_photo_with_place())
         phone.sync()
         house.issue()
         return bytes(api.as_("dispatcher").get(f"/service-reports/{work.report_id}/document").data)
@@ -122,6 +123,23 @@ def test_an_infected_file_is_named_in_the_report_and_shown_nowhere(
     listed = {medium["id"]: medium for medium in verdict.content["report"]["media"]}
     assert listed[bad["media_id"]]["sha256"] == bad["sha256"], "what the phone signed is still known by hash"
     assert "1 of 3 files could not be shown" in house.mails[0]["text"]
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_photos_that_nobody_can_draw_are_named_and_kept_and_hold_up_no_report(
+    issued: Callable[..., bytes], house: House, work: reports.Work, api: Api
+) -> None:
+    house.examine = examiner_of(house.wiring)
+    pdf = issued(house, HEIC)
+    assert verify(pdf, house.trust()).genuine
+    assert words_of(pdf).count("Left out: HEIC photos are kept and not shown.") == 2
+    assert pictures_in(pdf) == []
+    assert "2 of 3 files could not be shown" in house.mails[0]["text"]
+    office = api.as_("dispatcher")
+    first, _, _ = office.get(f"/service-reports/{work.report_id}/manifest").json["entries"]
+    assert office.get(f"/media/{first['media_id']}/content").data == HEIC + b"before"
+    thumbnail = office.get(f"/media/{first['media_id']}/thumbnail")
+    assert (thumbnail.status_code, "JPEG" in thumbnail.json["detail"]) == (409, True)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
