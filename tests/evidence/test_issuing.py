@@ -13,7 +13,7 @@ from tests.clock import SettableClock
 from tests.evidence.issuing import Authority, House, a_house
 from tests.given import reports
 from tests.given.phones import live_through
-from tests.journeys.technicians import photograph
+from tests.journeys.photographs import photograph
 
 
 def signed_and_sent(phone: Phone, work: reports.Work, clock: SettableClock) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections import Counter
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFilter
-
 from mobile_client_stub.phone import Phone
+from tests.journeys.photographs import photograph
 
 Body = dict[str, Any]
 
@@ -25,32 +22,6 @@ class Ending(StrEnum):
     NO_ACCESS = "no access"
 
 
-def photograph(text: str) -> bytes:
-    """A JPEG that is like no other: `text` stands in its comment segment. After work it shows a dry floor."""
-    words, scene = text.encode(), _scene(dry=text.startswith("after"))
-    comment = b"\xff\xfe" + (len(words) + 2).to_bytes(2, "big") + words
-    return scene[:2] + comment + scene[2:]
-
-
-@cache
-def _scene(*, dry: bool) -> bytes:
-    """A washing machine against a wall, in a puddle or not."""
-    picture = Image.linear_gradient("L").resize((480, 360))
-    photo = Image.merge("RGB", [picture.point(lambda value, d=d: 150 + d + value // 8) for d in (22, 14, 0)])
-    draw = ImageDraw.Draw(photo)
-    draw.rectangle((0, 270, 480, 360), fill="#8a7460")
-    if not dry:
-        draw.ellipse((70, 285, 420, 345), fill="#6f7f86")
-    draw.rounded_rectangle((150, 70, 330, 300), 10, fill="#eceff1", outline="#9aa5ab", width=3)
-    draw.rectangle((160, 80, 320, 108), fill="#cfd8dc")
-    draw.ellipse((285, 84, 305, 104), fill="#4caf50" if dry else "#d32f2f")
-    draw.ellipse((180, 130, 300, 250), fill="#37474f", outline="#90a4ae", width=10)
-    draw.ellipse((205, 155, 275, 225), fill="#263238" if dry else "#5b7c8d")
-    file = io.BytesIO()
-    photo.filter(ImageFilter.GaussianBlur(1.2)).save(file, "JPEG", quality=80)
-    return file.getvalue()
-
-
 def work_visit(phone: Phone, visit: Body, ending: Ending, dice: random.Random) -> None:
     """Everything a technician does for one visit, in the order of a good one."""
     visit_id = visit["id"]
@@ -61,14 +32,21 @@ def work_visit(phone: Phone, visit: Body, ending: Ending, dice: random.Random) -
         phone.step("report_no_access", visit_id, reason="Nobody opened.")
         return
     phone.step("start", visit_id)
-    phone.photo(visit_id, photograph(f"before {visit_id}"), "before", place=(52.0412, 1.1554))
+    subject = what_it_is_about(phone, visit)
+    phone.photo(visit_id, photograph(f"before {visit_id}", subject), "before", place=(52.0412, 1.1554))
     use_parts(phone, visit_id, dice)
     list_charges(phone, visit_id)
     phone.note(visit_id, "Customer asks for a call before the next yearly service.")
-    phone.photo(visit_id, photograph(f"after {visit_id}"), "after")
+    phone.photo(visit_id, photograph(f"after {visit_id}", subject), "after")
     write_report(phone, visit_id)
     close_report(phone, visit_id, ending)
     phone.step("complete", visit_id)
+
+
+def what_it_is_about(phone: Phone, visit: Body) -> str:
+    """The code of the visit's type of work."""
+    order = phone.record("work_orders", visit["work_order_id"], "work order")
+    return str(phone.record("work_types", str(order["work_type_id"]), "type of work")["code"])
 
 
 def use_parts(phone: Phone, visit_id: str, dice: random.Random) -> None:

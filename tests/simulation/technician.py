@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.words import Body, PhoneError, text_of
-from tests.journeys.technicians import photograph
+from tests.journeys.photographs import photograph
 
 NEXT_STEP = {
     "dispatched": "accept",
