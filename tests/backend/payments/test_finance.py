@@ -109,6 +109,10 @@ def test_a_refund_that_fails_is_taken_back_and_can_be_asked_for_again(firm: Firm
     firm.stub.fault(Fault.REFUND_FAILS)
     assert send(firm) == 1
     assert firm.standing(request).refundable == 14_550
+    with firm.payments.factory.begin(write=False) as uow:
+        kinds = (AccountKind.REFUND_PAYABLE, AccountKind.RETURNS)
+        left = [sum(queries.balances_of(uow.session, kind).values()) for kind in kinds]
+    assert left == [0, 0], "nothing is to be paid any more, and nothing was returned"
     assert check_ledger(firm.payments.sides).figures["refunds"] == 1
     ask(firm, request, 5_000)
     assert send(firm) == 1
