@@ -154,6 +154,18 @@ class Money(RuleBasedStateMachine):
         if due > 1:
             self._issue(due, is_of_order=True)
 
+    @initialize(minor=MINORS)
+    def begin_with_a_refund_that_fails(self, minor: int) -> None:
+        """Left to chance, no history has one: it takes a card payment, and a provider that says no."""
+        self._issue(minor, is_of_order=False)
+        request = self.requests[-1]
+        checkout = checkout_of(self.firm, request)
+        self.told.append((self.firm.stub.pay(checkout, self.clock()), request.id, checkout, minor))
+        tell(self.firm, self.told[-1][0])
+        work_inbox(self.firm.payments.factory, self.firm.payments.providers)
+        self.models[request.id].pay(checkout, minor)
+        self._refund(request, minor, Fault.REFUND_FAILS)
+
     @precondition(lambda self: len(self.requests) < 4 and not self.is_cancelled)
     @rule(minor=MINORS)
     def ask_for_another_deposit(self, minor: int) -> None:
@@ -261,7 +273,9 @@ class Money(RuleBasedStateMachine):
     @precondition(lambda self: self.requests)
     @rule(data=st.data(), minor=MINORS, fault=st.sampled_from([None, *Fault]))
     def refund(self, data: st.DataObject, minor: int, fault: Fault | None) -> None:
-        request = data.draw(st.sampled_from(self.requests))
+        self._refund(data.draw(st.sampled_from(self.requests)), minor, fault)
+
+    def _refund(self, request: PaymentRequest, minor: int, fault: Fault | None) -> None:
         model = self.models[request.id]
         try:
             with self.firm.payments.factory.begin() as uow:
@@ -333,3 +347,4 @@ def test_money_is_where_the_model_says_after_any_history(lite_firm: Firm) -> Non
     with lite_firm.payments.factory.begin(write=False) as uow:
         kinds = set(uow.session.scalars(select(LedgerTransaction.kind)))
     assert TransactionKind.DEPOSIT_USED in kinds, "no history ever used a deposit"
+    assert TransactionKind.REFUND_FAILED in kinds, "no refund failed in any history"
