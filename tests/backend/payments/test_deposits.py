@@ -264,6 +264,9 @@ def test_a_deposit_asked_after_a_bill_is_not_for_that_bill(lite_firm: Firm) -> N
     assert seen(lite_firm, request) == ("open", 4_000, 0, 0, 0)
     assert seen(lite_firm, deposit) == ("paid", 0, 5_000, 0, 0)
     assert check_ledger(lite_firm.payments.sides).sound
+    lite_firm.asked(1_000, work_order_id=request.work_order_id)
+    assert seen(lite_firm, request) == ("open", 4_000, 0, 0, 0)
+    assert seen(lite_firm, deposit)[3:] == (1_000, 4_000)
 
 
 def test_a_deposit_of_a_work_order_that_is_cancelled_is_the_customers_to_have_back(firm: Firm) -> None:
