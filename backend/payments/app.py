@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -125,27 +126,33 @@ class Rounds:
         self._stopping.set()
         self._thread.join(timeout)
 
-    def once(self) -> None:
-        """One round."""
-        wiring = self._wiring
-        bill_what_was_approved(wiring.factory, wiring.terms)
-        end_deposits_of_cancelled(wiring.factory)
-        work_inbox(wiring.factory, wiring.providers)
-        send_refunds(wiring.factory, wiring.providers)
-        now = wiring.clock()
+    def once(self) -> list[str]:
+        """One round; the steps that failed. Each is by itself: one that fails keeps no other from it."""
+        wiring, now = self._wiring, self._wiring.clock()
+        steps: dict[str, Callable[[], object]] = {
+            "billing": partial(bill_what_was_approved, wiring.factory, wiring.terms),
+            "deposits": partial(end_deposits_of_cancelled, wiring.factory),
+            "inbox": partial(work_inbox, wiring.factory, wiring.providers),
+            "refunds": partial(send_refunds, wiring.factory, wiring.providers),
+        }
         if self._polled_at is None or now - self._polled_at >= POLL_EVERY:
             self._polled_at = now
-            for provider in wiring.providers.values():
-                poll(wiring.factory, provider, now - POLL_BACK)
-        reconcile_when_due(wiring.sides, wiring.providers, now)
+            for name, provider in wiring.providers.items():
+                steps[f"poll {name}"] = partial(poll, wiring.factory, provider, now - POLL_BACK)
+        steps["reconciling"] = partial(reconcile_when_due, wiring.sides, wiring.providers, now)
+        return [name for name, step in steps.items() if not _done(name, step)]
 
     def _run(self) -> None:
         pause = ROUND_SECONDS
         while not self._stopping.wait(pause):
-            try:
-                self.once()
-                pause = ROUND_SECONDS
-            except Exception:
-                # A database or provider is away. The thread must outlive that, without filling the log.
-                log.exception("rounds.stalled", pause_seconds=pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+            # A database or provider is away. The thread must outlive that, without filling the log.
+            pause = min(pause * 2, LONGEST_PAUSE) if self.once() else ROUND_SECONDS
+
+
+def _done(name: str, step: Callable[[], object]) -> bool:
+    try:
+        step()
+    except Exception:
+        log.exception("rounds.stalled", step=name)
+        return False
+    return True

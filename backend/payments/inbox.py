@@ -62,29 +62,28 @@ def work_inbox(factory: UnitOfWorkFactory, providers: Providers) -> int:
     """Act on every message that waits; how many were settled. One that cannot be settled yet waits on."""
     with factory.begin(write=False) as uow:
         waiting = [
-            (event.id, event.provider, event.raw, event.headers, event.received_at)
+            (event.id, event.provider, event.raw, event.received_at)
             for event in queries.waiting_events(uow.session, AT_ONCE)
         ]
     settled = 0
-    for event_id, name, raw, headers, received_at in waiting:
+    for event_id, name, raw, received_at in waiting:
         provider = providers.get(name)
-        if provider is not None:
-            settled += _work(factory, provider, (event_id, received_at), (raw, headers))
+        if provider is None:
+            continue
+        try:
+            settled += _work(factory, provider, (event_id, received_at), raw)
+        except Exception:
+            # It waits on, for everybody to see (`check` counts it), and holds up no other.
+            log.exception("inbox.stalled", event_row=str(event_id), provider=name)
     return settled
 
 
-def _work(
-    factory: UnitOfWorkFactory,
-    provider: Provider,
-    event: tuple[UUID, datetime],
-    content: tuple[bytes, Mapping[str, str]],
-) -> bool:
+def _work(factory: UnitOfWorkFactory, provider: Provider, event: tuple[UUID, datetime], raw: bytes) -> bool:
     event_id, received_at = event
-    # It was proved when it came; what counts for its age is when that was.
-    message = provider.read_message(*content, received_at)
-    if message.checkout_id is None:
-        return _settle(factory, event_id, InboxState.IGNORED, f"{message.kind} is about no checkout")
     try:
+        message = provider.recall_message(raw)
+        if message.checkout_id is None:
+            return _settle(factory, event_id, InboxState.IGNORED, f"{message.kind} is about no checkout")
         state, detail = believe(factory, provider, message.checkout_id)
     except ProviderUnavailable:
         return False
@@ -117,6 +116,9 @@ def poll(factory: UnitOfWorkFactory, provider: Provider, since: datetime) -> int
             state, _ = believe(factory, provider, checkout_id)
         except DomainError as error:
             log.warning("poll.failed", provider=provider.name, code=error.code)
+            continue
+        except Exception:
+            log.exception("poll.stalled", provider=provider.name)
             continue
         found += state is InboxState.POSTED
     return found

@@ -56,8 +56,16 @@ def send_refunds(factory: UnitOfWorkFactory, providers: Providers) -> int:
         except ProviderRefused as error:
             log.error("refund.refused", refund=str(refund_id), code=error.code)
             went = False
-        with factory.begin() as uow:
-            settle_refund(uow, refund_id, went=went, out_of=_clearing(provider, money))
+        except Exception:
+            log.exception("refund.stalled", refund=str(refund_id))
+            continue
+        try:
+            with factory.begin() as uow:
+                settle_refund(uow, refund_id, went=went, out_of=_clearing(provider, money))
+        except Exception:
+            # Asked of the provider again under the same key next time: nothing goes twice.
+            log.exception("refund.stalled", refund=str(refund_id))
+            continue
         settled += 1
     return settled
 

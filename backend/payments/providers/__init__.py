@@ -80,6 +80,12 @@ class Provider(Protocol):
     def read_message(self, raw: bytes, headers: Mapping[str, str], now: datetime) -> Message:
         """Check the signature over the raw bytes and the time, both ways; raises WebhookRefused."""
 
+    def recall_message(self, raw: bytes) -> Message:
+        """What a message says that was checked when it came; raises WebhookRefused when it says nothing.
+
+        Nothing is checked again: the secret may be another by now, and the proof was given.
+        """
+
     def look_at(self, checkout_id: str) -> PaymentSeen:
         """How the payment of a checkout stands now."""
 

@@ -85,17 +85,23 @@ class StripeProvider:
         stamp_of(header, now)
         try:
             stripe.WebhookSignature.verify_header(raw, header, self._secret)
-            event = json.loads(raw)
-            about = event["data"]["object"]
-            message = Message(str(event["id"]), str(event["type"]), _subject(about))
-            is_ours = event["livemode"] is self.live and not event.get("account")
         except stripe.SignatureVerificationError as error:
             raise WebhookRefused("The signature is not right.") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise WebhookRefused("The message is signed and cannot be read.") from error
-        if not is_ours:
+        message = self.recall_message(raw)
+        event = json.loads(raw)
+        if event.get("livemode") is not self.live or event.get("account"):
             raise WebhookRefused("The message is about another account, or of another mode.")
         return message
+
+    def recall_message(self, raw: bytes) -> Message:
+        """What an event says, believed: which session or payment it is about."""
+        try:
+            event = json.loads(raw)
+            return Message(str(event["id"]), str(event["type"]), _subject(event["data"]["object"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise WebhookRefused("The message is signed and cannot be read.") from error
 
     def look_at(self, checkout_id: str) -> PaymentSeen:
         """How a session (`cs_…`), or the session of a payment (`pi_…`), stands."""

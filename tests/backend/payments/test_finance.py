@@ -281,7 +281,7 @@ def test_every_day_what_does_not_agree_is_written_down_and_mailed_to_finance(fir
     assert firm.mails() == []
     firm.clock.advance(hours=2)
     for _ in range(2):
-        Rounds(firm.payments).once()  # a process that starts again does not begin anew
+        assert Rounds(firm.payments).once() == []  # a process that starts again does not begin anew
     firm.deliver()
     with firm.payments.factory.begin(write=False) as uow:
         told = [done.alarms for done in queries.reconciliations(uow.session)]

@@ -6,17 +6,20 @@ import json
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from backend.payments import queries
-from backend.payments.app import create_payments_app
+from backend.payments.app import Rounds, create_payments_app
 from backend.payments.badges import project_badge
 from backend.payments.checkouts import open_checkout
 from backend.payments.inbox import poll, take_message, work_inbox
 from backend.payments.models import InboxEvent, InboxOutcome, LedgerTransaction, PaymentRequest
+from backend.payments.providers import PaymentSeen
 from backend.payments.providers.signing import signed
 from backend.payments.providers.stub import SIGNATURE, Fault, Webhook
 from backend.payments.rules.errors import ProviderUnavailable, WebhookRefused
@@ -203,6 +206,47 @@ def test_a_message_signed_by_the_old_and_the_new_key_is_taken(lite_firm: Firm) -
     stamp, _, right = webhook.headers[SIGNATURE].partition(",")
     both = Webhook(webhook.raw, {SIGNATURE: f"{stamp},v1={'0' * 64},{right}"})
     assert tell(lite_firm, both)
+
+
+def test_a_message_that_waits_while_the_secret_is_rotated_is_acted_on(lite_firm: Firm) -> None:
+    request = lite_firm.asked()
+    tell(lite_firm, lite_firm.stub.pay(checkout_of(lite_firm, request), lite_firm.clock()))
+    lite_firm.stub._secret = b"the secret of today"
+    assert Rounds(lite_firm.payments).once() == []
+    assert lite_firm.standing(request).state == "paid"
+
+
+def test_a_message_nobody_foresaw_waits_and_holds_up_no_other(lite_firm: Firm) -> None:
+    strange, request = lite_firm.asked(2_000), lite_firm.asked()
+    puzzle = checkout_of(lite_firm, strange)
+    tell(lite_firm, lite_firm.stub.pay(puzzle, lite_firm.clock()))
+    lite_firm.clock.advance(seconds=1)
+    tell(lite_firm, lite_firm.stub.pay(checkout_of(lite_firm, request), lite_firm.clock()))
+    look_at = lite_firm.stub.look_at
+
+    def puzzled(checkout_id: str) -> PaymentSeen:
+        if checkout_id == puzzle:
+            raise KeyError("amount_total")
+        return look_at(checkout_id)
+
+    with patch.object(lite_firm.stub, "look_at", puzzled), capture_logs() as logs:
+        assert work(lite_firm) == 1
+    assert lite_firm.standing(request).state == "paid"
+    assert [each["event"] for each in logs] == ["inbox.stalled"]
+    assert work(lite_firm) == 1
+    assert lite_firm.standing(strange).state == "paid"
+
+
+def test_a_step_of_a_round_that_fails_is_named_and_keeps_no_other_from_it(lite_firm: Firm) -> None:
+    request = lite_firm.asked()
+    tell(lite_firm, lite_firm.stub.pay(checkout_of(lite_firm, request), lite_firm.clock()))
+    failing = patch("backend.payments.app.bill_what_was_approved", side_effect=RuntimeError("boom"))
+    with failing, capture_logs() as logs:
+        assert Rounds(lite_firm.payments).once() == ["billing"]
+    assert [each["step"] for each in logs if each["event"] == "rounds.stalled"] == ["billing"]
+    assert lite_firm.standing(request).state == "paid"
+    with lite_firm.payments.factory.begin(write=False) as uow:
+        assert queries.last_reconciled(uow.session) is not None
 
 
 def test_a_provider_nobody_knows_has_no_door(lite_firm: Firm) -> None:

@@ -165,7 +165,7 @@ class Firm:
 
     def round(self) -> None:
         """One round of the payments process, outbox and all."""
-        Rounds(self.payments).once()
+        assert Rounds(self.payments).once() == []
         self.deliver()
 
     def badge(self, request: PaymentRequest) -> PaymentBadgeState | None:
