@@ -23,11 +23,9 @@ from backend.payments.rules.errors import (
 )
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind
+from backend.payments.rules.refunding import BY_TRANSFER, left_of_payments
 from schemas.errors import IdAlreadyUsed
 from schemas.payments import RefundState
-
-BY_TRANSFER = frozenset({"bank", "suspense"})
-"""Sources of payments that a person sends back, at the bank."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +115,13 @@ def ask_refund(
 
 
 def _payment_to_refund(uow: UnitOfWork, request_id: UUID, money: Money) -> tuple[str, str]:
-    """The one payment that covers the refund: back the way it came, and never more than came that way."""
-    for source, key, minor in queries.payments_of(uow.session, request_id):
-        payment_id = key.removeprefix("payment:")
-        if minor - queries.refunded_of_payment(uow.session, request_id, payment_id) >= money.minor:
-            return source, payment_id
+    """The one payment that covers the refund: back the way it came, and never more than is there that way."""
+    left = left_of_payments(
+        queries.payments_of(uow.session, request_id), queries.refunded_by_payment(uow.session, request_id)
+    )
+    for payment, minor in left.items():  # the largest payment first
+        if minor >= money.minor:
+            return payment
     raise RefundTooLarge("No single payment covers this: refund each payment by itself.")
 
 

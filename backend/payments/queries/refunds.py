@@ -66,7 +66,7 @@ def refunds(session: Session) -> Sequence[Refund]:
 
 
 def payments_of(session: Session, request_id: UUID) -> Sequence[tuple[str, str, int]]:
-    """What came in for a request: source, source key and minor units, the largest first."""
+    """What came in for a request and what was taken back (negative): source, source key, minor units."""
     amount = func.sum(-LedgerEntry.amount)
     rows = session.execute(
         select(LedgerTransaction.source, LedgerTransaction.source_key, amount)
@@ -78,20 +78,17 @@ def payments_of(session: Session, request_id: UUID) -> Sequence[tuple[str, str, 
             LedgerAccount.kind.in_(OF_REQUESTS),
         )
         .group_by(LedgerTransaction.id, LedgerTransaction.source, LedgerTransaction.source_key)
-        .having(amount > 0)
         .order_by(amount.desc(), LedgerTransaction.source_key)
     )
     return [(source, key, int(total)) for source, key, total in rows]
 
 
-def refunded_of_payment(session: Session, request_id: UUID, payment_id: str) -> int:
-    """What was asked back of one payment and did not fail, in minor units."""
+def refunded_by_payment(session: Session, request_id: UUID) -> dict[str, int]:
+    """What was asked back of each payment of a request and did not fail, in minor units."""
     failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state == RefundState.FAILED)
-    return int(
-        session.scalar(
-            select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(
-                Refund.request_id == request_id, Refund.payment_id == payment_id, ~failed
-            )
-        )
-        or 0
+    rows = session.execute(
+        select(Refund.payment_id, func.sum(Refund.amount_minor))
+        .where(Refund.request_id == request_id, ~failed)
+        .group_by(Refund.payment_id)
     )
+    return {payment_id: int(total) for payment_id, total in rows}

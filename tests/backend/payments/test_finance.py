@@ -33,6 +33,7 @@ from backend.payments.reconciling import reconcile_when_due
 from backend.payments.refunds import send_refunds
 from backend.payments.rules.errors import RefundTooLarge, SecondPersonNeeded, SourceKeyContradicted
 from backend.payments.rules.postings import Account, AccountKind, Posting, Receipt, TransactionKind, received
+from backend.payments.rules.refunding import left_of_payments
 from backend.payments.rules.standing import Standing
 from schemas.payments import ClearTo, RefundState
 from tests.api import Client
@@ -133,6 +134,42 @@ def test_what_was_paid_too_much_by_transfer_goes_back_by_transfer(firm: Firm) ->
     assert done.state is RefundState.DONE
     assert waiting(firm) == []
     assert (firm.standing(request).state, bank_balance(firm)) == ("paid", 10_000)
+
+
+def _way_of(firm: Firm, refund: SeenRefund) -> str:
+    with firm.payments.factory.begin(write=False) as uow:
+        return queries.refund_by_id(uow.session, refund.id).provider
+
+
+def test_nothing_goes_back_by_a_transfer_that_the_bank_returned(lite_firm: Firm) -> None:
+    request = lite_firm.asked(10_000)
+    take(lite_firm, statement_file([Paid(10_000, request.reference)]))
+    take(lite_firm, statement_file([Paid(-10_000, request.reference, returned=True)], statement_id="S-2"))
+    tell(lite_firm, lite_firm.stub.pay(checkout_of(lite_firm, request), lite_firm.clock()))
+    work(lite_firm)
+    assert _way_of(lite_firm, ask(lite_firm, request, 4_000)) == "stub"
+
+
+def test_nothing_goes_back_by_a_card_payment_that_was_disputed(lite_firm: Firm) -> None:
+    request = lite_firm.asked(10_000)
+    checkout = checkout_of(lite_firm, request)
+    tell(lite_firm, lite_firm.stub.pay(checkout, lite_firm.clock()))
+    work(lite_firm)
+    tell(lite_firm, lite_firm.stub.dispute(checkout, lite_firm.clock()))
+    work(lite_firm)
+    take(lite_firm, statement_file([Paid(6_000, request.reference)]))
+    assert _way_of(lite_firm, ask(lite_firm, request, 4_000)) == "bank"
+
+
+def test_a_payment_gives_back_what_it_brought_less_refunds_returns_and_disputes() -> None:
+    moved = [
+        *(("stub", "payment:p1", 900), ("bank", "a", 500), ("suspense", "b", 300), ("bank", "c", -300)),
+        *(("stub", "dispute:p1", -900), ("stub", "payment:p2", 200)),
+    ]
+    left = {("stub", "p1"): 0, ("bank", "a"): 400, ("suspense", "b"): 0, ("stub", "p2"): 200}
+    assert left_of_payments(moved, {"a": 100}) == left, "the return is of the transfer of its amount"
+    moved[3] = ("bank", "c", -450)
+    assert left_of_payments(moved, {"a": 100}) == {**left, ("bank", "a"): 0, ("suspense", "b"): 250}
 
 
 def test_fees_and_payouts_leave_suspense(lite_firm: Firm) -> None:

@@ -1,0 +1,47 @@
+"""What may go back of which payment, and what one person may decide alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+BY_TRANSFER = frozenset({"bank", "suspense"})
+"""Sources of payments that came by transfer: a person sends them back, at the bank."""
+
+PaymentKey = tuple[str, str]
+"""A payment by its source and its id there."""
+
+
+def left_of_payments(
+    moved: Sequence[tuple[str, str, int]], refunded: Mapping[str, int]
+) -> dict[PaymentKey, int]:
+    """What each payment can still give back: what it brought less refunds less its returns and disputes.
+
+    `moved`: source, source key and minor units (negative: it was taken back); `refunded`: by payment id, what
+    was asked back and did not fail. A provider says which payment a dispute is of. A bank does not say which
+    transfer it returns: it counts against one that has exactly as much left, else against the largest.
+    """
+    left: dict[PaymentKey, int] = {}
+    returned: list[int] = []
+    for source, key, minor in moved:
+        if source in BY_TRANSFER and minor < 0:
+            returned.append(-minor)
+            continue
+        payment = (source, _payment_id(key))
+        left[payment] = left.get(payment, 0) + minor
+    for payment in left:
+        left[payment] -= refunded.get(payment[1], 0)
+    for minor in sorted(returned, reverse=True):
+        _charge(left, minor)
+    return left
+
+
+def _payment_id(key: str) -> str:
+    return key.removeprefix("payment:").removeprefix("dispute:")
+
+
+def _charge(left: dict[PaymentKey, int], minor: int) -> None:
+    transfers = [payment for payment in left if payment[0] in BY_TRANSFER]
+    for payment in sorted(transfers, key=lambda each: (left[each] != minor, -left[each], each)):
+        taken = max(min(minor, left[payment]), 0)
+        left[payment] -= taken
+        minor -= taken
