@@ -45,7 +45,8 @@ def job_of(number: int, dice: random.Random, folder: Path) -> dict[str, Any]:
         "findings": " ".join(dice.choices(WORDS, k=20)),
         "work_done": " ".join(dice.choices(WORDS, k=30)),
     }
-    ink = f'{{"width": 600, "height": 200, "strokes": [[[10, 50], [{number % 500 + 20}, 90]]]}}'.encode()
+    end = [number % 500 + 20, number // 500 % 100 + 90]  # no two reports have the same ink
+    ink = f'{{"width": 600, "height": 200, "strokes": [[[10, 50], {end}]]}}'.encode()
     hand = folder / f"{ids[2]}.json"
     hand.write_bytes(ink)
     medium = {
