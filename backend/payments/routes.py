@@ -88,7 +88,8 @@ def show_payment_request(uow: UnitOfWork, person: Actor, request_id: UUID) -> di
 )
 def write_off_payment_request(uow: UnitOfWork, person: Actor, fields: Fields, request_id: UUID) -> None:
     """Give up a debt, or a part of it."""
-    actions.write_off_payment_request(uow, person, request_id, **fields)
+    alone = payments_wiring().payments.refund_alone_minor
+    actions.write_off_payment_request(uow, person, request_id, alone_minor=alone, **fields)
 
 
 @finance.post(
@@ -251,7 +252,8 @@ def confirm_refund(uow: UnitOfWork, person: Actor, fields: Fields, refund_id: UU
 @finance.post("/bank-entries/<uuid:entry_id>/clear", body=ClearBankEntry, permission="bank_entry:clear")
 def clear_bank_entry(uow: UnitOfWork, person: Actor, fields: Fields, entry_id: UUID) -> None:
     """Say that a waiting entry concerns no customer."""
-    actions.clear_bank_entry(uow, person, entry_id, **fields)
+    alone = payments_wiring().payments.refund_alone_minor
+    actions.clear_bank_entry(uow, person, entry_id, alone_minor=alone, **fields)
 
 
 @webhooks.post("/webhooks/<provider>", permission_free=True, own_transactions=True, raw_body=True)

@@ -25,7 +25,8 @@ class PaymentsSettings:
 
     `database_url` is the ledger's, `field_database_url` the field's: on PostgreSQL the same database, on
     SQLite two files. Sums are minor units. `refund_alone_minor` is what one person of finance may
-    refund without a second one, in the minor unit of any currency. `usual_tax_basis_points` is the tax
+    refund of one request without a second one, write off of it, or call a fee that the bank gave back, in the
+    minor unit of any currency. `usual_tax_basis_points` is the tax
     contained in prices: 1900 is 19 %. `country` (ISO 3166) is where telephone numbers
     without a prefix are. `clock_offset_seconds` moves the clock, for demos and tests only.
     """

@@ -19,9 +19,11 @@ from backend.payments.rules import postings
 from backend.payments.rules.errors import (
     BankEntrySettled,
     CurrenciesMixed,
+    SecondPersonNeeded,
 )
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind, ByPerson, Receipt, TransactionKind
+from backend.payments.rules.refunding import TOO_MUCH_FOR_ONE
 from schemas.payments import ClearTo
 
 
@@ -122,10 +124,13 @@ def match_bank_entry(
 
 
 @requires("bank_entry:clear")
-def clear_bank_entry(uow: UnitOfWork, person: Actor, entry_id: UUID, *, to: ClearTo, reason: str) -> None:
+def clear_bank_entry(
+    uow: UnitOfWork, person: Actor, entry_id: UUID, *, to: ClearTo, reason: str, alone_minor: int
+) -> None:
     """Say that a waiting entry concerns no customer: the bank's fee, or what a provider paid out.
 
-    All of what waits, once. Raises BankEntryNotFound, BankEntrySettled.
+    All of what waits, once. Money that came in is cleared as fees up to `alone_minor` only: a payment of a
+    customer would be hidden there. Raises BankEntryNotFound, BankEntrySettled, SecondPersonNeeded.
     """
     entry = queries.bank_entry_by_id(uow.session, entry_id)
     queries.lock_subject(uow.session, entry_id)
@@ -134,6 +139,8 @@ def clear_bank_entry(uow: UnitOfWork, person: Actor, entry_id: UUID, *, to: Clea
         return
     if waiting == 0:
         raise BankEntrySettled("Nothing is left of this entry.")
+    if to is ClearTo.FEES and waiting > alone_minor:
+        raise SecondPersonNeeded(TOO_MUCH_FOR_ONE)
     kind = AccountKind.FEES if to is ClearTo.FEES else AccountKind.CLEARING
     detail = "bank" if to is ClearTo.FEES else to.value
     by = ByPerson(person.user_id, uow.now, reason)

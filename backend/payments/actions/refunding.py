@@ -76,7 +76,8 @@ def ask_refund(
     reason: str,
     alone_minor: int,
 ) -> SeenRefund:
-    """Ask for money to be sent back the way it came; up to `alone_minor` it is approved with that.
+    """Ask for money to be sent back the way it came; approved with that while all that was refunded of this
+    request without a second person is no more than `alone_minor`.
 
     Raises PaymentRequestNotFound, CurrenciesMixed, RefundTooLarge, IdAlreadyUsed.
     """
@@ -94,6 +95,7 @@ def ask_refund(
     if money.minor > standing.refundable:
         raise RefundTooLarge(f"No more than {Money(standing.refundable, currency)} can be refunded.")
     provider, payment_id = _payment_to_refund(uow, request_id, money)
+    alone_already = queries.refunded_alone(uow.session, request_id)
     refund = uow.add(
         Refund(
             id=refund_id,
@@ -109,7 +111,8 @@ def ask_refund(
     )
     ledger.post(uow, postings.refund_asked(refund.id, request_id, money, standing, uow.now))
     take_step(uow, refund.id, RefundState.REQUESTED, person_id=person.user_id, detail=reason)
-    if money.minor <= alone_minor:
+    # Over the whole request: a limit per refund would be kept by asking in parts.
+    if alone_already + money.minor <= alone_minor:
         take_step(uow, refund.id, RefundState.APPROVED, person_id=person.user_id, detail="within the limit")
     return _seen_refund(uow, refund)
 

@@ -14,9 +14,10 @@ from backend.payments.badges import ask_for_badge
 from backend.payments.models import CashComplaint, PaymentRequest, RequestLine
 from backend.payments.permissions import requires
 from backend.payments.rules import postings
-from backend.payments.rules.errors import CurrenciesMixed, NothingOwed
+from backend.payments.rules.errors import CurrenciesMixed, NothingOwed, SecondPersonNeeded
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import ByPerson
+from backend.payments.rules.refunding import TOO_MUCH_FOR_ONE
 from backend.payments.rules.standing import Standing
 from backend.payments.telling import SeenNotice, seen_notices
 from schemas.payments import RequestKind
@@ -106,10 +107,12 @@ def write_off_payment_request(
     amount_minor: int,
     currency: str,
     reason: str,
+    alone_minor: int,
 ) -> None:
-    """Give up a debt, or a part of it. The same decision again changes nothing.
+    """Give up a debt, or a part of it, of one request no more than `alone_minor` in all.
 
-    Raises PaymentRequestNotFound, CurrenciesMixed, NothingOwed, SourceKeyContradicted.
+    The same decision again changes nothing. Raises PaymentRequestNotFound, CurrenciesMixed, NothingOwed,
+    SecondPersonNeeded, SourceKeyContradicted.
     """
     request = queries.request_by_id(uow.session, request_id)
     queries.lock_subject(uow.session, request_id)
@@ -122,6 +125,8 @@ def write_off_payment_request(
     owed = queries.standing_of(uow.session, request_id).owed
     if not known and money.minor > owed:
         raise NothingOwed(f"No more than {Money(owed, currency)} is owed.")
+    if not known and queries.written_off(uow.session, request_id) + money.minor > alone_minor:
+        raise SecondPersonNeeded(TOO_MUCH_FOR_ONE)
     if ledger.post(uow, posting):
         ask_for_badge(uow, request.work_order_id, f"{posting.source}:{posting.source_key}")
 

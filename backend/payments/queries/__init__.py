@@ -39,6 +39,7 @@ from backend.payments.queries.ledger import (
     standing_of,
     standings,
     transaction_keys,
+    written_off,
 )
 from backend.payments.queries.notices import (
     bill_channel,
@@ -64,6 +65,7 @@ from backend.payments.queries.refunds import (
     payments_of,
     refund_by_id,
     refund_state,
+    refunded_alone,
     refunded_by_payment,
     refunds,
     refunds_to_send,
@@ -145,6 +147,7 @@ __all__ = [
     "reconciliations",
     "refund_by_id",
     "refund_state",
+    "refunded_alone",
     "refunded_by_payment",
     "refunds",
     "refunds_to_send",
@@ -170,4 +173,5 @@ __all__ = [
     "waiting_events",
     "work_orders_with_deposits",
     "work_orders_with_requests",
+    "written_off",
 ]

@@ -183,3 +183,18 @@ def _refunding(session: Session, request_ids: Sequence[UUID]) -> dict[UUID, int]
 def standing_of(session: Session, request_id: UUID) -> Standing:
     """Where one request stands."""
     return standings(session, [request_id])[request_id]
+
+
+def written_off(session: Session, request_id: UUID) -> int:
+    """What was given up of a request so far, in minor units."""
+    total = (
+        select(func.coalesce(func.sum(-LedgerEntry.amount), 0))
+        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
+        .where(
+            LedgerAccount.subject == request_id,
+            LedgerAccount.kind == AccountKind.RECEIVABLE,
+            LedgerTransaction.kind == TransactionKind.WRITTEN_OFF,
+        )
+    )
+    return int(session.scalar(total) or 0)

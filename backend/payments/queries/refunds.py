@@ -83,6 +83,18 @@ def payments_of(session: Session, request_id: UUID) -> Sequence[tuple[str, str, 
     return [(source, key, int(total)) for source, key, total in rows]
 
 
+def refunded_alone(session: Session, request_id: UUID) -> int:
+    """What was refunded of a request without a second person and did not fail, in minor units."""
+    alone = exists().where(
+        RefundStep.refund_id == Refund.id,
+        RefundStep.state == RefundState.APPROVED,
+        RefundStep.person_id == Refund.asked_by,
+    )
+    failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state == RefundState.FAILED)
+    total = select(func.coalesce(func.sum(Refund.amount_minor), 0))
+    return int(session.scalar(total.where(Refund.request_id == request_id, alone, ~failed)) or 0)
+
+
 def refunded_by_payment(session: Session, request_id: UUID) -> dict[str, int]:
     """What was asked back of each payment of a request and did not fail, in minor units."""
     failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state == RefundState.FAILED)

@@ -7,6 +7,12 @@ from collections.abc import Mapping, Sequence
 BY_TRANSFER = frozenset({"bank", "suspense"})
 """Sources of payments that came by transfer: a person sends them back, at the bank."""
 
+TOO_MUCH_FOR_ONE = (
+    "This is more than one person decides alone. Whoever runs the payments process is the second person: "
+    "they raise DOORSTEP_PAYMENTS_REFUND_ALONE_MINOR for as long as it takes."
+)
+"""What to do about a write-off or a clearing above the limit: only refunds wait for an approval."""
+
 PaymentKey = tuple[str, str]
 """A payment by its source and its id there."""
 

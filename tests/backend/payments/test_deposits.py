@@ -32,7 +32,7 @@ from schemas.visits import PaymentBadgeState
 from tests.api import Client
 from tests.backend.payments.bank_files import Paid, statement_file
 from tests.backend.payments.test_bank import take
-from tests.backend.payments.test_finance import ask, send
+from tests.backend.payments.test_finance import approve, ask, send
 from tests.backend.payments.test_providers import checkout_of, tell, work
 from tests.backend.payments.world import Firm, an_order
 
@@ -142,7 +142,7 @@ def test_a_deposit_that_pays_the_whole_bill_makes_the_badge_say_paid_and_its_res
     assert "It is paid. Thank you!" in text
     ask(firm, deposit, 5_000)
     assert send(firm) == 1
-    ask(firm, deposit, 450)
+    approve(firm, ask(firm, deposit, 450), "Emre")
     assert send(firm) == 1
     assert seen(firm, deposit) == ("paid", 0, 0, 14_550, 0)
     assert balances(firm) == {"clearing": 14_550, "revenue": -14_550}

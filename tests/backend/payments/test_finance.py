@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import patch
 from uuid import uuid4
@@ -23,6 +24,7 @@ from backend.payments.actions import (
     confirm_refund,
     list_part_tax_rates,
     set_part_tax_rate,
+    write_off_payment_request,
 )
 from backend.payments.actions.refunding import SeenRefund
 from backend.payments.app import Rounds, create_payments_app
@@ -95,13 +97,57 @@ def test_a_refund_above_the_limit_takes_two_persons_and_goes_once(firm: Firm) ->
 def test_never_more_goes_back_than_came_in(firm: Firm) -> None:
     request = paid_by_card(firm)
     ask(firm, request, 5_000)
-    ask(firm, request, 5_000)
+    second = ask(firm, request, 5_000)
     with pytest.raises(RefundTooLarge):
         ask(firm, request, 5_000)
-    assert ask(firm, request, 4_550).state is RefundState.APPROVED
+    last = ask(firm, request, 4_550)
+    for refund in (second, last):
+        assert approve(firm, refund, "Emre").state is RefundState.APPROVED
     assert send(firm) == 3
     assert firm.standing(request).refundable == 0
     assert clearing(firm).minor == 0
+
+
+def test_asking_in_parts_does_not_avoid_the_second_person(lite_firm: Firm) -> None:
+    request = paid_by_card(lite_firm)
+    assert not ask(lite_firm, request, 2_500).needs_second_person
+    assert not ask(lite_firm, request, 2_500).needs_second_person
+    assert ask(lite_firm, request, 1).needs_second_person
+    assert ask(lite_firm, request, 1, who="Emre").needs_second_person
+    approve(lite_firm, ask(lite_firm, request, 4_000), "Emre")
+    lite_firm.stub.fault(Fault.REFUND_FAILS)
+    assert send(lite_firm) == 3
+    assert not ask(lite_firm, request, 2_500).needs_second_person, "one of the two did not go"
+
+
+def test_what_one_person_gives_up_or_calls_a_fee_has_the_same_limit(lite_firm: Firm) -> None:
+    request, somebody = lite_firm.asked(), lite_firm.somebody()
+
+    def give_up(minor: int) -> None:
+        with lite_firm.payments.factory.begin() as uow:
+            write_off_payment_request(
+                uow,
+                somebody,
+                request.id,
+                decision_id=uow.mint_id(),
+                amount_minor=minor,
+                currency="EUR",
+                reason="Bankrupt.",
+                alone_minor=5_000,
+            )
+
+    give_up(3_000)
+    with pytest.raises(SecondPersonNeeded, match="REFUND_ALONE_MINOR"):
+        give_up(2_001)
+    give_up(2_000)
+    assert lite_firm.standing(request).owed == 9_550
+    take(lite_firm, statement_file([Paid(5_001, text="Who am I?")]))
+    with lite_firm.payments.factory.begin() as uow:
+        (entry_id,) = queries.suspense(uow.session)
+        for to, alone in ((ClearTo.FEES, 5_000), (ClearTo.FEES, 5_001)):
+            with pytest.raises(SecondPersonNeeded) if alone == 5_000 else nullcontext():
+                clear_bank_entry(uow, somebody, entry_id, to=to, reason="A fee.", alone_minor=alone)
+    assert waiting(lite_firm) == []
 
 
 def test_a_refund_that_fails_is_taken_back_and_can_be_asked_for_again(firm: Firm) -> None:
@@ -181,7 +227,7 @@ def test_fees_and_payouts_leave_suspense(lite_firm: Firm) -> None:
             is_fee = queries.bank_entry_by_id(uow.session, entry_id).amount_minor < 0
             to = ClearTo.FEES if is_fee else ClearTo.STUB
             for _ in range(2):
-                clear_bank_entry(uow, somebody, entry_id, to=to, reason="It says so.")
+                clear_bank_entry(uow, somebody, entry_id, to=to, reason="It says so.", alone_minor=0)
     assert waiting(lite_firm) == []
     assert clearing(lite_firm).minor == 0
 
