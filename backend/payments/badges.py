@@ -45,14 +45,15 @@ def ask_for_badge(uow: UnitOfWork, work_order_id: UUID, occasion: str) -> None:
 def project_badge(sides: TwoSides, work_order_id: UUID) -> None:
     """Bring one badge up to date: as often as one likes, by as many as one likes, in any order.
 
-    The badge is held first and the ledger read then, so that the last to write has read the latest.
+    The badge is held first and the ledger read then, so that the last to write has read the latest. Nothing
+    is written while the answer stays what it was: a row or a revision more would tell that money moved.
     """
     with sides.field.begin() as field:
-        badge_id, revision, shown = field_side.badge_held(field, work_order_id)
+        held = field_side.badge_held(field, work_order_id)
         with sides.ledger.begin(write=False) as ledger:
             wanted = derived_badge(ledger.session, work_order_id)
-        if wanted is not shown:
-            field_side.show_badge(field, badge_id, revision + 1, wanted)
+        if wanted is not held.state:
+            field_side.show_badge(field, held, wanted)
 
 
 class BadgeTransport:

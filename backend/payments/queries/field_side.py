@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import (
     BigInteger,
@@ -23,6 +23,7 @@ from sqlalchemy import (
     Uuid,
     column,
     exists,
+    insert,
     select,
     table,
     update,
@@ -32,6 +33,7 @@ from sqlalchemy.orm import Session
 from backend.db.types import Instant
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments.models import EndedDeposit, PaymentRequest, RequestLine
+from backend.payments.queries.ledger import lock_subject
 from backend.payments.rules.billing import ApprovedCharge, Cover
 from backend.payments.rules.errors import OrderedWorkNotFound
 from backend.payments.rules.money import Money
@@ -39,7 +41,6 @@ from backend.payments.rules.telling import Contact
 from schemas.payments import RequestKind
 from schemas.visits import PaymentBadgeState, WorkOrderStatus
 from sync.hook import record_changes
-from sync.sql import dialect_of, upsert
 
 FIELD = "field"
 """The schema of the field's tables; on SQLite the name under which its file is attached, for reading."""
@@ -270,39 +271,44 @@ BADGE_RIGHTS: Mapping[str, Collection[int]] = {
 """What its connection to the field's SQLite file may write; PostgreSQL's grants say the same."""
 
 
-def badge_held(uow: UnitOfWork, work_order_id: UUID) -> tuple[UUID, int, PaymentBadgeState]:
-    """The badge of a work order, held until the transaction ends: its id, revision and state.
+@dataclass(frozen=True)
+class HeldBadge:
+    """The badge of a work order, held until the transaction ends; without an id there is none yet."""
 
-    It is made (as `none`) when there is none, so that two who project at once wait for each other here.
+    work_order_id: UUID
+    id: UUID | None = None
+    revision: int = 0
+    state: PaymentBadgeState = PaymentBadgeState.NONE
+
+
+def badge_held(uow: UnitOfWork, work_order_id: UUID) -> HeldBadge:
+    """The badge of a work order, so held that two who project at once wait for each other here.
+
+    By a lock and not by a row: a row that says `none` where there was none would tell that money moved.
     """
-    find = select(_BADGE.c.id, _BADGE.c.revision, _BADGE.c.state).where(
-        _BADGE.c.work_order_id == work_order_id
-    )
-    row = uow.session.execute(find.with_for_update()).one_or_none()
+    lock_subject(uow.session, uuid5(work_order_id, BADGES))
+    row = uow.session.execute(
+        select(_BADGE.c.id, _BADGE.c.revision, _BADGE.c.state).where(_BADGE.c.work_order_id == work_order_id)
+    ).one_or_none()
     if row is None:
-        _make_badge(uow, work_order_id)
-        row = uow.session.execute(find.with_for_update()).one()
-    return row.id, row.revision, PaymentBadgeState(row.state)
+        return HeldBadge(work_order_id)
+    return HeldBadge(work_order_id, row.id, row.revision, PaymentBadgeState(row.state))
 
 
-def _make_badge(uow: UnitOfWork, work_order_id: UUID) -> None:
-    badge_id = uow.mint_id()
-    values = {
-        "id": badge_id,
-        "revision": 1,
-        "created_at": uow.now,
-        "work_order_id": work_order_id,
-        "state": PaymentBadgeState.NONE.value,
-    }
-    making = upsert(dialect_of(uow.session), _BADGE).values(values)
-    making = making.on_conflict_do_nothing(index_elements=["work_order_id"])
-    if uow.session.connection().execute(making.returning(_BADGE.c.id)).first() is not None:
-        record_changes(uow.session, BADGES, {badge_id: 1})
-
-
-def show_badge(uow: UnitOfWork, badge_id: UUID, revision: int, state: PaymentBadgeState) -> None:
-    """Write what the badge says, and leave the change that carries it to phones."""
-    uow.session.connection().execute(
-        update(_BADGE).where(_BADGE.c.id == badge_id).values(state=state.value, revision=revision)
-    )
+def show_badge(uow: UnitOfWork, held: HeldBadge, state: PaymentBadgeState) -> None:
+    """Write what a held badge says, and leave the change that carries it to phones."""
+    badge_id, revision = held.id or uow.mint_id(), held.revision + 1
+    if held.id is None:
+        values = {
+            "id": badge_id,
+            "revision": revision,
+            "created_at": uow.now,
+            "work_order_id": held.work_order_id,
+            "state": state.value,
+        }
+        uow.session.connection().execute(insert(_BADGE).values(values))
+    else:
+        uow.session.connection().execute(
+            update(_BADGE).where(_BADGE.c.id == badge_id).values(state=state.value, revision=revision)
+        )
     record_changes(uow.session, BADGES, {badge_id: revision})

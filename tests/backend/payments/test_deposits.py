@@ -105,7 +105,7 @@ def test_what_was_paid_before_the_work_is_taken_off_its_bill(firm: Firm, browser
     firm.deliver()
     assert balances(firm) == {"bank": 5_000, "deposits": -5_000}
     assert seen(firm, deposit) == ("paid", 0, 5_000, 0, 0)
-    assert firm.badge(deposit) is NONE
+    assert firm.badge(deposit) is None
     assert "We take EUR 50.00 off your bill" in browser.get(link).text
 
     request = firm.billed(14_550, work_order_id=order)
@@ -119,7 +119,7 @@ def test_what_was_paid_before_the_work_is_taken_off_its_bill(firm: Firm, browser
     page = browser.get(link_of(firm, request)).text
     assert "Paid by your deposit" in page
     assert "Pay EUR 95.50 now" in page
-    assert firm.badge(request) is NONE
+    assert firm.badge(request) is None
     transfer(firm, request, 9_550)
     firm.deliver()
     assert seen(firm, request) == ("paid", 0, 0, 5_000, 0)
@@ -279,7 +279,7 @@ def test_a_deposit_of_a_work_order_that_is_cancelled_is_the_customers_to_have_ba
         firm.round()
     assert seen(firm, deposit) == ("overpaid", 0, 0, 0, 5_000)
     assert seen(firm, unpaid) == ("nothing_due", 0, 0, 0, 0)
-    assert firm.badge(deposit) is NONE
+    assert firm.badge(deposit) is None
     ask(firm, deposit, 5_000)
     assert balances(firm) == {"bank": 5_000, "refund_payable": -5_000}
     assert seen(firm, deposit)[:2] == ("paid", 0)

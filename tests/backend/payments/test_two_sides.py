@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -12,9 +13,13 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from backend.db.upgrade import FIELD as FIELD_CHAIN
+from backend.payments.badges import project_badge
 from backend.payments.models import CHANGING, LEDGER
-from backend.payments.queries.field_side import READ
+from backend.payments.queries.field_side import READ, badge_held, show_badge
 from backend.payments.roles import AUDIT, FIELD, OWNER, PAYMENTS
+from schemas.visits import PaymentBadgeState
+from tests.backend.payments.bank_files import Paid, statement_file
+from tests.backend.payments.test_bank import take
 from tests.backend.payments.world import Firm, as_role
 from tests.postgres import SUPERUSER
 
@@ -232,6 +237,46 @@ def test_the_payments_process_writes_nothing_of_the_field_but_the_badge(firm: Fi
             uow.session.execute(text(statement))
         with refused(), firm.payments.sides.ledger.begin() as uow:
             uow.session.execute(text(_from_the_ledger(statement)))
+
+
+def _told(firm: Firm) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """All that a feed is made from: what changed, and the badges."""
+    with firm.field.begin(write=False) as uow:
+        changes = uow.session.execute(text("SELECT * FROM sync_changes ORDER BY 1"))
+        badges = uow.session.execute(text("SELECT * FROM payment_badges ORDER BY 1"))
+        return [tuple(row) for row in changes], [tuple(row) for row in badges]
+
+
+def test_no_bill_an_unpaid_a_partly_paid_one_and_a_paid_deposit_are_told_alike(firm: Firm) -> None:
+    partly, unpaid, deposit = firm.billed(), firm.billed(2_000), firm.deposit(5_000)
+    before = _told(firm)
+    files = [[Paid(100, partly.reference), Paid(5_000, deposit.reference)], [Paid(200, partly.reference)]]
+    for position, paid in enumerate(files):
+        take(firm, statement_file(paid, statement_id=f"S-{position}"))
+        firm.round()
+        assert _told(firm) == before, "a phone that syncs would learn that money moved"
+    take(firm, statement_file([Paid(2_000, unpaid.reference)], statement_id="S-9"))
+    firm.round()
+    changes, badges = _told(firm)
+    assert len(badges) == 1
+    firm.round()
+    project_badge(firm.payments.sides, unpaid.work_order_id)
+    assert _told(firm) == (changes, badges), "nothing is written when the answer stays what it was"
+
+
+@ROLES_ARE_POSTGRESQLS
+def test_two_who_project_a_first_badge_at_once_wait_for_each_other(firm: Firm) -> None:
+    request = firm.billed(2_000)
+    take(firm, statement_file([Paid(2_000, request.reference)]))
+    second = threading.Thread(target=project_badge, args=(firm.payments.sides, request.work_order_id))
+    with firm.payments.sides.field.begin() as uow:
+        held = badge_held(uow, request.work_order_id)
+        second.start()
+        second.join(0.5)
+        assert second.is_alive(), "it did not wait for the badge that is being written"
+        show_badge(uow, held, PaymentBadgeState.PAID)
+    second.join(30)
+    assert firm.badge(request) is PaymentBadgeState.PAID
 
 
 def _from_the_ledger(statement: str) -> str:
