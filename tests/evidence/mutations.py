@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from asn1crypto import cms, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.timestamps import TimeStamper
@@ -15,7 +16,7 @@ from pyhanko.sign.timestamps import TimeStamper
 from backend.reports.seal.content import ANSWERS, MANIFEST, REPORT, SIGNATURE, canonical
 from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.signing import seal, signer_of
-from backend.reports.seal.verifying import attachments_of
+from backend.reports.seal.verifying import attachments_of, trust_of
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,16 @@ class Forger:
         file = self._file(dice)
         return self._sealed_by(self.company, file, _attached(file), self.authority)
 
+    def hide_a_certificate(self, dice: random.Random) -> bytes:
+        """Something of his own in the timestamp, as a certificate that is its own issuer."""
+        file = self._file(dice)
+        return _with_certificate(file, _certificates_of(self.own)[0])
+
+    def hide_a_trusted_certificate(self, dice: random.Random) -> bytes:
+        """A certificate that is believed, in the timestamp, where the authority did not put it."""
+        file = self._file(dice)
+        return _with_certificate(file, _certificates_of(self.company)[0])
+
     def _sealed_by(
         self, folder: SealFolder, file: bytes, attached: Mapping[str, bytes], clock: TimeStamper | None
     ) -> bytes:
@@ -126,6 +137,8 @@ KINDS: Mapping[str, tuple[int, Callable[[Forger, random.Random], bytes]]] = {
     "another key": (3, Forger.by_another_key),
     "revoked key": (3, Forger.by_the_revoked_key),
     "wrong timestamp": (3, Forger.with_another_authority),
+    "hidden certificate": (3, Forger.hide_a_certificate),
+    "hidden trusted certificate": (3, Forger.hide_a_trusted_certificate),
 }
 """What is drawn, and how often."""
 
@@ -137,3 +150,20 @@ def _attached(file: bytes) -> dict[str, bytes]:
 def _phone_texts(file: bytes) -> dict[str, bytes]:
     attached = _attached(file)
     return {name: attached[name] for name in (MANIFEST, ANSWERS, SIGNATURE)}
+
+
+def _certificates_of(folder: SealFolder) -> list[x509.Certificate]:
+    return list(trust_of(folder).seals)
+
+
+def _with_certificate(file: bytes, certificate: x509.Certificate) -> bytes:
+    """The file with one more certificate in its timestamp, and as much less padding behind the seal."""
+    begin = file.rindex(b"/Contents <") + 11
+    end = file.index(b">", begin)
+    padded = bytes.fromhex(file[begin:end].decode())
+    info = cms.ContentInfo.load(padded)
+    (signer,) = info["content"]["signer_infos"]
+    data = signer["unsigned_attrs"][0]["values"][0]["content"]
+    data["certificates"] = [*(each.chosen for each in data["certificates"]), certificate]
+    changed = info.dump(force=True).ljust(len(padded), b"\0")
+    return file[:begin] + changed.hex().upper().encode() + file[end:]

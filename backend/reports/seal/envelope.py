@@ -111,7 +111,9 @@ def check_token(token: cms.ContentInfo, trusted: list[bytes]) -> None:
     if len(own) != 1:
         raise EnvelopeRefused("the timestamp names another certificate")
     _check_signer(signer, own[0], data)
-    _check_chain(certificates, trusted)
+    _check_chain(own[0], certificates, trusted)
+    if cms.ContentInfo.load(token.dump()).dump(force=True) != token.dump():
+        raise EnvelopeRefused("the timestamp is not written in the one canonical form")
 
 
 def _check_signer(signer: cms.SignerInfo, certificate: x509.Certificate, data: cms.SignedData) -> None:
@@ -124,13 +126,25 @@ def _check_signer(signer: cms.SignerInfo, certificate: x509.Certificate, data: c
             raise EnvelopeRefused("an algorithm has parameters")
 
 
-def _check_chain(certificates: list[x509.Certificate], trusted: list[bytes]) -> None:
-    """Each certificate is one we believe, or signed by another one of them: its bytes are what they were."""
+def _check_chain(own: x509.Certificate, certificates: list[x509.Certificate], trusted: list[bytes]) -> None:
+    """Each certificate lies on the one path from the signer to a certificate that we believe.
+
+    A certificate that nobody needs is a place to hide something: a self-signed one is its own issuer, and
+    even one that we believe was not necessarily there when the authority answered.
+    """
     known = [load_der_x509_certificate(der) for der in trusted]
-    given = [load_der_x509_certificate(certificate.dump()) for certificate in certificates]
-    for certificate in given:
-        if certificate not in known and not any(_is_issued_by(certificate, one) for one in (*known, *given)):
-            raise EnvelopeRefused("a certificate in the timestamp was changed")
+    rest = [load_der_x509_certificate(each.dump()) for each in certificates]
+    last = load_der_x509_certificate(own.dump())
+    rest.remove(last)
+    while rest:
+        candidates = [each for each in rest if last not in known or each in known]
+        issuer = next((each for each in candidates if each != last and _is_issued_by(last, each)), None)
+        if issuer is None:
+            raise EnvelopeRefused("a certificate in the timestamp was changed, or does not belong there")
+        rest.remove(issuer)
+        last = issuer
+    if last not in known and not any(_is_issued_by(last, one) for one in known):
+        raise EnvelopeRefused("the certificates of the timestamp do not lead to one that we believe")
 
 
 def _is_issued_by(certificate: object, issuer: object) -> bool:
