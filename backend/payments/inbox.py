@@ -13,7 +13,12 @@ from backend.payments import ledger, queries
 from backend.payments.providers import PaymentSeen, PaymentState, Provider
 from backend.payments.receiving import receive, take_back
 from backend.payments.rules import postings
-from backend.payments.rules.errors import ProviderNotFound, ProviderRefused, ProviderUnavailable
+from backend.payments.rules.errors import (
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+    WebhookRefused,
+)
 from backend.payments.rules.postings import Account, AccountKind, Receipt, TakenBack, TransactionKind
 from schemas.errors import DomainError
 from schemas.payments import InboxState
@@ -42,7 +47,12 @@ def take_message(
 
     What it says is not acted on here: the sender waits, and may send the same again at any moment.
     """
-    message = provider.read_message(raw, headers, factory.clock())
+    try:
+        message = provider.read_message(raw, headers, factory.clock())
+    except WebhookRefused as error:
+        # Somebody tries, or a secret is wrong on one side: either is to be seen.
+        log.warning("webhook.refused", provider=provider.name, reason=error.extensions.get("reason"))
+        raise
     with factory.begin() as uow:
         return queries.keep_message(
             uow.session,

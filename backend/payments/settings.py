@@ -161,6 +161,11 @@ def _given(env: Mapping[str, str]) -> dict[str, Any]:
         given["country"] = _country(country)
     if bool(given.get("stripe_key")) != bool(given.get("stripe_webhook_secret")):
         raise SettingsError(f"{PREFIX}STRIPE_KEY and {PREFIX}STRIPE_WEBHOOK_SECRET go together.")
+    if given.get("stub_provider") and "_live_" in given.get("stripe_key", ""):
+        raise SettingsError(
+            f"{PREFIX}STUB_PROVIDER is for trying things, and {PREFIX}STRIPE_KEY is a live one: "
+            "with both, a bill could be called paid without money. Take one of them away."
+        )
     return given
 
 

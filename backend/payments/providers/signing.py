@@ -27,9 +27,11 @@ def stamp_of(header: str, now: datetime) -> str:
     """
     match = _HEADER.fullmatch(header)
     if match is None:
-        raise WebhookRefused("The signature header is missing or not as it should be.")
+        raise WebhookRefused("The signature header is missing or not as it should be.", reason="header")
     if abs(now.timestamp() - int(match[1])) > TOLERANCE_SECONDS:
-        raise WebhookRefused(f"The message is signed more than {TOLERANCE_SECONDS} seconds away from now.")
+        raise WebhookRefused(
+            f"The message is signed over {TOLERANCE_SECONDS} s away from now.", reason="time"
+        )
     return match[1]
 
 
@@ -38,7 +40,7 @@ def check_signature(raw: bytes, header: str, key: bytes, now: datetime) -> None:
     stamp = stamp_of(header, now)
     expected = f"v1={_mac(raw, key, stamp)}"
     if not any(hmac.compare_digest(expected, given) for given in header.split(",")[1:]):
-        raise WebhookRefused("The signature is not right.")
+        raise WebhookRefused("The signature is not right.", reason="signature")
 
 
 def _mac(raw: bytes, key: bytes, stamp: str) -> str:

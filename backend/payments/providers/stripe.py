@@ -86,13 +86,13 @@ class StripeProvider:
         try:
             stripe.WebhookSignature.verify_header(raw, header, self._secret)
         except stripe.SignatureVerificationError as error:
-            raise WebhookRefused("The signature is not right.") from error
+            raise WebhookRefused("The signature is not right.", reason="signature") from error
         except ValueError as error:
-            raise WebhookRefused("The message is signed and cannot be read.") from error
+            raise WebhookRefused("The message is signed and cannot be read.", reason="unreadable") from error
         message = self.recall_message(raw)
         event = json.loads(raw)
         if event.get("livemode") is not self.live or event.get("account"):
-            raise WebhookRefused("The message is about another account, or of another mode.")
+            raise WebhookRefused("The message is of another account or mode.", reason="not-ours")
         return message
 
     def recall_message(self, raw: bytes) -> Message:
@@ -101,7 +101,7 @@ class StripeProvider:
             event = json.loads(raw)
             return Message(str(event["id"]), str(event["type"]), _subject(event["data"]["object"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WebhookRefused("The message is signed and cannot be read.") from error
+            raise WebhookRefused("The message is signed and cannot be read.", reason="unreadable") from error
 
     def look_at(self, checkout_id: str) -> PaymentSeen:
         """How a session (`cs_…`), or the session of a payment (`pi_…`), stands."""

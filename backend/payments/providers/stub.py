@@ -96,7 +96,7 @@ class StubProvider:
         message = self.recall_message(raw)
         said = json.loads(raw)
         if said.get("account") != self.account or said.get("live") is not self.live:
-            raise WebhookRefused("The message is about another account, or of another mode.")
+            raise WebhookRefused("The message is of another account or mode.", reason="not-ours")
         return message
 
     def recall_message(self, raw: bytes) -> Message:
@@ -105,7 +105,7 @@ class StubProvider:
             said = json.loads(raw)
             return Message(str(said["id"]), str(said["type"]), said.get("checkout"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WebhookRefused("The message is signed and cannot be read.") from error
+            raise WebhookRefused("The message is signed and cannot be read.", reason="unreadable") from error
 
     def look_at(self, checkout_id: str) -> PaymentSeen:
         """How a payment stands."""

@@ -87,7 +87,10 @@ class ProviderNotFound(RecordNotFound):
 
 
 class WebhookRefused(DomainError):
-    """A message that claims to be of the provider is not, is too old, or is from the future."""
+    """A message that claims to be of the provider is not, is too old, or is from the future.
+
+    `reason` says which in a word: header, time, signature, unreadable or not-ours.
+    """
 
     title = "This message is not the provider's."
     kind = ErrorKind.INVALID

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import patch
@@ -106,6 +107,37 @@ def test_never_more_goes_back_than_came_in(firm: Firm) -> None:
     assert send(firm) == 3
     assert firm.standing(request).refundable == 0
     assert clearing(firm).minor == 0
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_two_refunds_asked_for_at_once_wait_for_each_other_and_only_one_fits(firm: Firm) -> None:
+    request, somebody = paid_by_card(firm), firm.somebody()
+    refused: list[RefundTooLarge] = []
+
+    def ask_too() -> None:
+        try:
+            ask(firm, request, 10_000)
+        except RefundTooLarge as error:
+            refused.append(error)
+
+    second = threading.Thread(target=ask_too)
+    with firm.payments.factory.begin() as uow:
+        ask_refund(
+            uow,
+            somebody,
+            request.id,
+            refund_id=uow.mint_id(),
+            amount_minor=10_000,
+            currency="EUR",
+            reason="The pump was faulty.",
+            alone_minor=0,
+        )
+        second.start()
+        second.join(0.5)
+        assert second.is_alive(), "it judged by what the first had not written yet"
+    second.join(30)
+    assert len(refused) == 1
+    assert firm.standing(request).refunding == 10_000
 
 
 def test_asking_in_parts_does_not_avoid_the_second_person(lite_firm: Firm) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ from backend.payments.providers.stub import SIGNATURE, Fault, Webhook
 from backend.payments.rules.errors import ProviderUnavailable, WebhookRefused
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind
+from backend.payments.settings import read_payments_settings
+from backend.settings import SettingsError
 from schemas.payments import InboxState
 from schemas.visits import PaymentBadgeState
 from tests.api import Client
@@ -180,13 +182,20 @@ def _checkout(webhook: Webhook) -> str:
     return checkout
 
 
-FORGERIES: list[Callable[[Webhook, Firm], Webhook]] = [
-    *(_unsigned, _reserialised, _by_another_key, _old, _future, _other_account, _live, _no_json)
-]
+FORGERIES: Mapping[Callable[[Webhook, Firm], Webhook], str] = {
+    _unsigned: "header",
+    _reserialised: "signature",
+    _by_another_key: "signature",
+    _old: "time",
+    _future: "time",
+    _other_account: "not-ours",
+    _live: "not-ours",
+    _no_json: "unreadable",
+}
 
 
 @pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__)
-def test_a_message_that_is_not_the_providers_is_refused_and_not_kept(
+def test_a_message_that_is_not_the_providers_is_refused_logged_and_not_kept(
     lite_firm: Firm, forge: Callable[[Webhook, Firm], Webhook]
 ) -> None:
     """B17, S17."""
@@ -195,8 +204,16 @@ def test_a_message_that_is_not_the_providers_is_refused_and_not_kept(
     with pytest.raises(WebhookRefused):
         tell(lite_firm, forged)
     browser = Client(create_payments_app(lite_firm.payments))
-    sent = browser.send("POST", "/webhooks/stub", headers=forged.headers, data=forged.raw)
+    with capture_logs() as logs:
+        sent = browser.send("POST", "/webhooks/stub", headers=forged.headers, data=forged.raw)
     assert sent.status_code == 422
+    refused = {
+        "provider": "stub",
+        "reason": FORGERIES[forge],
+        "event": "webhook.refused",
+        "log_level": "warning",
+    }
+    assert {**refused, "log_level": "warning"} in logs
     with lite_firm.payments.factory.begin(write=False) as uow:
         assert uow.session.scalar(select(func.count()).select_from(InboxEvent)) == 0
 
@@ -247,6 +264,14 @@ def test_a_step_of_a_round_that_fails_is_named_and_keeps_no_other_from_it(lite_f
     assert lite_firm.standing(request).state == "paid"
     with lite_firm.payments.factory.begin(write=False) as uow:
         assert queries.last_reconciled(uow.session) is not None
+
+
+def test_the_stub_does_not_stand_beside_a_live_key() -> None:
+    env = {"DOORSTEP_PAYMENTS_STRIPE_WEBHOOK_SECRET": "whsec_x", "DOORSTEP_PAYMENTS_STUB_PROVIDER": "1"}
+    assert read_payments_settings({**env, "DOORSTEP_PAYMENTS_STRIPE_KEY": "rk_test_x"}).stub_provider
+    for key in ("sk_live_x", "rk_live_x"):
+        with pytest.raises(SettingsError, match="live"):
+            read_payments_settings({**env, "DOORSTEP_PAYMENTS_STRIPE_KEY": key})
 
 
 def test_a_provider_nobody_knows_has_no_door(lite_firm: Firm) -> None:
