@@ -33,7 +33,10 @@ class File:
 
 @dataclass(frozen=True)
 class Medium:
-    """One file's way to the server. `outcome` and `problem` are what became of its registration."""
+    """One file's way to the server. `outcome` and `problem` are what became of its registration.
+
+    `record_state`: that of its record in the feed, None when there is none.
+    """
 
     id: str
     visit_id: str
@@ -47,11 +50,23 @@ class Medium:
     trouble: str | None
     outcome: str | None
     problem: str | None
+    record_state: str | None
 
     @property
     def may_go(self) -> bool:
-        """Whether the server knows the record, so that it will take the bytes, and has not got them."""
-        return self.sent_at is None and self.stored_at is None and self.outcome in {"applied", "merged"}
+        """Whether the server knows the record, so that it will take the bytes, and has not got them.
+
+        A registration that was held and accepted later keeps its outcome: it is the feed that tells of it.
+        """
+        known = self.outcome in {"applied", "merged"} or self.record_state in {"expected", "rejected"}
+        return known and self.sent_at is None and self.stored_at is None
+
+    @property
+    def is_needed_here(self) -> bool:
+        """Whether this phone may hold the only copy of something that can still be wanted."""
+        if self.sent_at or self.stored_at:
+            return False
+        return self.may_go or self.outcome not in {"refused", "overridden"}
 
     @property
     def state(self) -> str:
@@ -60,9 +75,9 @@ class Medium:
             return "stored"
         if self.sent_at:
             return "sent, waiting for the receipt"
-        if self.outcome in {"held", "refused", "overridden"}:
+        if not self.may_go and self.outcome in {"held", "refused", "overridden"}:
             return f"kept: its registration was {self.outcome}"
-        return "waiting" if self.outcome is None else "ready to send"
+        return "ready to send" if self.may_go else "waiting"
 
 
 def keep_bytes(store: Store, content: bytes) -> File:
@@ -130,8 +145,9 @@ def add(
 def all_media(connection: sqlite3.Connection) -> list[Medium]:
     """Every file this phone ever queued, oldest first."""
     rows = connection.execute(
-        "SELECT q.*, m.outcome, m.problem FROM media q LEFT JOIN mutations m USING (mutation_id)"
-        " ORDER BY q.id"
+        "SELECT q.*, m.outcome, m.problem, json_extract(r.body, '$.state') AS record_state"
+        " FROM media q LEFT JOIN mutations m USING (mutation_id)"
+        " LEFT JOIN records r ON r.collection = 'media' AND r.id = q.id ORDER BY q.id"
     )
     return [Medium(**{name: row[name] for name in Medium.__dataclass_fields__}) for row in rows]
 

@@ -350,7 +350,7 @@ class Phone(FieldWork):
         account, connection = self.store.account(), self.store.connection
         if account is None or not account.wipe_due or journal.unacknowledged_count(connection):
             return False
-        if any(medium.may_go for medium in media_queue.all_media(connection)):
+        if any(medium.is_needed_here for medium in media_queue.all_media(connection)):
             return False
         self.store.erase()
         return True

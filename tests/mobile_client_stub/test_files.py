@@ -88,6 +88,46 @@ def test_a_file_waits_for_its_record_to_be_accepted(phone: Phone, fake: FakeServ
     assert fake.sins == []
 
 
+def held_photo(phone: Phone, fake: FakeServer) -> str:
+    """A photo whose registration the server held; from now on it holds none."""
+    phone.sync()
+    fake.refused_types["media.register"] = {"outcome": "held", "problem": {"detail": "Not your visit."}}
+    photo = phone.photo(VISIT, JPEG, "before")
+    phone.sync()
+    fake.refused_types.clear()
+    return photo
+
+
+def test_a_file_goes_when_its_held_registration_is_accepted_after_all(phone: Phone, fake: FakeServer) -> None:
+    photo = held_photo(phone, fake)
+    (medium,) = phone.outbox().media
+    file = {"sha256": medium.sha256, "size": medium.size, "content_type": medium.content_type}
+    fake.put("media", photo, {"visit_id": VISIT, "kind": "before", "state": "expected", **file})
+    phone.sync()
+    assert list(fake.objects.values()) == [JPEG]
+    assert fake.state.records["media", photo]["state"] == "stored"
+    phone.sync()
+    assert kept_files(phone) == []
+    assert fake.sins == []
+
+
+def test_no_wipe_takes_the_only_copy_of_a_file_that_may_still_be_wanted(
+    phone: Phone, fake: FakeServer
+) -> None:
+    held_photo(phone, fake)
+    fake.revoked = True
+    assert not phone.sync().wiped
+    assert len(kept_files(phone)) == 1
+
+
+def test_a_wipe_takes_a_file_whose_registration_was_refused(phone: Phone, fake: FakeServer) -> None:
+    phone.sync()
+    fake.refused_types["media.register"] = {"outcome": "refused", "problem": {"detail": "No such visit."}}
+    phone.photo(VISIT, JPEG, "before")
+    fake.revoked = True
+    assert phone.sync().wiped
+
+
 def test_a_receipt_that_left_with_its_visit_is_the_one_the_server_gave(
     phone: Phone, fake: FakeServer
 ) -> None:
