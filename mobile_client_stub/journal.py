@@ -198,11 +198,13 @@ def forget_old(connection: sqlite3.Connection, server_now: datetime) -> None:
     """Drop what was settled more than 90 days ago; the server keeps outcomes no longer than that either.
 
     By the server's clock: a phone's own may jump ten years ahead, and would then forget what a server that
-    is restored tomorrow needs again.
+    is restored tomorrow needs again. The registration of a file without a receipt stays: it says that the
+    file may go.
     """
     connection.execute(
         "DELETE FROM mutations WHERE settled = 1 AND answered_at < ? AND written <"
-        " coalesce((SELECT min(written) FROM mutations WHERE settled = 0), 1 << 62)",
+        " coalesce((SELECT min(written) FROM mutations WHERE settled = 0), 1 << 62)"
+        " AND mutation_id NOT IN (SELECT mutation_id FROM media WHERE stored_at IS NULL)",
         (written(server_now - KEPT_AFTER_OUTCOME),),
     )
 

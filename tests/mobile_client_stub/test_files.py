@@ -1,14 +1,15 @@
 """Files on the phone: kept until the receipt, sent once, and one bad one never holds up the rest."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from mobile_client_stub import media_queue
+from mobile_client_stub import journal, media_queue
 from mobile_client_stub.faults import Fault
 from mobile_client_stub.phone import Phone
 from mobile_client_stub.strokes import strokes_of
-from mobile_client_stub.words import PhoneError
+from mobile_client_stub.words import PhoneError, utc_now
 from tests.mobile_client_stub.conftest import PhoneMaker
 from tests.mobile_client_stub.fake_server import REPORT, VISIT, FakeServer, Served
 
@@ -126,6 +127,21 @@ def test_a_wipe_takes_a_file_whose_registration_was_refused(phone: Phone, fake: 
     phone.photo(VISIT, JPEG, "before")
     fake.revoked = True
     assert phone.sync().wiped
+
+
+def test_a_registration_is_kept_for_as_long_as_its_file_has_no_receipt(
+    phone: Phone, fake: FakeServer
+) -> None:
+    phone.sync()
+    phone.photo(VISIT, JPEG, "before")
+    with phone.store.sending_files():
+        phone.sync()
+    for files in (1, 0):
+        with phone.store.transaction() as connection:
+            journal.forget_old(connection, utc_now() + timedelta(days=200))
+        assert len(journal.everything(phone.store.connection)) == files
+        phone.sync()
+    assert list(fake.objects.values()) == [JPEG]
 
 
 def test_a_receipt_that_left_with_its_visit_is_the_one_the_server_gave(
