@@ -90,6 +90,7 @@ def _story(bill: ShownBill, firm: str) -> list[Flowable]:
         Spacer(0, 6 * mm),
         text("What we received", HEADING, bold=True),
         _table(came or [("Nothing yet", "")]),
+        *_went_back(bill),
         Spacer(0, 4 * mm),
         text(f"Still to be paid: {bill.owed}", BODY, bold=True),
         *([text(f"Waits for your bill: {bill.held}", BODY)] if bill.held else ()),
@@ -97,6 +98,13 @@ def _story(bill: ShownBill, firm: str) -> list[Flowable]:
         Spacer(0, 8 * mm),
         text("Our technicians never take money.", SMALL, color=SOFT),
     ]
+
+
+def _went_back(bill: ShownBill) -> list[Flowable]:
+    if not bill.refunds:
+        return []
+    rows = [(f"{refund.on}, {refund.how}", refund.amount) for refund in bill.refunds]
+    return [Spacer(0, 4 * mm), text("Refunds", HEADING, bold=True), _table(rows)]
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> Flowable:

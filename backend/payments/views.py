@@ -19,7 +19,7 @@ from backend.payments.rules.money import Money
 from backend.payments.rules.postings import TransactionKind
 from backend.payments.rules.references import spaced
 from backend.payments.settings import PaymentsSettings
-from schemas.payments import RequestKind
+from schemas.payments import RefundState, RequestKind
 
 EPC_LARGEST = 99_999_999_999
 """The largest amount of an EPC code, in cents."""
@@ -39,6 +39,14 @@ WENT_TO_BILLS: Mapping[str, str] = {
     TransactionKind.DEPOSIT_UNUSED: "no longer for your bill",
 }
 """The same two as the deposit's own page says them."""
+
+HOW_IT_GOES_BACK: Mapping[RefundState, str] = {
+    RefundState.REQUESTED: "asked for, not sent yet",
+    RefundState.APPROVED: "on its way to you",
+    RefundState.SENT: "on its way to you",
+    RefundState.DONE: "sent back to you",
+    RefundState.FAILED: "could not be sent back",
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,7 @@ class ShownBill:
     owed: str
     due_on: str
     receipts: tuple[ShownReceipt, ...]
+    refunds: tuple[ShownReceipt, ...]
     received: str | None
     deposited: str | None
     held: str | None
@@ -131,6 +140,7 @@ def show_bill(
             for each in queries.movements(uow.session, [asked.id])
             if each.kind in words
         ),
+        refunds=_refunds(uow, asked),
         received=_unless_none(standing.received, currency),
         deposited=_unless_none(standing.deposited, currency),
         held=_unless_none(standing.held, currency),
@@ -148,6 +158,17 @@ def _unless_none(minor: int, currency: str) -> str | None:
 def _receipt(movement: Movement, how: str) -> ShownReceipt:
     amount = str(Money(-movement.minor, movement.currency))
     return ShownReceipt(movement.on.isoformat(), how, amount)
+
+
+def _refunds(uow: UnitOfWork, asked: PaymentRequest) -> tuple[ShownReceipt, ...]:
+    """What is to go back or went, since when it stands so, and how it stands."""
+    shown = []
+    for refund in queries.refunds_of(uow.session, asked.id):
+        state = queries.refund_state(uow.session, refund.id)
+        since = next(step.at for step in queries.steps_of(uow.session, refund.id) if step.state is state)
+        amount = str(Money(refund.amount_minor, refund.currency))
+        shown.append(ShownReceipt(since.date().isoformat(), HOW_IT_GOES_BACK[state], amount))
+    return tuple(shown)
 
 
 def _line(line: RequestLine, currency: str) -> ShownLine:

@@ -68,6 +68,7 @@ from backend.payments.queries.refunds import (
     refunded_alone,
     refunded_by_payment,
     refunds,
+    refunds_of,
     refunds_to_send,
     steps_of,
 )
@@ -150,6 +151,7 @@ __all__ = [
     "refunded_alone",
     "refunded_by_payment",
     "refunds",
+    "refunds_of",
     "refunds_to_send",
     "refused_sign_ins",
     "request_by_id",

@@ -65,6 +65,13 @@ def refunds(session: Session) -> Sequence[Refund]:
     return session.scalars(select(Refund).order_by(Refund.asked_at.desc(), Refund.id).limit(500)).all()
 
 
+def refunds_of(session: Session, request_id: UUID) -> Sequence[Refund]:
+    """The refunds of a request, the oldest first."""
+    return session.scalars(
+        select(Refund).where(Refund.request_id == request_id).order_by(Refund.asked_at, Refund.id)
+    ).all()
+
+
 def payments_of(session: Session, request_id: UUID) -> Sequence[tuple[str, str, int]]:
     """What came in for a request and what was taken back (negative): source, source key, minor units."""
     amount = func.sum(-LedgerEntry.amount)

@@ -32,12 +32,14 @@ from backend.payments.app import Rounds, create_payments_app
 from backend.payments.checks import check_ledger, reconcile
 from backend.payments.models import PaymentRequest
 from backend.payments.providers.stub import Fault
+from backend.payments.receipts import _story
 from backend.payments.reconciling import reconcile_when_due
 from backend.payments.refunds import send_refunds
 from backend.payments.rules.errors import RefundTooLarge, SecondPersonNeeded, SourceKeyContradicted
 from backend.payments.rules.postings import Account, AccountKind, Posting, Receipt, TransactionKind, received
 from backend.payments.rules.refunding import left_of_payments
 from backend.payments.rules.standing import Standing
+from backend.payments.views import show_bill
 from schemas.payments import ClearTo, RefundState
 from tests.api import Client
 from tests.backend.payments.bank_files import Paid, statement_file
@@ -138,6 +140,30 @@ def test_two_refunds_asked_for_at_once_wait_for_each_other_and_only_one_fits(fir
     second.join(30)
     assert len(refused) == 1
     assert firm.standing(request).refunding == 10_000
+
+
+def test_the_bill_and_its_receipt_say_what_goes_back_what_went_and_what_failed(lite_firm: Firm) -> None:
+    request, settings = paid_by_card(lite_firm, 5_000), lite_firm.payments.payments
+
+    def said() -> list[tuple[str, str]]:
+        page = browser.get(f"/p/{lite_firm.payments.terms.links.token_of(request.id)}").text
+        with lite_firm.payments.factory.begin(write=False) as uow:
+            bill = show_bill(uow, request, payments=settings, providers={})
+        assert all(f"Refund of {each.amount}: {each.how}" in page for each in bill.refunds)
+        assert ("Refunds" in str(_story(bill, "Doorstep"))) is bool(bill.refunds)
+        return [(each.how, each.amount) for each in bill.refunds]
+
+    browser = Client(create_payments_app(lite_firm.payments))
+    assert said() == []
+    ask(lite_firm, request, 5_000)
+    assert said() == [("on its way to you", "EUR 50.00")]
+    lite_firm.stub.fault(Fault.REFUND_FAILS)
+    send(lite_firm)
+    assert said() == [("could not be sent back", "EUR 50.00")]
+    lite_firm.clock.advance(seconds=1)
+    ask(lite_firm, request, 5_000)
+    send(lite_firm)
+    assert said() == [("could not be sent back", "EUR 50.00"), ("sent back to you", "EUR 50.00")]
 
 
 def test_asking_in_parts_does_not_avoid_the_second_person(lite_firm: Firm) -> None:
