@@ -19,6 +19,10 @@ SLOW_KINDS = frozenset({"examine", "seal", "timestamp", "anchor", "sms"})
 """What takes seconds and comes by the hundred has a worker of its own, so that no mail waits behind it."""
 
 
+PATIENT_KINDS = frozenset({"examine", "seal", "timestamp", "anchor"})
+"""What our own records wait for: tried until it works, however long a key, store or scanner is away."""
+
+
 class Lane(StrEnum):
     """Which messages a worker takes: those of `SLOW_KINDS`, or all others."""
 
@@ -36,6 +40,8 @@ def delay_after(attempts: int) -> timedelta:
     return min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
 
 
-def is_given_up(attempts: int, failure: Exception) -> bool:
+def is_given_up(kind: str, attempts: int, failure: Exception) -> bool:
     """Whether nobody will try again after that many attempts, the last of which ended with `failure`."""
-    return attempts >= MOST_ATTEMPTS or isinstance(failure, PermanentFailure)
+    if isinstance(failure, PermanentFailure):
+        return True
+    return kind not in PATIENT_KINDS and attempts >= MOST_ATTEMPTS

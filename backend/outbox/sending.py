@@ -93,7 +93,7 @@ def _note_success(uow: UnitOfWork, message: OutboxMessage) -> None:
 
 def _note_failure(uow: UnitOfWork, message: OutboxMessage, failure: Exception) -> None:
     message.last_error = f"{type(failure).__name__}: {failure}"[:_LONGEST_ERROR].replace("\0", "")
-    if is_given_up(message.attempts, failure):
+    if is_given_up(message.kind, message.attempts, failure):
         message.state = OutboxState.DEAD
         log.error("outbox.given_up", message=str(message.id), kind=message.kind, error=message.last_error)
     else:

@@ -20,6 +20,7 @@ from backend.outbox.rules import (
     LEASE,
     LONGEST_DELAY,
     MOST_ATTEMPTS,
+    Lane,
     PermanentFailure,
     delay_after,
 )
@@ -138,6 +139,17 @@ def test_after_the_last_attempt_a_message_is_a_dead_letter_that_can_be_seen(data
     assert (dead.key, dead.attempts, dead.last_error) == ("doomed", MOST_ATTEMPTS, "TimeoutError: no answer")
     database.clock.advance(days=30)
     assert send_due(database.factory, {"mail": Carrier()}) == 0
+
+
+@pytest.mark.parametrize("kind", ["seal", "examine", "timestamp", "anchor"])
+def test_what_a_report_waits_for_is_never_given_up(database: Database, kind: str) -> None:
+    post(database, "patient", kind=kind)
+    with database.factory.begin() as uow:
+        uow.session.scalars(select(OutboxMessage)).one().attempts = MOST_ATTEMPTS * 10
+    send_due(database.factory, {kind: Carrier(TimeoutError("no key"))}, lane=Lane.SLOW)
+    assert message(database, "patient").state is OutboxState.DUE
+    database.clock.advance(seconds=LONGEST_DELAY.total_seconds())
+    assert send_due(database.factory, {kind: Carrier()}, lane=Lane.SLOW) == 1
 
 
 def test_what_is_refused_for_good_dies_at_once_and_can_be_revived_by_hand(database: Database) -> None:
