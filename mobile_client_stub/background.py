@@ -5,7 +5,6 @@ is known to the server, and is asked for when the thread runs again.
 """
 
 import random
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 
@@ -51,6 +50,11 @@ class Uploader:
     def start(self) -> None:
         """Begin; once."""
         self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still sends; one that could not even begin, or was stopped, does not."""
+        return self._thread.is_alive()
 
     def wake(self) -> None:
         """Look at the queue at once, unless it is pausing because the last run met trouble."""
@@ -104,8 +108,10 @@ class Uploader:
             return upload_waiting(store, server, self._clock)
         except Stopped:
             raise
-        except (PhoneError, OSError, sqlite3.Error, ValueError, KeyError) as error:
+        except (PhoneError, OSError) as error:
             return Uploaded(trouble=str(error))  # signed out, wiped, a full disk: it may be over next time
+        except Exception as error:  # a thread that ends in silence keeps every file here
+            return Uploaded(trouble=f"{type(error).__name__}: {error}")
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):

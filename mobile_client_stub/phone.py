@@ -190,7 +190,7 @@ class Phone(FieldWork):
         `sync` leaves them to it and does not wait; the receipts come with the sync after. `transport` must be
         one of the thread's own.
         """
-        if self._uploader is None:
+        if self._uploader is None or not self._uploader.is_alive:
             folder = self.store.folder
             self._uploader = Uploader(lambda: self._open_store(folder), self.clock, transport=transport)
             self._uploader.start()
@@ -220,7 +220,7 @@ class Phone(FieldWork):
             if refusal.status != GONE:
                 raise
             gone = refusal  # nothing is wanted of the journal any more, but files of it may still be missing
-        if self._uploader is None:
+        if self._uploader is None or not self._uploader.is_alive:
             with self.store.sending_files() as alone:
                 if alone:
                     report.uploaded = upload_waiting(self.store, server, self.clock)

@@ -28,6 +28,8 @@ PIECE = 64 * 2**10  # bytes of a file read at once
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NETWORK = (httpx.RequestError, httpx.InvalidURL)
+"""What a network does: breaks off, says what cannot be read, sends in circles or to nowhere."""
 _UNREADABLE = 600  # stands for a reply that could not be read: the same as none
 
 
@@ -100,7 +102,7 @@ class Server:
         headers = {"Authorization": f"Bearer {account.access_token}"}
         try:
             reply = read_reply(self._client.get(account.server + path, headers=headers))
-        except httpx.TransportError:
+        except _NETWORK:
             return None
         return reply.body if reply.status == 200 else None
 
@@ -144,7 +146,7 @@ class Server:
                 self._sleep(self._dice.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)))
             try:
                 reply = read_reply(self._client.send(build()))
-            except httpx.TransportError as error:
+            except _NETWORK as error:
                 trouble = f"no connection ({type(error).__name__})"
                 continue
             if reply.status not in _TRY_AGAIN and reply.status != _UNREADABLE:
@@ -209,7 +211,7 @@ def enrol(client: httpx.Client, server: str, device: Body) -> Body:
             response = client.post(f"{server}/devices/enrol", content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             continue
-        except httpx.TransportError as error:
+        except _NETWORK as error:
             raise NoConnection("The reply got lost on the way. Ask the office for a new code.") from error
         return _body_of(read_reply(response))
     raise NoConnection(f"There is no server at {server}. Check the address and the network.")

@@ -217,3 +217,46 @@ def test_somebody_else_who_enrols_ends_the_uploads_of_who_was_there(
     phone.enrol(served.url, "CODE")
     assert uploader.stop(0)
     assert phone.upload_in_background() is not uploader
+
+
+class Portal(httpx.BaseTransport):
+    """A hotel's network: answers with what is no answer, or breaks in a way of its own."""
+
+    def __init__(self, says: Exception | None) -> None:
+        self.says = says
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.says is not None:
+            raise self.says
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"<html>"), request=request)
+
+
+@pytest.mark.parametrize(
+    "says", [None, httpx.TooManyRedirects("in circles"), httpx.InvalidURL("no address"), TypeError("odd")]
+)
+def test_no_answer_ends_the_uploads_in_silence(
+    phone: Phone,
+    fake: FakeServer,
+    uploader_of: Callable[..., Uploader],
+    monkeypatch: pytest.MonkeyPatch,
+    says: Exception | None,
+) -> None:
+    monkeypatch.setattr(transport, "FIRST_PAUSE", 0.001)
+    phone.sync()
+    phone.photo(VISIT, JPEG, "before")
+    with Store(phone.store.folder).sending_files():
+        phone.sync()
+    uploader = uploader_of(Portal(says), first_pause=60)
+    eventually(lambda: uploader.done.trouble or not uploader.is_alive)
+    assert uploader.is_alive
+    assert uploader.done.trouble
+
+
+def test_uploads_that_ended_are_taken_over(phone: Phone, fake: FakeServer) -> None:
+    phone.sync()
+    ended = phone.upload_in_background()
+    assert ended.stop()
+    phone.photo(VISIT, JPEG, "before")
+    assert phone.sync().uploaded.sent == 1
+    assert phone.upload_in_background() is not ended
