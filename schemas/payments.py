@@ -335,7 +335,8 @@ class ReconciliationBody(Shape):
 class MovementBody(Shape):
     """What changed what a customer owes: positive was asked for, negative came in; and what is owed then.
 
-    `asked_minor`: what was asked for as a deposit, which nobody owes.
+    `asked_minor`: what was asked for as a deposit, which nobody owes. `refund_minor`: what a refund is of, on
+    the lines of its steps (`refund_step_done`), which move no balance.
     """
 
     on = LocalDate()
@@ -344,6 +345,7 @@ class MovementBody(Shape):
     currency = Currency()
     amount_minor = MinorUnits(min=-LARGEST_AMOUNT)
     asked_minor = MinorUnits()
+    refund_minor = MinorUnits()
     balance_minor = MinorUnits(min=-LARGEST_AMOUNT)
 
 

@@ -26,6 +26,7 @@ def show_customer_statement(uow: UnitOfWork, person: Actor, customer_id: UUID) -
             "currency": movement.currency,
             "amount_minor": movement.minor,
             "asked_minor": movement.asked_minor,
+            "refund_minor": movement.refund_minor,
             "balance_minor": balance,
         }
         for movement, balance in with_balances(queries.movements(uow.session, requests))

@@ -10,10 +10,17 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from backend.payments.models import LedgerAccount, LedgerEntry, LedgerTransaction, PaymentRequest
+from backend.payments.models import (
+    LedgerAccount,
+    LedgerEntry,
+    LedgerTransaction,
+    PaymentRequest,
+    Refund,
+    RefundStep,
+)
 from backend.payments.queries.deposits import IS_ENDED
 from backend.payments.queries.ledger import OF_REQUESTS, standings
-from backend.payments.rules.books import DEPOSIT_REQUESTED, Booked, BookedLine, Movement, Overdue
+from backend.payments.rules.books import DEPOSIT_REQUESTED, REFUND, Booked, BookedLine, Movement, Overdue
 from backend.payments.rules.postings import AccountKind
 from schemas.payments import RequestKind
 from sync.sql import batches
@@ -28,7 +35,7 @@ def requests_of_customer(session: Session, customer_id: UUID) -> Sequence[UUID]:
 
 def movements(session: Session, request_ids: Collection[UUID]) -> list[Movement]:
     """What was asked of and came in for these requests, in the order it was written down."""
-    found = _deposits_requested(session, request_ids)
+    found = [*_deposits_requested(session, request_ids), *_refunds(session, request_ids)]
     total = func.sum(LedgerEntry.amount)
     for batch in batches(sorted(request_ids)):
         rows = session.execute(
@@ -53,6 +60,20 @@ def movements(session: Session, request_ids: Collection[UUID]) -> list[Movement]
             if minor
         ]
     return [movement for _, _, movement in sorted(found, key=lambda row: (*row[:2], row[2].number))]
+
+
+def _refunds(session: Session, request_ids: Collection[UUID]) -> Iterator[tuple[datetime, UUID, Movement]]:
+    """Every step of refunds by itself: what is sent back of revenue moves no balance, and is to be seen."""
+    for batch in batches(sorted(request_ids)):
+        rows = session.execute(
+            select(RefundStep, Refund.amount_minor, PaymentRequest.number, PaymentRequest.currency)
+            .join(Refund, Refund.id == RefundStep.refund_id)
+            .join(PaymentRequest, PaymentRequest.id == Refund.request_id)
+            .where(Refund.request_id.in_(batch))
+        )
+        for step, minor, number, currency in rows:
+            kind = f"{REFUND}_{step.state}"
+            yield step.at, step.id, Movement(step.at.date(), kind, number, currency, 0, refund_minor=minor)
 
 
 def _deposits_requested(

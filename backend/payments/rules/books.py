@@ -34,6 +34,9 @@ ACCOUNTS: Mapping[AccountKind, str] = {
 DEPOSIT_REQUESTED = "deposit_requested"
 """What a customer's statement says when a deposit is asked for: no transaction, nobody owes it."""
 
+REFUND = "refund_step"
+"""What the statement's line of a refund's step begins with: `refund_step_done`; it moves no balance."""
+
 COLUMNS = ("date", "written", "kind", "request", "source", "account", "debit", "credit", "currency", "note")
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -51,6 +54,7 @@ class Movement:
     currency: str
     minor: int
     asked_minor: int = 0
+    refund_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from backend.payments.actions import (
     confirm_refund,
     list_part_tax_rates,
     set_part_tax_rate,
+    show_customer_statement,
     write_off_payment_request,
 )
 from backend.payments.actions.refunding import SeenRefund
@@ -164,6 +165,20 @@ def test_the_bill_and_its_receipt_say_what_goes_back_what_went_and_what_failed(l
     ask(lite_firm, request, 5_000)
     send(lite_firm)
     assert said() == [("could not be sent back", "EUR 50.00"), ("sent back to you", "EUR 50.00")]
+
+
+def test_the_statement_says_every_step_of_a_refund(lite_firm: Firm) -> None:
+    request = paid_by_card(lite_firm, 5_000)
+    ask(lite_firm, request, 5_000)
+    lite_firm.clock.advance(seconds=1)
+    send(lite_firm)
+    somebody = lite_firm.somebody()
+    with lite_firm.payments.factory.begin(write=False) as uow:
+        rows = show_customer_statement(uow, somebody, request.customer_id)
+    said = [(row["kind"], row["refund_minor"]) for row in rows if row["refund_minor"]]
+    assert said[-1] == ("refund_step_done", 5_000)
+    assert sorted(said[:-1]) == [("refund_step_approved", 5_000), ("refund_step_requested", 5_000)]
+    assert rows[-1]["balance_minor"] == 0
 
 
 def test_asking_in_parts_does_not_avoid_the_second_person(lite_firm: Firm) -> None:
