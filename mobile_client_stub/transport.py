@@ -40,7 +40,12 @@ def certificates() -> ssl.SSLContext:
 
 
 class NoConnection(PhoneError):
-    """The server could not be reached, or not in a way that helps; everything is kept."""
+    """The server could not be reached, or not in a way that helps; everything is kept.
+
+    `answered`: somebody was there at the last try, and could not do it.
+    """
+
+    answered = False
 
 
 class SignedOut(PhoneError):
@@ -109,7 +114,7 @@ class Server:
     def put_file(
         self, url: str, headers: Mapping[str, str], path: Path, span: tuple[int, int] | None = None
     ) -> None:
-        """Put a file's bytes where the server said, with exactly the headers it said. Raises as `call` does.
+        """Put a file's bytes where the server said, with its headers. Raises NoConnection or Refused.
 
         `span`: where the bytes of a part begin, and how many they are.
 
@@ -124,7 +129,12 @@ class Server:
                 "PUT", target, headers=dict(headers), content=_pieces_of(path, span)
             )
 
-        _body_of(self._patiently(build))
+        try:
+            _body_of(self._patiently(build))
+        except NoConnection as error:
+            if not error.answered:
+                raise
+            raise Refused(0, {"detail": str(error)}) from error  # of this file alone, for all we know
 
     def _try(self, method: str, path: str, body: Body | None, token: str | None) -> Reply:
         url = self._account().server + path
@@ -140,15 +150,16 @@ class Server:
 
         Everything we send is repeatable.
         """
-        trouble = ""
+        trouble, answered = "", False
         for attempt in range(TRIES):
             if attempt:
                 self._sleep(self._dice.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)))
             try:
                 reply = read_reply(self._client.send(build()))
-            except _NETWORK as error:
-                trouble = f"no connection ({type(error).__name__})"
+            except _NETWORK as broken:
+                trouble, answered = f"no connection ({type(broken).__name__})", False
                 continue
+            answered = True
             if reply.status not in _TRY_AGAIN and reply.status != _UNREADABLE:
                 return reply
             trouble = text_of(reply.body, "detail") or f"the server said {reply.status}"
@@ -156,7 +167,9 @@ class Server:
                 if reply.retry_after > LONGEST_WAIT:
                     break
                 self._sleep(reply.retry_after)
-        raise NoConnection(f"The server cannot be reached: {trouble}. Nothing is lost; sync again later.")
+        error = NoConnection(f"The server cannot be reached: {trouble}. Nothing is lost; sync again later.")
+        error.answered = answered
+        raise error
 
     def _renewed(self, used: Account) -> str | None:
         """A fresh access token.

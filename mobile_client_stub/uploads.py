@@ -23,12 +23,12 @@ class Uploaded:
 
 
 def upload_waiting(store: Store, server: Server, clock: Clock) -> Uploaded:
-    """Try every file that the server is ready for, once.
+    """Try every file that the server is ready for, once; those that failed least come first.
 
     What fails is noted and tried again next time. Only inside of `Store.sending_files`.
     """
     done = Uploaded()
-    for medium in media_queue.all_media(store.connection):
+    for medium in sorted(media_queue.all_media(store.connection), key=lambda medium: medium.attempts):
         if not medium.may_go:
             continue
         epoch = journal.progress(store.connection).epoch

@@ -202,6 +202,28 @@ def test_a_file_that_cannot_go_does_not_hold_up_the_next(
     assert "damaged" in str(medium.trouble)
 
 
+def test_a_file_that_a_proxy_never_lets_through_does_not_hold_up_the_next(
+    phone: Phone, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, tried = fake.take_object, []
+
+    def take_but_the_first(path: str, headers: object, raw: bytes) -> tuple[int, dict]:
+        tried.append(raw)
+        return (504, {}) if raw == JPEG else take(path, headers, raw)
+
+    monkeypatch.setattr(fake, "take_object", take_but_the_first)
+    phone.sync()
+    phone.photo(VISIT, JPEG, "before")
+    phone.photo(VISIT, JPEG + b"!", "after")
+    report = phone.sync()
+    assert (report.uploaded.sent, report.uploaded.failed) == (1, 1)
+    phone.photo(VISIT, JPEG + b"?", "after")
+    tried.clear()
+    phone.sync()
+    assert tried[0] == JPEG + b"?"
+    assert [medium.attempts for medium in phone.outbox().media] == [2]
+
+
 def test_when_the_network_dies_the_other_files_are_not_tried(
     pick_up: PhoneMaker, served: Served, fake: FakeServer
 ) -> None:
