@@ -121,10 +121,10 @@ def test_a_failure_is_tried_again_later_and_does_not_stop_the_others(database: D
 
 
 def test_a_message_nobody_can_carry_waits_for_somebody_who_can(database: Database) -> None:
-    post(database, "sms", kind="sms")
+    post(database, "letter", kind="pigeon")
     assert send_due(database.factory, {"mail": Carrier()}) == 0
-    assert message(database, "sms").state is OutboxState.DUE
-    assert "kind 'sms'" in (message(database, "sms").last_error or "")
+    assert message(database, "letter").state is OutboxState.DUE
+    assert "kind 'pigeon'" in (message(database, "letter").last_error or "")
 
 
 def test_after_the_last_attempt_a_message_is_a_dead_letter_that_can_be_seen(database: Database) -> None:
