@@ -30,7 +30,7 @@ def stamp_of(header: str, now: datetime) -> str:
         raise WebhookRefused("The signature header is missing or not as it should be.", reason="header")
     if abs(now.timestamp() - int(match[1])) > TOLERANCE_SECONDS:
         raise WebhookRefused(
-            f"The message is signed over {TOLERANCE_SECONDS} s away from now.", reason="time"
+            f"The message is signed over {TOLERANCE_SECONDS} seconds away from now.", reason="time"
         )
     return match[1]
 
