@@ -150,12 +150,13 @@ class FrontDoor:
             rows = look.all(statement, {**given, "now": now})
         if not rows:
             return None
-        if is_due:
-            self._ask_identity_at = time.monotonic() + IDENTITY_SECONDS
         memory = self._memory_of(request.cursor or "")
         judged = memory.judged
         if judged is None or not judged.holds(request, rows, now):
             judged = memory.judged = _judge(engine, cursor, request, rows, now)
+        # Another server is never quiet: it is asked again and again, until the route has noticed it.
+        if is_due and judged is not None:
+            self._ask_identity_at = time.monotonic() + IDENTITY_SECONDS
         if judged is None or len(body := judged.quiet.answer(now)) >= WORTH_PACKING:
             return None
         # Last, because what is handed on is counted there.

@@ -304,6 +304,14 @@ def test_what_is_remembered_of_a_phone_ends_when_the_database_says_something_els
     assert bench.at_the_door(bench.environ(orjson.dumps(bench.message()))) is None
 
 
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_another_database_server_is_noticed_until_the_route_was_told(bench: Bench) -> None:
+    assert judged_before(bench)
+    bench.be_another_server()
+    for _ in range(2):
+        assert bench.at_the_door(bench.environ(orjson.dumps(bench.message()))) is None
+
+
 def test_what_is_remembered_of_a_phone_is_the_answer_to_the_same_request_only(bench: Bench) -> None:
     assert judged_before(bench)
     ahead = bench.message(acknowledged=1)  # of the outcome of a mutation that nobody pushed
