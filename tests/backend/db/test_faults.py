@@ -31,7 +31,7 @@ def test_a_deadlock_passes(postgresql_probes: Engine, two_parcels: tuple[UUID, U
     def lock(first: UUID, second: UUID) -> None:
         try:
             with postgresql_probes.begin() as connection:
-                connection.exec_driver_sql("SET lock_timeout = '10s'")
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
                 connection.execute(LOCK, {"id": first})
                 meet.wait()
                 connection.execute(LOCK, {"id": second})
