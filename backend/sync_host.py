@@ -18,6 +18,7 @@ from backend.access.queries import user, zone_and_revocation
 from backend.access.reach import TECHNICIAN
 from backend.db.faults import is_connection_trouble, is_transient
 from backend.db.look import Look
+from backend.db.snapshot import Snapshot
 from backend.db.straight import Straight
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.web.problems import domain_error_of, status_of
@@ -60,6 +61,10 @@ class SyncHost:
     def look(self) -> AbstractContextManager[Look]:
         """For single statements that read."""
         return self.factory.look()
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """For statements that read the same state of the database."""
+        return self.factory.snapshot()
 
     def domain_error(self, error: Exception) -> DomainError | None:
         """The fact behind an error, None when it is a bug."""

@@ -18,10 +18,10 @@ from sync.answer import AnswerText
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
 from sync.facts import DeviceGone
-from sync.host import Audience, Caller, Look, UnitOfWork
+from sync.host import Audience, Caller, Look, Snapshot
 from sync.journal import begin_journal, doubt
 from sync.models import JOURNALS
-from sync.pull import Pull, Start
+from sync.pull import Asked, Pull, Start
 from sync.push import Push, Pushed
 from sync.request import Request, read_request
 from sync.sent import read_all
@@ -76,12 +76,12 @@ class Exchange:
         if (quiet := self.without_news(status, look.now)) is not None:
             return AnswerText(quiet.answer(look.now))  # the usual case, and over after this one statement
         if self._is_quiet(status, look.now) and self._start(status) is not None:
-            with ExitStack() as snapshot:
-                uow = snapshot.enter_context(self.engine.host.begin(write=False))
-                status = self._known_status(uow)
-                if self._is_quiet(status, uow.now) and (start := self._start(status)) is not None:
+            with ExitStack() as life:
+                snapshot = life.enter_context(self.engine.host.snapshot())
+                status = self._known_status(snapshot)
+                if self._is_quiet(status, snapshot.now) and (start := self._start(status)) is not None:
                     self.pushed = Pushed(status.expected_number, (), new_journal=False)
-                    return self._pull(uow, status, start, snapshot)
+                    return self._pull(snapshot, status, start, life)
         return self._take_and_give(status)
 
     def without_news(self, status: Status, now: datetime) -> Quiet | None:
@@ -143,34 +143,35 @@ class Exchange:
     def _bring_up_to_date(self) -> AnswerText:
         """Expand and refresh until nothing is left to do (or for a few rounds), then read."""
         for rounds_left in reversed(range(ROUNDS)):
-            with ExitStack() as snapshot:
-                uow = snapshot.enter_context(self.engine.host.begin(write=False))
-                status = self._known_status(uow)
-                stale = self._stale(status, uow.now)
+            with ExitStack() as life:
+                snapshot = life.enter_context(self.engine.host.snapshot())
+                status = self._known_status(snapshot)
+                stale = self._stale(status, snapshot.now)
                 unsettled = bool(status.changes_pending or stale)
                 if rounds_left == 0 or not unsettled:
                     start = self._start(status) or Start({}, resync=True)
                     self.retry_after = BUSY_SECONDS if unsettled else None
-                    return self._pull(uow, status, start, snapshot)
+                    return self._pull(snapshot, status, start, life)
             if status.changes_pending:
                 self.engine.expand()
-                with self.engine.host.begin(write=False) as uow:
-                    stale = self._stale(self._known_status(uow), uow.now)
+                with self.engine.host.look() as look:
+                    stale = self._stale(self._known_status(look), look.now)
             for audience in stale:
                 self.engine.refresh(audience, self.caller.time_zone)
         raise AssertionError("the last round always reads")
 
-    def _pull(self, uow: UnitOfWork, status: Status, start: Start, snapshot: ExitStack) -> AnswerText:
+    def _pull(self, snapshot: Snapshot, status: Status, start: Start, life: ExitStack) -> AnswerText:
         """The changes after `start`: a page of them, and the rest, if any, while that page travels.
 
-        `snapshot` ends the transaction of `uow`; the rest takes it along.
+        `life` ends the snapshot; the rest takes it along.
         """
-        pull, look = self._pull_after(start, status), uow.look
-        beginning = self._head(status.epoch, uow.now) + pull.read_first(look)
+        pull = self._pull_after(start, status)
+        beginning = self._head(status.epoch, snapshot.now) + pull.read_first(snapshot)
         if pull.is_over():
             return AnswerText(beginning + self._tail_of(pull, status.epoch))
-        kept = snapshot.pop_all()
-        return AnswerText(beginning, self._rest(pull, look, status.epoch, kept), kept.close)
+        kept = life.pop_all()
+        rest = self._rest(pull, snapshot, pull.ask(snapshot), status.epoch, kept)
+        return AnswerText(beginning, rest, kept.close)
 
     def _pull_after(self, start: Start, status: Status) -> Pull:
         if start.resync:
@@ -178,12 +179,16 @@ class Exchange:
         keys = [audience.key for audience in self.caller.audiences]
         return Pull.begin(keys, start, status, self.request.limit)
 
-    def _rest(self, pull: Pull, look: Look, epoch: UUID, snapshot: ExitStack) -> Iterator[bytes]:
-        """The further pages, and what follows the changes."""
+    def _rest(
+        self, pull: Pull, snapshot: Snapshot, asked: Asked | None, epoch: UUID, life: ExitStack
+    ) -> Iterator[bytes]:
+        """The further pages, each asked for while the one before travels, and what follows the changes."""
         try:
-            with snapshot:
-                while not pull.is_over():
-                    if page := pull.read(look):
+            with life:
+                while asked is not None:
+                    page = pull.take(asked)
+                    asked = None if pull.is_over() else pull.ask(snapshot)
+                    if page:
                         yield b"," + page
         except Exception as error:
             # What was sent is good. The device comes for the rest, and is told the trouble then.
@@ -229,8 +234,8 @@ class Exchange:
     def _status(self, look: Look) -> Status | None:
         return self.engine.status(look, self.request.journal, self.caller.audiences)
 
-    def _known_status(self, uow: UnitOfWork) -> Status:
-        status = self._status(uow.look)
+    def _known_status(self, look: Look) -> Status:
+        status = self._status(look)
         assert status is not None, "an epoch never goes away"
         return status
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -21,7 +22,7 @@ from sqlalchemy import (
     true,
 )
 
-from sync.host import Look
+from sync.host import Snapshot
 from sync.models import FEED_ROWS, FEEDS
 
 _MODULUS = 2**64
@@ -81,10 +82,16 @@ def hexadecimal(value: int) -> str:
     return f"{value % _MODULUS:016x}"
 
 
-def read_page(look: Look, audience: str, after: int, started: int, limit: int) -> Page | None:
-    """Up to `limit` changes after a position, in one statement; None when there is no such feed."""
+def ask_page(
+    snapshot: Snapshot, audience: str, after: int, started: int, limit: int
+) -> Callable[[], Page | None]:
+    """Up to `limit` changes after a position, in one statement; gives None when there is no such feed."""
     parameters = {"audience": audience, "after": after, "started": started, "limit": limit}
-    rows = look.all(_PAGE[look.dialect], parameters)
+    rows = snapshot.ahead(_PAGE[snapshot.dialect], parameters)
+    return lambda: _page_in(rows(), limit)
+
+
+def _page_in(rows: Sequence[Sequence[Any]], limit: int) -> Page | None:
     if not rows:
         return None
     head, records, digest, found, last, wire = rows[0]

@@ -80,6 +80,20 @@ class Look(Protocol):
         ...
 
 
+class Snapshot(Look, Protocol):
+    """A look whose statements all see the same state of the database, until its block ends."""
+
+    @property
+    def ahead(
+        self,
+    ) -> Callable[[Select[*tuple[Any, ...]], Mapping[str, Any]], Callable[[], Sequence[Sequence[Any]]]]:
+        """`all`, for rows that are wanted a little later: what is returned gives them, or raises what failed.
+
+        The database may work on it meanwhile. Nothing else is to be asked before the rows were taken.
+        """
+        ...
+
+
 class Straight(Protocol):
     """One writing transaction of a few statements that were built once: no session stands around it."""
 
@@ -170,6 +184,10 @@ class Host(Protocol):
 
     def look(self) -> AbstractContextManager[Look]:
         """For single statements that read; cheaper than `begin(write=False)`."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """For statements that read the same state and need no session; cheaper than `begin(write=False)`."""
         ...
 
     def domain_error(self, error: Exception) -> DomainError | None:

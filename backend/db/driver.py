@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, TypeAlias
+from functools import cache, partial
+from typing import Any, NoReturn, TypeAlias
 
 import psycopg
 from psycopg import RawCursor
@@ -58,6 +58,7 @@ class Compiled:
 
 
 BEGIN = Compiled(b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", (), {}, ())
+BEGIN_SNAPSHOT = Compiled(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", (), {}, ())
 COMMIT = Compiled(b"COMMIT", (), {}, ())
 ROLLBACK = Compiled(b"ROLLBACK", (), {}, ())
 
@@ -104,6 +105,37 @@ def run_together(
     except psycopg.Error as error:
         raise _as_raised(pooled, driver, *batch[len(found)], error) from error
     return found
+
+
+def ask_ahead(
+    pooled: PoolProxiedConnection, statement: Compiled, parameters: Mapping[str, Any]
+) -> Callable[[], Rows]:
+    """Send a statement; what is returned waits for its rows. PostgreSQL works on it in between.
+
+    Nothing else may be asked on this connection before. Whatever fails is raised when the rows are asked for.
+    """
+    driver = pooled.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        name, given, formats = _bound(driver, pooled.info, statement, statement.values(parameters))
+        driver.pgconn.send_query_prepared(name, given, formats, Format.BINARY)
+        driver.wait(send(driver.pgconn))
+    except psycopg.Error as error:
+        raised = _as_raised(pooled, driver, statement, parameters, error)
+        return partial(_raise, raised)
+
+    def rows() -> Rows:
+        try:
+            (result,) = driver.wait(fetch_many(driver.pgconn))
+            return statement.read(_read(driver, pooled.info, result))
+        except psycopg.Error as error:
+            raise _as_raised(pooled, driver, statement, parameters, error) from error
+
+    return rows
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def _as_raised(
@@ -194,6 +226,14 @@ def by_word(driver: psycopg.Connection, _: dict[Any, Any], statement: Compiled, 
     if statement == COMMIT and result.command_status == b"ROLLBACK":
         raise InFailedSqlTransaction("A statement failed before: nothing was committed.")
     return ()
+
+
+def roll_back(pooled: PoolProxiedConnection) -> None:
+    """End a transaction; a connection on which that fails is not used again."""
+    try:
+        run(by_word, pooled, ROLLBACK, {})
+    except DBAPIError as error:
+        pooled.invalidate(error)
 
 
 def _checked(result: PGresult) -> PGresult:

@@ -9,17 +9,16 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, Executable, PoolProxiedConnection
-from sqlalchemy.exc import DBAPIError
 
 from backend.db.driver import (
     BEGIN,
     COMMIT,
-    ROLLBACK,
     Compiled,
     Rows,
     by_libpq,
     by_word,
     compiled,
+    roll_back,
     run,
     run_together,
 )
@@ -64,9 +63,9 @@ def straight_through(engine: Engine, looks: Looks, now: datetime) -> Iterator[St
         yield Straight(engine.dialect.name, now, queue.add)
         queue.send()
         run(by_word, pooled, COMMIT, {})
-    except BaseException as error:
+    except BaseException:
         if pooled.is_valid:
-            _roll_back(pooled, error)
+            roll_back(pooled)
         raise
     finally:
         looks.give_back(pooled)
@@ -106,13 +105,6 @@ class _Queue:
         else:
             found = run_together(self._pooled, batch) if batch else []
         self._found.update(enumerate(found, first))
-
-
-def _roll_back(pooled: PoolProxiedConnection, because: BaseException) -> None:
-    try:
-        run(by_word, pooled, ROLLBACK, {})
-    except DBAPIError:
-        pooled.invalidate(because)
 
 
 def _by_sqlalchemy(connection: Connection) -> Later:

@@ -15,6 +15,7 @@ from backend.db.base import Base, Record
 from backend.db.engine import looking, reading, writing
 from backend.db.look import Look, Looks, through
 from backend.db.outbox_message import OutboxMessage, OutboxState, put_off_at
+from backend.db.snapshot import Snapshot, snapshot_through
 from backend.db.straight import Straight, straight_through
 from schemas.errors import JsonValue
 from sync.hook import WHOLE_RECORD, record_changes
@@ -168,6 +169,10 @@ class UnitOfWorkFactory:
     def begin_straight(self) -> AbstractContextManager[Straight]:
         """One writing transaction of a few statements, without a session: hooks and facts stay out of it."""
         return straight_through(self._write_engine, self._looks, self.clock())
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """For statements that read the same state of the database, without a session."""
+        return snapshot_through(self._read_engine, self._looks, self.clock())
 
     @contextmanager
     def begin(self, *, write: bool = True) -> Iterator[UnitOfWork]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import httpx
@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from backend.app import Wiring, connect, unwired_app, wire
 from backend.db.engine import make_engine
 from backend.db.look import Look
+from backend.db.snapshot import Snapshot
 from backend.db.unit_of_work import UnitOfWork
 from backend.mutations import COLLECTIONS, MUTATIONS
 from backend.settings import Settings
@@ -99,6 +100,15 @@ class WatchedHost(SyncHost):
         with super().look() as look:
             yield _watched(look, self.before_reading)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        with super().snapshot() as snapshot:
+            watched = _watched(snapshot, self.before_reading)
+            yield replace(watched, ahead=lambda *asked: lambda: watched.all(*asked))
+
+
+Looking = TypeVar("Looking", Look, Snapshot)
+
 
 @dataclass(frozen=True)
 class _WatchedUnit:
@@ -115,7 +125,7 @@ class _WatchedUnit:
         return getattr(self.uow, name)
 
 
-def _watched(look: Look, before_reading: Callable[[], None]) -> Look:
+def _watched(look: Looking, before_reading: Callable[[], None]) -> Looking:
     def read(*asked: Any) -> Any:
         before_reading()
         return look.all(*asked)

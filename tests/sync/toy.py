@@ -18,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from backend.db.faults import is_connection_trouble, is_transient
 from backend.db.look import Look
+from backend.db.snapshot import Snapshot
 from backend.db.straight import Straight
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from schemas.base import Count, Id, Instant, RecordShape, Shape
@@ -279,6 +280,9 @@ class ToyHost:
 
     def look(self) -> AbstractContextManager[Look]:
         return self.factory.look()
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        return self.factory.snapshot()
 
     def domain_error(self, error: Exception) -> DomainError | None:
         if isinstance(error, IntegrityError | ValidationError):
