@@ -61,6 +61,15 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
+class DisputeState(StrEnum):
+    """Where a dispute is; the last step counts. `opened`: asked about, and no money was taken so far."""
+
+    OPENED = "opened"
+    WITHDRAWN = "withdrawn"
+    WON = "won"
+    LOST = "lost"
+
+
 class Channel(StrEnum):
     """How a customer is told of a bill."""
 
@@ -300,6 +309,27 @@ class RefundBody(Shape):
     asked_by = Id()
     asked_at = Instant()
     needs_second_person = Flag()
+
+
+class DisputeBody(Shape):
+    """A card payment that its holder's bank disputes, where that is, and what to do next.
+
+    `name` is the provider's own, to find it there. `respond_by`: until when it takes evidence, if it said so.
+    """
+
+    id = Id()
+    request_id = Id()
+    number = Line(max=40)
+    provider = Line(max=40)
+    name = Line(max=200)
+    amount_minor = MinorUnits()
+    currency = Currency()
+    reason = Line(max=200)
+    state = Enumeration(DisputeState)
+    heard_at = Instant()
+    since = Instant()
+    respond_by = Instant(allow_none=True)
+    next = Line(max=400)
 
 
 class ComplaintBody(Shape):

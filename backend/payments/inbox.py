@@ -10,8 +10,9 @@ import structlog
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import ledger, queries
+from backend.payments.disputing import follow_dispute
 from backend.payments.providers import PaymentSeen, PaymentState, Provider
-from backend.payments.receiving import receive, take_back
+from backend.payments.receiving import receive
 from backend.payments.rules import postings
 from backend.payments.rules.errors import (
     ProviderNotFound,
@@ -19,7 +20,7 @@ from backend.payments.rules.errors import (
     ProviderUnavailable,
     WebhookRefused,
 )
-from backend.payments.rules.postings import Account, AccountKind, Receipt, TakenBack, TransactionKind
+from backend.payments.rules.postings import Account, AccountKind, Receipt, TransactionKind
 from schemas.errors import DomainError
 from schemas.payments import InboxState
 
@@ -116,10 +117,12 @@ def _settle(factory: UnitOfWorkFactory, event_id: UUID, state: InboxState, detai
 
 
 def poll(factory: UnitOfWorkFactory, provider: Provider, since: datetime) -> int:
-    """Ask about checkouts nobody told us anything of: messages may never come. How many were paid."""
+    """Ask about checkouts nobody told us anything of, and about disputes that are not decided: messages may
+    never come. Of how many there was something to post."""
     with factory.begin(write=False) as uow:
         unanswered = queries.unanswered_checkouts(uow.session, provider.name, since)
         checkout_ids = [checkout.provider_id for checkout in unanswered]
+        checkout_ids += queries.disputed_checkouts(uow.session, provider.name)
     found = 0
     for checkout_id in checkout_ids:
         try:
@@ -163,14 +166,6 @@ def _post(uow: UnitOfWork, provider: Provider, request_id: UUID, seen: PaymentSe
     fresh = receive(uow, request_id, receipt)
     if seen.fee is not None and seen.fee.minor:
         ledger.post(uow, postings.fee(provider.name, seen.fee, f"fee:{seen.payment_id}", uow.now))
-    if seen.state is PaymentState.DISPUTED:
-        back = TakenBack(
-            clearing,
-            seen.money.minor,
-            provider.name,
-            f"dispute:{seen.payment_id}",
-            TransactionKind.DISPUTED,
-            uow.now,
-        )
-        fresh |= take_back(uow, request_id, back)
+    for dispute in seen.disputes:
+        fresh |= follow_dispute(uow, provider.name, request_id, seen, dispute)
     return fresh

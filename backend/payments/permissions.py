@@ -24,6 +24,7 @@ PERMISSIONS = frozenset(
         "customer_bill_channel:set",
         "customer_statement:read",
         "deposit:request",
+        "dispute:read",
         "journal:read",
         "part_tax_rate:read",
         "part_tax_rate:set",

@@ -28,6 +28,7 @@ from schemas.payments import (
     ClearBankEntry,
     ComplaintBody,
     ConfirmRefund,
+    DisputeBody,
     ImportedBody,
     ImportStatement,
     JournalQuery,
@@ -215,6 +216,12 @@ def set_part_tax_rate(uow: UnitOfWork, person: Actor, fields: Fields, part_id: U
 def list_cash_complaints(uow: UnitOfWork, person: Actor) -> Sequence[CashComplaint]:
     """Customers who say that somebody asked for cash."""
     return actions.list_cash_complaints(uow, person)
+
+
+@finance.get("/disputes", answer=DisputeBody, many=True, permission="dispute:read")
+def list_disputes(uow: UnitOfWork, person: Actor) -> Sequence[dict[str, object]]:
+    """Card payments that their holders' banks dispute, and what to do next."""
+    return actions.list_disputes(uow, person)
 
 
 @finance.get("/refunds", answer=RefundBody, many=True, permission="refund:read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 import segno
@@ -19,7 +20,7 @@ from backend.payments.rules.money import Money
 from backend.payments.rules.postings import TransactionKind
 from backend.payments.rules.references import spaced
 from backend.payments.settings import PaymentsSettings
-from schemas.payments import RefundState, RequestKind
+from schemas.payments import DisputeState, RefundState, RequestKind
 
 EPC_LARGEST = 99_999_999_999
 """The largest amount of an EPC code, in cents."""
@@ -46,6 +47,14 @@ HOW_IT_GOES_BACK: Mapping[RefundState, str] = {
     RefundState.SENT: "on its way to you",
     RefundState.DONE: "sent back to you",
     RefundState.FAILED: "could not be sent back",
+}
+
+
+WHAT_A_DISPUTE_SAYS: Mapping[DisputeState, str] = {
+    DisputeState.OPENED: "your card's bank asks us about it; nothing was taken back",
+    DisputeState.WITHDRAWN: "your card's bank took it back and decides; please do not pay it again meanwhile",
+    DisputeState.WON: "your card's bank decided that the payment stands",
+    DisputeState.LOST: "your card's bank gave it back to you; we do not ask for it again",
 }
 
 
@@ -100,6 +109,7 @@ class ShownBill:
     due_on: str
     receipts: tuple[ShownReceipt, ...]
     refunds: tuple[ShownReceipt, ...]
+    disputes: tuple[ShownReceipt, ...]
     received: str | None
     deposited: str | None
     held: str | None
@@ -141,6 +151,10 @@ def show_bill(
             if each.kind in words
         ),
         refunds=_refunds(uow, asked),
+        disputes=tuple(
+            _dated(each.since, WHAT_A_DISPUTE_SAYS[each.state], each.dispute.amount_minor, currency)
+            for each in queries.disputes(uow.session, asked.id)
+        ),
         received=_unless_none(standing.received, currency),
         deposited=_unless_none(standing.deposited, currency),
         held=_unless_none(standing.held, currency),
@@ -166,9 +180,12 @@ def _refunds(uow: UnitOfWork, asked: PaymentRequest) -> tuple[ShownReceipt, ...]
     for refund in queries.refunds_of(uow.session, asked.id):
         state = queries.refund_state(uow.session, refund.id)
         since = next(step.at for step in queries.steps_of(uow.session, refund.id) if step.state is state)
-        amount = str(Money(refund.amount_minor, refund.currency))
-        shown.append(ShownReceipt(since.date().isoformat(), HOW_IT_GOES_BACK[state], amount))
+        shown.append(_dated(since, HOW_IT_GOES_BACK[state], refund.amount_minor, refund.currency))
     return tuple(shown)
+
+
+def _dated(at: datetime, how: str, minor: int, currency: str) -> ShownReceipt:
+    return ShownReceipt(at.date().isoformat(), how, str(Money(minor, currency)))
 
 
 def _line(line: RequestLine, currency: str) -> ShownLine:

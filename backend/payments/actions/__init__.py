@@ -9,6 +9,7 @@ from backend.payments.actions.bookkeeping import (
     show_customer_statement,
 )
 from backend.payments.actions.deposits import request_deposit
+from backend.payments.actions.disputes import list_disputes
 from backend.payments.actions.matching import (
     WaitingEntry,
     clear_bank_entry,
@@ -40,6 +41,7 @@ __all__ = [
     "confirm_refund",
     "import_bank_statement",
     "list_cash_complaints",
+    "list_disputes",
     "list_part_tax_rates",
     "list_payment_requests",
     "list_reconciliations",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from backend.db.ddl import append_only
 from backend.payments.models.bank import BankEntry, BankFile, BankStatement
 from backend.payments.models.base import CHAIN, LEDGER, METADATAS, SCHEMA
+from backend.payments.models.disputes import Dispute, DisputeStep
 from backend.payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, Reconciliation
 from backend.payments.models.people import LedgerAudit, Person, PersonSession
 from backend.payments.models.providers import Checkout, InboxEvent, InboxOutcome
@@ -34,6 +35,8 @@ __all__ = [
     "BillChannel",
     "CashComplaint",
     "Checkout",
+    "Dispute",
+    "DisputeStep",
     "EndedDeposit",
     "InboxEvent",
     "InboxOutcome",

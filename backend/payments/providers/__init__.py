@@ -14,14 +14,14 @@ from typing import Protocol
 from uuid import UUID
 
 from backend.payments.rules.money import Money
+from schemas.payments import DisputeState
 
 
 class PaymentState(StrEnum):
-    """How a payment stands, by what its provider says now."""
+    """How a payment stands, by what its provider says now; one that is disputed was paid."""
 
     OPEN = "open"
     PAID = "paid"
-    DISPUTED = "disputed"
     GONE = "gone"
 
 
@@ -43,6 +43,25 @@ class Message:
 
 
 @dataclass(frozen=True)
+class DisputeSeen:
+    """A dispute about a payment, as it stands now. `id` is the provider's name for it.
+
+    The state and the money are told apart: `is_taken` says that the money was taken from us, `is_given_back`
+    that it came back. `fee` is what the provider asks for the dispute, `fee_back` what of that it gave back.
+    """
+
+    id: str
+    state: DisputeState
+    money: Money
+    reason: str
+    is_taken: bool
+    is_given_back: bool = False
+    fee: Money | None = None
+    fee_back: Money | None = None
+    respond_by: datetime | None = None
+
+
+@dataclass(frozen=True)
 class PaymentSeen:
     """A payment, fetched fresh. `payment_id` is the business key: the same in whatever event tells of it."""
 
@@ -54,6 +73,7 @@ class PaymentSeen:
     account: str
     checkout_id: str
     fee: Money | None = None
+    disputes: tuple[DisputeSeen, ...] = ()
 
 
 class Provider(Protocol):

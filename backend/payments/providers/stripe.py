@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import stripe
 
-from backend.payments.providers import Message, Opened, PaymentSeen, PaymentState
+from backend.payments.providers import DisputeSeen, Message, Opened, PaymentSeen, PaymentState
 from backend.payments.providers.signing import stamp_of
 from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, WebhookRefused
 from backend.payments.rules.money import Money
 from schemas.currencies import CURRENCIES, EXPONENTS
+from schemas.payments import DisputeState
 
 API_VERSION = "2026-10-28.endive"
 """Pinned: an upgrade of the account, or of the library, must not change what fields mean."""
@@ -25,6 +26,13 @@ LARGEST = 99_999_999
 TIMEOUT_SECONDS = 20
 _RETRIES = 2
 _LISTED = 100
+_DECIDED = {
+    "won": DisputeState.WON,
+    "prevented": DisputeState.WON,
+    "warning_closed": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+"""What Stripe calls a dispute that is over; a warning that is closed took nothing."""
 
 
 class StripeProvider:
@@ -112,8 +120,18 @@ class StripeProvider:
                 if not found:
                     raise ProviderRefused("This payment was not opened by us.")
                 checkout_id = found[0].id
-            session = self._client.v1.checkout.sessions.retrieve(checkout_id, {"expand": expanded})
-        return _seen(session.to_dict(), self.account)
+            found_now = self._client.v1.checkout.sessions.retrieve(checkout_id, {"expand": expanded})
+            session: dict[str, Any] = found_now.to_dict()
+            disputes = self._disputes_of(session)
+        return _seen(session, self.account, disputes)
+
+    def _disputes_of(self, session: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What is or was disputed of a session's payment; Stripe is asked only when there is something."""
+        payment = _part(session, "payment_intent")
+        if not _part(payment, "latest_charge").get("disputed"):
+            return []
+        listed = self._client.v1.disputes.list({"payment_intent": str(payment["id"]), "limit": _LISTED})
+        return [dispute.to_dict() for dispute in listed.data]
 
     def refund(self, payment_id: str, money: Money, *, key: str) -> bool:
         """Send money back, once per key: Stripe forgets keys after a day, so its refunds are asked first."""
@@ -161,11 +179,17 @@ def _subject(about: Mapping[str, Any]) -> str | None:
     return str(payment) if isinstance(payment, str) else None
 
 
-def _seen(session: Mapping[str, Any], account: str) -> PaymentSeen:
-    payment = session.get("payment_intent")
-    payment = payment if isinstance(payment, Mapping) else {}
-    charge = payment.get("latest_charge")
-    charge = charge if isinstance(charge, Mapping) else {}
+def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object within another; empty where there is none, or only its name."""
+    part = whole.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _seen(
+    session: Mapping[str, Any], account: str, disputes: Iterable[Mapping[str, Any]] = ()
+) -> PaymentSeen:
+    payment = _part(session, "payment_intent")
+    charge = _part(payment, "latest_charge")
     currency = str(session.get("currency") or "").upper()
     if currency not in CURRENCIES:
         raise ProviderRefused("Stripe names no currency for this payment.")
@@ -174,7 +198,7 @@ def _seen(session: Mapping[str, Any], account: str) -> PaymentSeen:
     except ValueError:
         request_id = None
     return PaymentSeen(
-        state=_state(session, charge),
+        state=_state(session),
         payment_id=payment.get("id"),
         request_id=request_id,
         money=Money(int(session.get("amount_total") or 0), currency),
@@ -182,13 +206,43 @@ def _seen(session: Mapping[str, Any], account: str) -> PaymentSeen:
         account=account,
         checkout_id=str(session["id"]),
         fee=_fee(charge, currency),
+        disputes=tuple(_dispute(each) for each in disputes),
     )
 
 
-def _state(session: Mapping[str, Any], charge: Mapping[str, Any]) -> PaymentState:
-    if session.get("payment_status") != "paid":
-        return PaymentState.GONE if session.get("status") == "expired" else PaymentState.OPEN
-    return PaymentState.DISPUTED if charge.get("disputed") else PaymentState.PAID
+def _state(session: Mapping[str, Any]) -> PaymentState:
+    if session.get("payment_status") == "paid":
+        return PaymentState.PAID
+    return PaymentState.GONE if session.get("status") == "expired" else PaymentState.OPEN
+
+
+def _dispute(said: Mapping[str, Any]) -> DisputeSeen:
+    """What moved is read from the movements, not from the state: a bank may ask and never take.
+
+    Amounts are in the currency of the payment; fees only when Stripe settles in it.
+    """
+    currency = str(said["currency"]).upper()
+    moved = [each for each in said.get("balance_transactions") or () if isinstance(each, Mapping)]
+    taken = [each for each in moved if int(each["amount"]) < 0]
+    given_back = [each for each in moved if int(each["amount"]) > 0]
+    due_by = _part(said, "evidence_details").get("due_by")
+    undecided = DisputeState.WITHDRAWN if taken else DisputeState.OPENED
+    return DisputeSeen(
+        id=str(said["id"]),
+        state=_DECIDED.get(str(said["status"]), undecided),
+        money=Money(int(said["amount"]), currency),
+        reason=str(said.get("reason") or ""),
+        is_taken=bool(taken),
+        is_given_back=bool(given_back),
+        fee=_fees(taken, currency),
+        fee_back=_fees(given_back, currency),
+        respond_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
+    )
+
+
+def _fees(moved: Iterable[Mapping[str, Any]], currency: str) -> Money | None:
+    fees = sum(int(each["fee"]) for each in moved if str(each["currency"]).upper() == currency)
+    return Money(abs(fees), currency) if fees else None
 
 
 def _fee(charge: Mapping[str, Any], currency: str) -> Money | None:

@@ -13,10 +13,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from backend.payments.providers import Message, Opened, PaymentSeen, PaymentState
+from backend.payments.providers import DisputeSeen, Message, Opened, PaymentSeen, PaymentState
 from backend.payments.providers.signing import check_signature, signed
 from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, WebhookRefused
 from backend.payments.rules.money import Money
+from schemas.payments import DisputeState
 
 SIGNATURE = "Stub-Signature"
 
@@ -38,6 +39,7 @@ class StubPayment:
     request_id: UUID
     money: Money
     state: PaymentState = PaymentState.OPEN
+    dispute: DisputeSeen | None = None
     refunds: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -119,6 +121,7 @@ class StubProvider:
             live=self.live,
             account=self.account,
             checkout_id=checkout_id,
+            disputes=(payment.dispute,) if payment.dispute else (),
         )
 
     def refund(self, payment_id: str, money: Money, *, key: str) -> bool:
@@ -140,7 +143,9 @@ class StubProvider:
         """What it holds for us."""
         held = [payment for payment in self._payments.values() if payment.money.currency == currency]
         paid = sum(payment.money.minor for payment in held if payment.state is PaymentState.PAID)
-        return Money(paid - sum(sum(payment.refunds.values()) for payment in held), currency)
+        disputes = [payment.dispute for payment in held if payment.dispute]
+        lost = sum(each.money.minor for each in disputes if each.is_taken and not each.is_given_back)
+        return Money(paid - lost - sum(sum(payment.refunds.values()) for payment in held), currency)
 
     # What its customers, and tests, do to it
 
@@ -153,10 +158,21 @@ class StubProvider:
         self._payment(checkout_id).state = PaymentState.PAID
         return self.message("payment.paid", checkout_id, now)
 
-    def dispute(self, checkout_id: str, now: datetime) -> Webhook:
-        """The customer's bank takes the money back."""
-        self._payment(checkout_id).state = PaymentState.DISPUTED
-        return self.message("payment.disputed", checkout_id, now)
+    def dispute(
+        self, checkout_id: str, now: datetime, state: DisputeState = DisputeState.WITHDRAWN
+    ) -> Webhook:
+        """The customer's bank asks about the payment, takes the money back, or decides who has it."""
+        payment = self._payment(checkout_id)
+        was_taken = payment.dispute is not None and payment.dispute.is_taken
+        payment.dispute = DisputeSeen(
+            id=f"dp_{checkout_id}",
+            state=state,
+            money=payment.money,
+            reason="fraudulent",
+            is_taken=was_taken or state in (DisputeState.WITHDRAWN, DisputeState.LOST),
+            is_given_back=was_taken and state is DisputeState.WON,
+        )
+        return self.message(f"payment.dispute_{state.value}", checkout_id, now)
 
     def message(self, kind: str, checkout_id: str, now: datetime, **other: object) -> Webhook:
         """A signed message with an id of its own; `other` says something else than what is true."""

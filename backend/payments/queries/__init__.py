@@ -29,6 +29,13 @@ from backend.payments.queries.deposits import (
     ended_deposits,
     work_orders_with_deposits,
 )
+from backend.payments.queries.disputes import (
+    Disputed,
+    dispute_by_name,
+    dispute_steps,
+    disputed_checkouts,
+    disputes,
+)
 from backend.payments.queries.ledger import (
     OF_REQUESTS,
     account_ids,
@@ -99,6 +106,7 @@ from backend.payments.queries.writing import (
 __all__ = [
     "HOLDER",
     "OF_REQUESTS",
+    "Disputed",
     "account_ids",
     "account_of",
     "addresses_of_finance",
@@ -114,6 +122,10 @@ __all__ = [
     "checkouts_of",
     "complaints",
     "deposits_asked_for",
+    "dispute_by_name",
+    "dispute_steps",
+    "disputed_checkouts",
+    "disputes",
     "empty_transactions",
     "ended_deposits",
     "events_waiting_since",

@@ -53,6 +53,7 @@ class TransactionKind(StrEnum):
     RETURNED = "returned"
     DISPUTED = "disputed"
     DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
     DEPOSIT_USED = "deposit_used"
     DEPOSIT_UNUSED = "deposit_unused"
     DEPOSIT_LEFT = "deposit_left"
@@ -212,8 +213,17 @@ def suspended(bank: Account, entry_id: UUID, minor: int, source_key: str, at: da
     return Posting("bank", source_key, TransactionKind.TRANSFER_UNMATCHED, at, entries)
 
 
+def dispute_lost(provider: str, source_key: str, request_id: UUID, money: Money, at: datetime) -> Posting:
+    """The bank of the card decided against us: what is owed since it took the money is given up."""
+    entries = {
+        Account(AccountKind.WRITTEN_OFF, money.currency): money.minor,
+        Account(AccountKind.RECEIVABLE, money.currency, request_id): -money.minor,
+    }
+    return Posting(provider, source_key, TransactionKind.DISPUTE_LOST, at, entries, request_id=request_id)
+
+
 def fee(provider: str, money: Money, source_key: str, at: datetime) -> Posting:
-    """What a provider keeps for itself."""
+    """What a provider keeps for itself; negative: what of it it gave back."""
     entries = {
         Account(AccountKind.FEES, money.currency, detail=provider): money.minor,
         Account(AccountKind.CLEARING, money.currency, detail=provider): -money.minor,

@@ -13,6 +13,8 @@ TOO_MUCH_FOR_ONE = (
 )
 """What to do about a write-off or a clearing above the limit: only refunds wait for an approval."""
 
+_KINDS_OF_KEYS = frozenset({"payment", "dispute", "dispute_won"})
+
 PaymentKey = tuple[str, str]
 """A payment by its source and its id there."""
 
@@ -42,7 +44,9 @@ def left_of_payments(
 
 
 def _payment_id(key: str) -> str:
-    return key.removeprefix("payment:").removeprefix("dispute:")
+    """Of `payment:p1`, `dispute:p1:d1` and `dispute_won:p1:d1` the payment; a bank's key is its own."""
+    kind, _, rest = key.partition(":")
+    return rest.partition(":")[0] if kind in _KINDS_OF_KEYS else key
 
 
 def _charge(left: dict[PaymentKey, int], minor: int) -> None:

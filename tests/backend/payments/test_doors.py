@@ -50,6 +50,7 @@ POST   /bank-statements                                  finance
 GET    /bank-entries/waiting                             finance
 POST   /bank-entries/<entry_id>/match                    finance
 POST   /bank-entries/<entry_id>/clear                    finance
+GET    /disputes                                         finance
 GET    /refunds                                          finance
 POST   /refunds/<refund_id>/approve                      finance
 POST   /refunds/<refund_id>/confirm                      finance

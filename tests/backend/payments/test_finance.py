@@ -283,7 +283,8 @@ def test_nothing_goes_back_by_a_card_payment_that_was_disputed(lite_firm: Firm) 
 def test_a_payment_gives_back_what_it_brought_less_refunds_returns_and_disputes() -> None:
     moved = [
         *(("stub", "payment:p1", 900), ("bank", "a", 500), ("suspense", "b", 300), ("bank", "c", -300)),
-        *(("stub", "dispute:p1", -900), ("stub", "payment:p2", 200)),
+        *(("stub", "dispute:p1:d1", -900), ("stub", "payment:p2", 200)),
+        *(("stub", "dispute:p2:d2", -200), ("stub", "dispute_won:p2:d2", 200)),
     ]
     left = {("stub", "p1"): 0, ("bank", "a"): 400, ("suspense", "b"): 0, ("stub", "p2"): 200}
     assert left_of_payments(moved, {"a": 100}) == left, "the return is of the transfer of its amount"

@@ -33,6 +33,7 @@ class FakeStripe(stripe.HTTPClient):
         super().__init__()
         self.sessions: dict[str, dict[str, Any]] = {}
         self.refunds: list[dict[str, Any]] = []
+        self.disputes: list[dict[str, Any]] = []
         self.by_key: dict[str, dict[str, Any]] = {}
         self.is_away = False
 
@@ -79,11 +80,15 @@ class FakeStripe(stripe.HTTPClient):
             return self._ok(made)
         if path == "/v1/refunds":
             return self._ok({"object": "list", "data": self.refunds, "has_more": False, "url": path})
+        if path == "/v1/disputes":
+            return self._ok({"object": "list", "data": self.disputes, "has_more": False, "url": path})
         if path == "/v1/balance":
             paid = sum(each["amount_total"] for each in self.sessions.values() if each["payment_intent"])
             fees = 30 * sum(1 for each in self.sessions.values() if each["payment_intent"])
             back = sum(refund["amount"] for refund in self.refunds)
-            held = [{"amount": paid - fees - back, "currency": "eur"}]
+            moves = [move for dispute in self.disputes for move in dispute["balance_transactions"]]
+            moved = sum(move["amount"] - move["fee"] for move in moves)
+            held = [{"amount": paid - fees - back + moved, "currency": "eur"}]
             return self._ok({"object": "balance", "available": held, "pending": []})
         missing = {
             "error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such"}
@@ -128,6 +133,25 @@ class FakeStripe(stripe.HTTPClient):
             "status": "complete",
             "payment_intent": intent,
         }
+
+    def dispute(self, session: str) -> dict[str, Any]:
+        """The holder's bank disputes the whole payment; what it does next is done to the answer."""
+        intent = self.sessions[session]["payment_intent"]
+        intent["latest_charge"]["disputed"] = True
+        self.disputes.append(
+            {
+                "object": "dispute",
+                "id": "dp_1",
+                "payment_intent": intent["id"],
+                "amount": self.sessions[session]["amount_total"],
+                "currency": "eur",
+                "reason": "fraudulent",
+                "status": "needs_response",
+                "balance_transactions": [],
+                "evidence_details": {"due_by": 1_780_000_000},
+            }
+        )
+        return self.disputes[-1]
 
 
 @pytest.fixture
@@ -178,11 +202,23 @@ def test_a_card_payment_with_its_fee_is_posted_once_whatever_tells_of_it(
     assert (
         Money(balance(lite_firm, AccountKind.CLEARING), "EUR") == card.balance("EUR") == Money(14_520, "EUR")
     )
-    fake.sessions["cs_test_0"]["payment_intent"]["latest_charge"]["disputed"] = True
-    dispute = {"object": "dispute", "payment_intent": "pi_cs_test_0"}
-    tell(lite_firm, card, event("charge.dispute.created", dispute))
-    work_inbox(factory, every)
-    assert lite_firm.standing(request).owed == 14_550
+    dispute = fake.dispute("cs_test_0")
+    for kind, status, move, owed in (
+        ("created", "warning_needs_response", None, 0),
+        ("funds_withdrawn", "needs_response", (-14_550, 1_500), 14_550),
+        ("closed", "won", None, 14_550),
+        ("funds_reinstated", "won", (14_550, -1_500), 0),
+    ):
+        dispute["status"] = status
+        if move is not None:
+            moved = {"object": "balance_transaction", "amount": move[0], "fee": move[1], "currency": "eur"}
+            dispute["balance_transactions"].append(moved)
+        tell(lite_firm, card, event(f"charge.dispute.{kind}", dispute))
+        work_inbox(factory, every)
+        assert lite_firm.standing(request).owed == owed, kind
+        held = Money(balance(lite_firm, AccountKind.CLEARING), "EUR")
+        assert held == card.balance("EUR"), kind
+    assert balance(lite_firm, AccountKind.FEES) == 30
 
 
 def test_a_refund_is_made_once_even_when_stripe_has_forgotten_its_key(
