@@ -14,7 +14,7 @@ from os import fsync
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from backend.outbox.rules import PermanentFailure
 
@@ -75,16 +75,18 @@ class MailFolder:
 
 
 def lay_down(folder: Path, name: str, content: bytes) -> None:
-    """Write a file that only we read, whole or not at all; a second time the same one."""
+    """Write a file that only we read, whole or not at all; a second writer writes the same."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    final = folder / name
-    unfinished = final.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        unfinished.chmod(0o600)
-        file.write(content)
-        file.flush()
-        fsync(file.fileno())
-    unfinished.replace(final)
+    unfinished = folder / f".{uuid4()}.part"
+    try:
+        with unfinished.open("wb") as file:
+            unfinished.chmod(0o600)
+            file.write(content)
+            file.flush()
+            fsync(file.fileno())
+        unfinished.replace(folder / name)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

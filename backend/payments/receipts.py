@@ -6,13 +6,13 @@ import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
 import structlog
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, SimpleDocTemplate, Spacer, Table
 
+from backend.outbox.transports import lay_down
 from backend.paper.styles import BODY, HEADING, LEAD, LINE, SMALL, SOFT, TITLE, text
 from backend.payments.rules.errors import ReceiptUnkept
 from backend.payments.views import ShownBill
@@ -33,23 +33,11 @@ def kept_receipt(folder: Path, bill: ShownBill, firm: str) -> bytes:
     file = folder / f"{bill.number}-{state}.pdf"
     try:
         if not file.exists():
-            _keep(file, _receipt(bill, firm))
+            lay_down(folder, file.name, _receipt(bill, firm))
         return file.read_bytes()
     except OSError as error:
         log.error("receipt.unkept", folder=str(folder), error=str(error.strerror or error))
         raise ReceiptUnkept("Open it again in some minutes; the bill itself says the same.") from error
-
-
-def _keep(file: Path, content: bytes) -> None:
-    """Write a receipt whole or not at all; whoever else makes it at the same time makes the same."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = file.with_name(f".{uuid4()}.part")
-    try:
-        part.write_bytes(content)
-        part.chmod(0o600)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _receipt(bill: ShownBill, firm: str) -> bytes:

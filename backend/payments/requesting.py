@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from backend.db.unit_of_work import UnitOfWork
+from backend.payments import queries
 from backend.payments.links import PaymentLinks, link_hash
 from backend.payments.models import PaymentRequest
 from backend.payments.queries.field_side import Whom
@@ -47,13 +48,19 @@ class Asking:
 def write_request(
     uow: UnitOfWork, links: PaymentLinks, request_id: UUID, whom: Whom, asking: Asking
 ) -> PaymentRequest:
-    """A new payment request, with a number, a reference and a link of its own."""
+    """A new payment request, with a number, a reference and a link of its own; its work order is held.
+
+    What is asked for a work order is asked one after the other, as the lock lets in: never at a moment before
+    what is there, whatever the clocks of two processes say. Which bills a deposit is for hangs on that order.
+    """
     letter = "P" if asking.kind is RequestKind.BILL else "D"
+    before = queries.last_asked_at(uow.session, whom.work_order_id)
+    asked_at = uow.now if before is None else max(uow.now, before + timedelta(microseconds=1))
     return uow.add(
         PaymentRequest(
             id=request_id,
             kind=asking.kind,
-            number=f"{letter}-{uow.now:%y%m}-{request_id.hex[-8:].upper()}",
+            number=f"{letter}-{asked_at:%y%m}-{request_id.hex[-8:].upper()}",
             reference=make_reference(hashlib.sha256(request_id.bytes).digest()),
             link_sha256=link_hash(links.token_of(request_id)),
             work_order_id=whom.work_order_id,
@@ -66,7 +73,7 @@ def write_request(
             currency=asking.currency,
             gross_minor=asking.gross_minor,
             covered_minor=asking.covered_minor,
-            issued_at=uow.now,
-            due_on=(uow.now + timedelta(days=asking.days_to_pay)).date(),
+            issued_at=asked_at,
+            due_on=(asked_at + timedelta(days=asking.days_to_pay)).date(),
         )
     )

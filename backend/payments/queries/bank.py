@@ -6,13 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.payments.models import (
     BankEntry,
     BankFile,
-    BankStatement,
     LedgerAccount,
     LedgerEntry,
 )
@@ -38,35 +37,6 @@ def known_bank_keys(session: Session, iban: str, since: date, until: date) -> se
         BankEntry.iban == iban, BankEntry.booked_on >= since, BankEntry.booked_on <= until
     )
     return set(session.scalars(statement))
-
-
-def statement_before(session: Session, iban: str, currency: str, sequence: int) -> BankStatement | None:
-    """The statement of this account with the highest sequence below this one."""
-    return session.scalar(
-        select(BankStatement)
-        .where(
-            BankStatement.iban == iban,
-            BankStatement.currency == currency,
-            BankStatement.sequence < sequence,
-        )
-        .order_by(BankStatement.sequence.desc())
-        .limit(1)
-    )
-
-
-def statement_with_sequence(session: Session, iban: str, currency: str, sequence: int) -> bool:
-    """Whether a statement of this account with this number was imported."""
-    return bool(
-        session.scalar(
-            select(
-                exists().where(
-                    BankStatement.iban == iban,
-                    BankStatement.currency == currency,
-                    BankStatement.sequence == sequence,
-                )
-            )
-        )
-    )
 
 
 def bank_entry_by_id(session: Session, entry_id: UUID) -> BankEntry:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.payments.models import (
@@ -20,6 +20,7 @@ from backend.payments.models import (
     RequestLine,
 )
 from backend.payments.rules.errors import PaymentRequestNotFound
+from backend.payments.rules.postings import TransactionKind
 from schemas.payments import RequestKind
 from sync.sql import batches
 
@@ -56,24 +57,20 @@ def requests_of_work_order(session: Session, work_order_id: UUID) -> Sequence[UU
     ).all()
 
 
+def last_asked_at(session: Session, work_order_id: UUID) -> datetime | None:
+    """When something was last asked for this work order, if ever."""
+    return session.scalar(
+        select(PaymentRequest.issued_at)
+        .where(PaymentRequest.work_order_id == work_order_id)
+        .order_by(PaymentRequest.issued_at.desc())
+        .limit(1)
+    )
+
+
 def lines_of(session: Session, request_id: UUID) -> Sequence[RequestLine]:
     """The lines of a request, in order."""
     return session.scalars(
         select(RequestLine).where(RequestLine.request_id == request_id).order_by(RequestLine.position)
-    ).all()
-
-
-def how_many_requests(session: Session) -> int:
-    """How many requests there are."""
-    return session.scalar(select(func.count()).select_from(PaymentRequest)) or 0
-
-
-def receipts_of(session: Session, request_id: UUID) -> Sequence[LedgerTransaction]:
-    """What came in for a request and what went back, in order."""
-    return session.scalars(
-        select(LedgerTransaction)
-        .where(LedgerTransaction.request_id == request_id)
-        .order_by(LedgerTransaction.posted_at, LedgerTransaction.id)
     ).all()
 
 
@@ -114,25 +111,30 @@ def checkout_by_provider_id(session: Session, provider: str, provider_id: str) -
     )
 
 
-def checkouts_of(session: Session, request_id: UUID, provider: str) -> Sequence[Checkout]:
-    """The checkouts opened for a request, the newest first."""
-    return session.scalars(
-        select(Checkout)
-        .where(Checkout.request_id == request_id, Checkout.provider == provider)
-        .order_by(Checkout.created_at.desc(), Checkout.id.desc())
-    ).all()
-
-
 def unanswered_checkouts(session: Session, provider: str, since: datetime) -> Sequence[Checkout]:
-    """Checkouts since then that nothing was posted for: what a poll has to ask about."""
-    is_posted = exists().where(
-        LedgerTransaction.source == provider,
-        LedgerTransaction.request_id == Checkout.request_id,
-        LedgerTransaction.posted_at >= Checkout.created_at,
+    """Checkouts since then that may have been paid and not posted: what a poll has to ask about.
+
+    A payment does not say which checkout it was of: all of a request are asked about while more were
+    opened than payments were posted. Whoever opens two may pay the first.
+    """
+    other = aliased(Checkout)
+    opened = (
+        select(func.count())
+        .where(other.provider == provider, other.request_id == Checkout.request_id)
+        .scalar_subquery()
+    )
+    paid = (
+        select(func.count())
+        .where(
+            LedgerTransaction.source == provider,
+            LedgerTransaction.request_id == Checkout.request_id,
+            LedgerTransaction.kind == TransactionKind.CARD_PAID,
+        )
+        .scalar_subquery()
     )
     return session.scalars(
         select(Checkout)
-        .where(Checkout.provider == provider, Checkout.created_at >= since, ~is_posted)
+        .where(Checkout.provider == provider, Checkout.created_at >= since, opened > paid)
         .order_by(Checkout.id)
     ).all()
 

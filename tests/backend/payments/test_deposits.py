@@ -12,7 +12,7 @@ from pypdfium2 import PdfDocument
 
 from backend.access.permissions import SYSTEM
 from backend.payments import ledger, queries
-from backend.payments.billing import bill_what_was_approved
+from backend.payments.billing import bill_what_was_approved, end_deposits_of_cancelled
 from backend.payments.checks import check_ledger
 from backend.payments.models import PaymentRequest
 from backend.payments.providers.stub import Fault
@@ -203,6 +203,24 @@ def test_a_deposit_that_the_bank_takes_back_is_owed_on_the_bill_again(firm: Firm
     assert seen(firm, deposit) == ("nothing_due", 0, 0, 0, 0)
     assert balances(firm) == {"receivable": 4_000, "revenue": -4_000}
     assert check_ledger(firm.payments.sides).sound
+
+
+def test_what_was_asked_first_is_first_whatever_the_clocks_say(firm: Firm) -> None:
+    """A process that took its time before the lock, or whose clock is behind, turns nothing round."""
+    with firm.field.begin() as uow:
+        order = an_order(uow)
+    bill = firm.asked(4_000, work_order_id=order)
+    firm.clock.advance(minutes=-5)
+    late = firm.deposit(5_000, work_order_id=order)
+    transfer(firm, late, 5_000)
+    with firm.field.begin() as uow:
+        cancel_work_order(uow, SYSTEM, order, reason="Moved away.")
+    end_deposits_of_cancelled(firm.payments.factory)
+    assert firm.standing(bill).owed == 4_000, "a deposit is not for a bill that was there before it"
+    deposit = firm.deposit(5_000)
+    transfer(firm, deposit, 5_000)
+    firm.clock.advance(minutes=-5)
+    assert firm.standing(firm.asked(4_000, work_order_id=deposit.work_order_id)).owed == 0
 
 
 def test_a_deposit_paid_twice_and_disputed_once_still_pays_its_bill(lite_firm: Firm) -> None:

@@ -30,6 +30,8 @@ from backend.settings import SettingsError
 from schemas.payments import InboxState
 from schemas.visits import PaymentBadgeState
 from tests.api import Client
+from tests.backend.payments.bank_files import Paid, statement_file
+from tests.backend.payments.test_bank import take
 from tests.backend.payments.world import Firm
 
 
@@ -119,6 +121,22 @@ def test_a_message_three_days_late_is_acted_on_and_one_that_never_comes_is_asked
     assert poll(firm.payments.factory, firm.stub, since) == 1
     assert poll(firm.payments.factory, firm.stub, since) == 0
     assert firm.standing(never).state == "paid"
+
+
+def test_of_two_checkouts_the_first_may_be_the_one_that_is_paid(firm: Firm) -> None:
+    request = firm.asked(10_000)
+    first = checkout_of(firm, request)
+    take(firm, statement_file([Paid(4_000, request.reference)]))
+    firm.clock.advance(minutes=1)
+    second = checkout_of(firm, request)
+    tell(firm, firm.stub.pay(second, firm.clock()))
+    work(firm)
+    firm.stub.pay(first, firm.clock())  # and nobody tells
+    since = firm.clock() - timedelta(days=8)
+    assert poll(firm.payments.factory, firm.stub, since) == 1
+    assert firm.standing(request).credit == 10_000
+    with firm.payments.factory.begin(write=False) as uow:
+        assert queries.unanswered_checkouts(uow.session, "stub", since) == []
 
 
 def test_a_provider_that_is_away_loses_no_message(lite_firm: Firm) -> None:
