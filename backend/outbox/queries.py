@@ -1,5 +1,6 @@
 """What the outbox holds: the message to send next, the figures, and the dead letters for a person to see."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,15 +25,17 @@ class OutboxFigures:
     waiting_since: datetime | None
 
 
-def _is_due(now: datetime, lane: Lane) -> ColumnElement[bool]:
+def _is_due(now: datetime, lane: Lane, resting: Collection[str]) -> ColumnElement[bool]:
     slow = OutboxMessage.kind.in_(SLOW_KINDS)
     due = (OutboxMessage.state == OutboxState.DUE) & (OutboxMessage.next_attempt_at <= now)
+    if resting:
+        due &= OutboxMessage.kind.not_in(sorted(resting))
     return due & (slow if lane is Lane.SLOW else ~slow)
 
 
-def is_anything_due(session: Session, now: datetime, lane: Lane) -> bool:
-    """Whether a worker of this lane would find something to send now."""
-    return bool(session.scalar(select(exists().where(_is_due(now, lane)))))
+def is_anything_due(session: Session, now: datetime, lane: Lane, resting: Collection[str] = ()) -> bool:
+    """Whether a worker of this lane would find something to send now; `resting`: kinds it leaves alone."""
+    return bool(session.scalar(select(exists().where(_is_due(now, lane, resting)))))
 
 
 def is_anything_put_off(session: Session, now: datetime, kind: str) -> bool:
@@ -40,11 +43,13 @@ def is_anything_put_off(session: Session, now: datetime, kind: str) -> bool:
     return bool(session.scalar(select(exists().where(put_off_at(now), OutboxMessage.kind == kind))))
 
 
-def next_due_locked(session: Session, now: datetime, lane: Lane) -> OutboxMessage | None:
+def next_due_locked(
+    session: Session, now: datetime, lane: Lane, resting: Collection[str] = ()
+) -> OutboxMessage | None:
     """The message of a lane that is due longest and that no other worker is taking, locked; or None."""
     return session.scalars(
         select(OutboxMessage)
-        .where(_is_due(now, lane))
+        .where(_is_due(now, lane, resting))
         .order_by(OutboxMessage.next_attempt_at, OutboxMessage.id)
         .limit(1)
         .with_for_update(skip_locked=True)

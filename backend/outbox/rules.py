@@ -1,5 +1,6 @@
 """When an outside effect is tried again, and when it is given up."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -7,6 +8,9 @@ FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
 MOST_ATTEMPTS = 80
 """Nine within an hour and a half, then one an hour: about three days, a weekend without a mail server."""
+
+LONGEST_REST = timedelta(minutes=5)
+"""The longest pause for all of a kind while its carrier is away: he is not missed for longer than that."""
 
 LEASE = timedelta(minutes=5)
 """How long one attempt may take; after that another worker may try, as the first one seems to have died."""
@@ -28,6 +32,21 @@ class Lane(StrEnum):
 
     QUICK = "quick"
     SLOW = "slow"
+
+
+_PERSONAL = re.compile(r"[^\s'\"<>{}()\[\],;:=]+@[^\s'\"<>{}()\[\],;:=]+|\+\d{6,15}\b|/p/[\w-]{20,}")
+
+
+def without_personal_data(words: str) -> str:
+    """Words of a failure without mail addresses, telephone numbers and customers' links.
+
+    A mail server repeats whom it refused; whose mail did not go is in the message itself, and in no log.
+    """
+    return _PERSONAL.sub("<left out>", words)
+
+
+class CarrierAway(Exception):
+    """Whoever carries this kind of message cannot be reached, or takes none at all: not this one alone."""
 
 
 class PermanentFailure(Exception):

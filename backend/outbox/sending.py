@@ -5,7 +5,8 @@ claim is a lease: when the worker dies, the message is due again once the lease 
 sent at least once, and what it carries (Message-ID, file name) stays the same each time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +15,16 @@ import structlog
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.outbox.queries import forget_sent_before, is_anything_due, next_due_locked
-from backend.outbox.rules import KEPT_AFTER_SENDING, LEASE, Lane, delay_after, is_given_up
+from backend.outbox.rules import (
+    KEPT_AFTER_SENDING,
+    LEASE,
+    LONGEST_REST,
+    CarrierAway,
+    Lane,
+    delay_after,
+    is_given_up,
+    without_personal_data,
+)
 from backend.outbox.transports import Outgoing, Transport
 from schemas.errors import RecordNotFound
 
@@ -23,28 +33,60 @@ log = structlog.get_logger(__name__)
 _LONGEST_ERROR = 500
 
 
+@dataclass
+class Pauses:
+    """Which kinds of messages a worker leaves alone, as their carrier is away: longer each time he is."""
+
+    _until: dict[str, datetime] = field(default_factory=dict)
+    _failures: dict[str, int] = field(default_factory=dict)
+
+    def resting(self, now: datetime) -> set[str]:
+        """The kinds whose pause is not over."""
+        return {kind for kind, until in self._until.items() if until > now}
+
+    def note(self, kind: str, now: datetime, *, is_away: bool) -> None:
+        """What an attempt said of the carrier; any answer of his ends the pauses."""
+        if not is_away:
+            self._failures.pop(kind, None)
+            self._until.pop(kind, None)
+            return
+        failures = self._failures[kind] = self._failures.get(kind, 0) + 1
+        self._until[kind] = now + min(delay_after(failures), LONGEST_REST)
+
+
 def send_due(
     factory: UnitOfWorkFactory,
     transports: Mapping[str, Transport],
     *,
     lane: Lane = Lane.QUICK,
     until: Callable[[], bool] = lambda: False,
+    pauses: Pauses | None = None,
 ) -> int:
-    """Try every message of a lane that is due, each once, or `until` says stop; how many were sent."""
+    """Try every message of a lane that is due, each once, or `until` says stop; how many were sent.
+
+    Of a kind whose carrier is away no more are tried until its pause is over: each would wait in vain,
+    and all other kinds behind it.
+    """
     started_at = factory.clock()
+    pauses = Pauses() if pauses is None else pauses
     sent = 0
-    while not until() and (outgoing := claim_next(factory, started_at, lane)) is not None:
-        sent += carry_out(factory, transports, outgoing)
+    while not until():
+        outgoing = claim_next(factory, started_at, lane, resting=pauses.resting(factory.clock()))
+        if outgoing is None:
+            break
+        sent += carry_out(factory, transports, outgoing, pauses)
     return sent
 
 
-def claim_next(factory: UnitOfWorkFactory, due_at: datetime, lane: Lane = Lane.QUICK) -> Outgoing | None:
+def claim_next(
+    factory: UnitOfWorkFactory, due_at: datetime, lane: Lane = Lane.QUICK, *, resting: Collection[str] = ()
+) -> Outgoing | None:
     """Take the next message due at `due_at` for one attempt; nobody else gets it until the lease is over."""
     with factory.begin(write=False) as uow:  # a look first: an idle worker must not take the write lock
-        if not is_anything_due(uow.session, due_at, lane):
+        if not is_anything_due(uow.session, due_at, lane, resting):
             return None
     with factory.begin() as uow:
-        message = next_due_locked(uow.session, due_at, lane)
+        message = next_due_locked(uow.session, due_at, lane, resting)
         if message is None:
             return None
         message.attempts += 1
@@ -60,7 +102,12 @@ def claim_next(factory: UnitOfWorkFactory, due_at: datetime, lane: Lane = Lane.Q
         )
 
 
-def carry_out(factory: UnitOfWorkFactory, transports: Mapping[str, Transport], outgoing: Outgoing) -> bool:
+def carry_out(
+    factory: UnitOfWorkFactory,
+    transports: Mapping[str, Transport],
+    outgoing: Outgoing,
+    pauses: Pauses | None = None,
+) -> bool:
     """One attempt at a claimed message, and the note of what came of it; whether it was sent."""
     failure: Exception | None = None
     try:
@@ -71,6 +118,8 @@ def carry_out(factory: UnitOfWorkFactory, transports: Mapping[str, Transport], o
         Exception
     ) as error:  # whatever a transport raises is a reason to try later, never to stop the others
         failure = error
+    if pauses is not None:
+        pauses.note(outgoing.kind, factory.clock(), is_away=isinstance(failure, CarrierAway))
     with factory.begin() as uow:
         message = uow.session.get(OutboxMessage, outgoing.id, with_for_update=True)
         if message is None or message.attempts != outgoing.attempt:
@@ -92,7 +141,8 @@ def _note_success(uow: UnitOfWork, message: OutboxMessage) -> None:
 
 
 def _note_failure(uow: UnitOfWork, message: OutboxMessage, failure: Exception) -> None:
-    message.last_error = f"{type(failure).__name__}: {failure}"[:_LONGEST_ERROR].replace("\0", "")
+    words = without_personal_data(f"{type(failure).__name__}: {failure}")
+    message.last_error = words[:_LONGEST_ERROR].replace("\0", "")
     if is_given_up(message.kind, message.attempts, failure):
         message.state = OutboxState.DEAD
         log.error("outbox.given_up", message=str(message.id), kind=message.kind, error=message.last_error)

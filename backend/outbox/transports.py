@@ -16,10 +16,13 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
-from backend.outbox.rules import PermanentFailure
+from backend.outbox.rules import CarrierAway, PermanentFailure
 
 SMTP_TIMEOUT_SECONDS = 20.0
 """For each step of the conversation; far shorter than the lease of an attempt."""
+
+
+_HUNG_UP = (smtplib.SMTPServerDisconnected, smtplib.SMTPHeloError, TimeoutError, ConnectionError)
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,7 @@ class SmtpServer:
     def __call__(self, message: Outgoing) -> None:
         mail = compose_mail(message, self.sender)
         try:
-            with self._connect() as server:
-                if self.user:
-                    server.login(self.user, self.password)
+            with self._greeted() as server:
                 server.send_message(mail)
         except smtplib.SMTPRecipientsRefused as refusal:
             _refuse_for_good(code for code, _ in refusal.recipients.values())
@@ -114,6 +115,22 @@ class SmtpServer:
         except (smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as refusal:
             _refuse_for_good([refusal.smtp_code])
             raise
+        except _HUNG_UP as error:
+            raise CarrierAway(f"the mail server hung up: {error!r}") from error
+
+    def _greeted(self) -> smtplib.SMTP:
+        """The server, ready for a mail; raises CarrierAway when he is not, whatever mail it is."""
+        try:
+            server = self._connect()
+        except (OSError, smtplib.SMTPException) as error:
+            raise CarrierAway(f"the mail server cannot be reached: {error!r}") from error
+        try:
+            if self.user:
+                server.login(self.user, self.password)
+        except (OSError, smtplib.SMTPException) as error:
+            server.close()
+            raise CarrierAway(f"the mail server does not let us in: {error!r}") from error
+        return server
 
     def _connect(self) -> smtplib.SMTP:
         context = ssl.create_default_context()

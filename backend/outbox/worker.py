@@ -8,7 +8,7 @@ import structlog
 
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.outbox.rules import Lane
-from backend.outbox.sending import forget_what_was_sent, send_due
+from backend.outbox.sending import Pauses, forget_what_was_sent, send_due
 from backend.outbox.transports import Transport
 from backend.outbox.watch import Watch
 
@@ -39,6 +39,7 @@ class OutboxWorker:
         self._factory = factory
         self._transports = transports
         self._pause = pause
+        self._pauses = Pauses()
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,7 +71,13 @@ class OutboxWorker:
             try:
                 if self._watch is not None:
                     self._watch.look()
-                send_due(self._factory, self._transports, lane=self._lane, until=self._stopping.is_set)
+                send_due(
+                    self._factory,
+                    self._transports,
+                    lane=self._lane,
+                    until=self._stopping.is_set,
+                    pauses=self._pauses,
+                )
                 self._clean_up_now_and_then()
                 pause = self._pause
             except Exception:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from backend.outbox.rules import PermanentFailure
+from backend.outbox.rules import CarrierAway, PermanentFailure
 from backend.outbox.transports import Outgoing, Transport, lay_down
 
 PATIENCE_SECONDS = 10.0
@@ -29,10 +29,6 @@ _OURS_TO_PUT_RIGHT = frozenset(
     }
 )
 """Refusals that say nothing of this message: a wrong key, an empty account, too much at once."""
-
-
-class GatewayFailed(Exception):
-    """The gateway did not take the message this time."""
 
 
 def sms_transport(url: str, folder: Path, *, sender: str, key: str | None) -> Transport:
@@ -85,7 +81,7 @@ class Gateway:
             ):
                 _judge(answer)
         except httpx.HTTPError as error:
-            raise GatewayFailed(f"the gateway cannot be reached ({type(error).__name__})") from None
+            raise CarrierAway(f"the gateway cannot be reached ({type(error).__name__})") from None
 
     def _auth(self) -> tuple[str, str] | None:
         user, is_basic, password = self.key.partition(":")
@@ -107,7 +103,7 @@ def _judge(answer: httpx.Response) -> None:
         return
     said = f"the gateway answered {answer.status_code}{_code_in(answer)}"
     if answer.is_server_error or answer.status_code in _OURS_TO_PUT_RIGHT:
-        raise GatewayFailed(said)
+        raise CarrierAway(said)
     raise PermanentFailure(said)
 
 

@@ -1,5 +1,6 @@
 """What a transaction asked for is carried out after it, again if that failed, and not lost in silence."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from backend.db.paging import PageRequest
@@ -20,11 +22,19 @@ from backend.outbox.rules import (
     LEASE,
     LONGEST_DELAY,
     MOST_ATTEMPTS,
+    CarrierAway,
     Lane,
     PermanentFailure,
     delay_after,
 )
-from backend.outbox.sending import carry_out, claim_next, forget_what_was_sent, send_due, try_again
+from backend.outbox.sending import (
+    Pauses,
+    carry_out,
+    claim_next,
+    forget_what_was_sent,
+    send_due,
+    try_again,
+)
 from backend.outbox.transports import Outgoing
 from backend.outbox.worker import OutboxWorker
 from schemas.errors import RecordNotFound
@@ -118,6 +128,45 @@ def test_a_failure_is_tried_again_later_and_does_not_stop_the_others(database: D
     assert send_due(database.factory, {"mail": carrier, "push": bad}) == 1
     assert message(database, "slow").last_error is None
     assert [each.attempt for each in bad.carried] == [1, 2]
+
+
+def test_a_carrier_that_is_away_is_asked_once_and_left_alone_for_a_while(database: Database) -> None:
+    away, fine, pauses = Carrier(CarrierAway("no answer")), Carrier(), Pauses()
+    ways = {"mail": fine, "sms": away}
+    post(database, *"abcde", kind="sms")
+    send_due(database.factory, ways, lane=Lane.SLOW, pauses=pauses)
+    assert len(away.carried) == 1, "the others would have waited for him in vain"
+    database.clock.advance(seconds=FIRST_DELAY.total_seconds() - 1)
+    send_due(database.factory, ways, lane=Lane.SLOW, pauses=pauses)
+    assert len(away.carried) == 1
+    database.clock.advance(seconds=1)
+    send_due(database.factory, ways, lane=Lane.SLOW, pauses=pauses)
+    assert len(away.carried) == 2
+    database.clock.advance(seconds=2 * FIRST_DELAY.total_seconds())
+    away.failure = None
+    assert send_due(database.factory, ways, lane=Lane.SLOW, pauses=pauses) == 5
+    assert message(database, "e").attempts == 1, "what was not tried has lost no attempt"
+
+
+def test_a_carrier_that_is_away_holds_up_no_other_kind(database: Database) -> None:
+    away, fine = Carrier(CarrierAway("no answer")), Carrier()
+    post(database, "a", "b")
+    post(database, "c", kind="badge")
+    assert send_due(database.factory, {"mail": away, "badge": fine}) == 1
+    assert (len(away.carried), len(fine.carried)) == (1, 1)
+
+
+def test_a_failure_tells_the_log_no_address_no_number_and_no_link(database: Database) -> None:
+    said = (
+        "{'ada@example.org': (451, b'<ada@example.org>: later')} +491701234567 "
+        "http://x/p/0123456789abcdefghijk"
+    )
+    post(database, "a")
+    with capture_logs() as logs:
+        send_due(database.factory, {"mail": Carrier(TimeoutError(said))})
+    for words in (str(logs), message(database, "a").last_error or ""):
+        assert not re.search("ada@|4917|abcdefgh", words)
+        assert "451" in words
 
 
 def test_a_message_nobody_can_carry_waits_for_somebody_who_can(database: Database) -> None:

@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from backend.outbox.rules import PermanentFailure
+from backend.outbox.rules import CarrierAway, PermanentFailure
 from backend.outbox.sending import send_due
 from backend.outbox.transports import Outgoing, Transport
 from backend.payments.app import transports
 from backend.payments.models import PaymentRequest
 from backend.payments.rules.telling import Contact, Texting, mobile_number, way_to_tell
 from backend.payments.settings import read_payments_settings
-from backend.payments.texts import Gateway, GatewayFailed, TextFolder, sms_transport
+from backend.payments.texts import Gateway, TextFolder, sms_transport
 from backend.settings import SettingsError
 from backend.visits.models import ConfirmationLink
 from backend.visits.queries import token_digest
@@ -216,11 +216,11 @@ def _stored(firm: Firm, id_: UUID) -> object:
         (400, {"code": 21614, "message": MOBILE}, PermanentFailure, "400, code 21614"),
         (404, [], PermanentFailure, "404"),
         (302, {}, PermanentFailure, "302"),
-        (401, {"code": MOBILE}, GatewayFailed, "401"),
-        (403, None, GatewayFailed, "403"),
-        (408, {}, GatewayFailed, "408"),
-        (429, {}, GatewayFailed, "429"),
-        (500, MOBILE, GatewayFailed, "500"),
+        (401, {"code": MOBILE}, CarrierAway, "401"),
+        (403, None, CarrierAway, "403"),
+        (408, {}, CarrierAway, "408"),
+        (429, {}, CarrierAway, "429"),
+        (500, MOBILE, CarrierAway, "500"),
     ],
 )
 def test_a_refusal_is_told_in_numbers_and_only_what_may_get_better_is_tried_again(
@@ -255,9 +255,9 @@ def test_finance_sees_a_refusal_without_any_secret(
 def test_a_gateway_that_is_down_or_slow_is_tried_again_and_holds_up_nobody(gateway: SmsGateway) -> None:
     carry = Gateway(gateway.url, "Doorstep", KEY, timeout=0.2)
     gateway.status = 0
-    with pytest.raises(GatewayFailed, match=r"cannot be reached \(ReadTimeout\)$"):
+    with pytest.raises(CarrierAway, match=r"cannot be reached \(ReadTimeout\)$"):
         carry(a_text())
-    with pytest.raises(GatewayFailed, match=r"cannot be reached \(ConnectError\)$"):
+    with pytest.raises(CarrierAway, match=r"cannot be reached \(ConnectError\)$"):
         replace(carry, url="http://127.0.0.1:1/")(a_text())
 
 
