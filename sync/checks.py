@@ -49,7 +49,7 @@ class Report:
 
 def check(engine: SyncEngine) -> Report:
     """Expand and refresh everything, then compare. On a database that nobody writes to meanwhile."""
-    bring_up_to_date(engine)
+    _refresh_everything(engine)
     report = Report()
     with engine.host.begin(write=False) as uow:
         session = uow.session
@@ -63,7 +63,7 @@ def check(engine: SyncEngine) -> Report:
     return report
 
 
-def bring_up_to_date(engine: SyncEngine) -> None:
+def _refresh_everything(engine: SyncEngine) -> None:
     """Expand and refresh until no mark is left, also for audiences that have never pulled."""
     for _ in range(_ROUNDS):
         engine.expand()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -17,13 +18,13 @@ from sync.epoch import NO_IDENTITY, begin_first, begin_new, current_epoch, ident
 from sync.expand import anything_to_expand, expand
 from sync.facts import ServerBusy
 from sync.held import journals_due, owner_of_journal, retry_held, wake_held
-from sync.host import Audience, Host, Look, Straight, UnitOfWork
+from sync.host import Audience, Caller, Host, Look, Straight, UnitOfWork
 from sync.mutations import MutationTable, MutationType
 from sync.push import repeated, repeated_in
 from sync.refresh import Refresh
 from sync.rows import RowReader
 from sync.scope import Scope
-from sync.status import Status, read_status, status_statement
+from sync.status import NO_JOURNAL, Status, read_status, status_statement
 
 _MOST_REFRESHES = 3
 _ZONE_OF_EVERYONE = "UTC"
@@ -94,6 +95,27 @@ class SyncEngine:
             woken = repeated(self.host, lambda uow, _: wake_held(uow, self.collections, expanded.awaited))
             self._retry(woken)
         return expanded.audiences
+
+    def stale(self, caller: Caller, status: Status, now: datetime) -> list[Audience]:
+        """The caller's audiences whose feeds may differ from their scope, expands left aside."""
+        zone, collections = caller.time_zone, self.collections
+        return [a for a in caller.audiences if status.must_refresh(a, collections, zone, now)]
+
+    def catch_up(self, caller: Caller, status: Status, now: datetime) -> bool:
+        """Expand and refresh what the caller's status says is due; False when it says that nothing is.
+
+        What others write meanwhile is due the next time.
+        """
+        stale = self.stale(caller, status, now)
+        if status.changes_pending:
+            self.expand()
+            with self.host.look() as look:
+                expanded = self.status(look, NO_JOURNAL, caller.audiences)
+                assert expanded is not None, "an epoch never goes away"
+                stale = self.stale(caller, expanded, look.now)
+        for audience in stale:
+            self.refresh(audience, caller.time_zone)
+        return status.changes_pending or bool(stale)
 
     def look_after(self) -> set[str]:
         """Do what has to be done although nobody pulls: expand, and try what is due; who was marked."""

@@ -18,7 +18,7 @@ from sync.answer import AnswerText
 from sync.cursor import Cursor, Place
 from sync.engine import SyncEngine
 from sync.facts import DeviceGone
-from sync.host import Audience, Caller, Look, Snapshot
+from sync.host import Caller, Look, Snapshot
 from sync.journal import begin_journal, doubt
 from sync.models import JOURNALS
 from sync.pull import Asked, Pull, Start
@@ -118,7 +118,7 @@ class Exchange:
         self._push(status, epoch)
         if self.request.limit == 0:
             return self._answer_without_pull(epoch, self.request.cursor)
-        return self._bring_up_to_date()
+        return self._answer_with_pull()
 
     def _push(self, status: Status, epoch: UUID) -> None:
         believed = self._cursor
@@ -140,24 +140,18 @@ class Exchange:
         if waiting and self.caller.revoked_at is None:
             push.retry_held(pushed=bool(sent))
 
-    def _bring_up_to_date(self) -> AnswerText:
+    def _answer_with_pull(self) -> AnswerText:
         """Expand and refresh until nothing is left to do (or for a few rounds), then read."""
         for rounds_left in reversed(range(ROUNDS)):
             with ExitStack() as life:
                 snapshot = life.enter_context(self.engine.host.snapshot())
-                status = self._known_status(snapshot)
-                stale = self._stale(status, snapshot.now)
-                unsettled = bool(status.changes_pending or stale)
+                status, now = self._known_status(snapshot), snapshot.now
+                unsettled = status.changes_pending or bool(self.engine.stale(self.caller, status, now))
                 if rounds_left == 0 or not unsettled:
                     start = self._start(status) or Start({}, resync=True)
                     self.retry_after = BUSY_SECONDS if unsettled else None
                     return self._pull(snapshot, status, start, life)
-            if status.changes_pending:
-                self.engine.expand()
-                with self.engine.host.look() as look:
-                    stale = self._stale(self._known_status(look), look.now)
-            for audience in stale:
-                self.engine.refresh(audience, self.caller.time_zone)
+            self.engine.catch_up(self.caller, status, now)
         raise AssertionError("the last round always reads")
 
     def _pull(self, snapshot: Snapshot, status: Status, start: Start, life: ExitStack) -> AnswerText:
@@ -248,19 +242,10 @@ class Exchange:
             and status.identity in (None, status.known_identity)
             and self.request.acknowledged < status.expected_number
             and (status.journal is None or status.journal.user_id == self.caller.user_id)
-            and not self._held_are_due(status, now)
+            and not status.held_are_due(now)
             and not status.changes_pending
-            and not self._stale(status, now)
+            and not self.engine.stale(self.caller, status, now)
         )
-
-    def _stale(self, status: Status, now: datetime) -> list[Audience]:
-        """The caller's audiences whose feeds may differ from their scope, expands left aside."""
-        zone, collections = self.caller.time_zone, self.engine.collections
-        return [a for a in self.caller.audiences if status.must_refresh(a, collections, zone, now)]
-
-    def _held_are_due(self, status: Status, now: datetime) -> bool:
-        retry_at = status.journal.retry_at if status.journal else None
-        return retry_at is not None and retry_at <= now
 
     def _must_send_again(self, status: Status) -> bool:
         """Whether to ask a device that says it knows more outcomes than we do for its journal.

@@ -21,12 +21,11 @@ from sync.models import FEED_ROWS
 from sync.push import repeated
 from sync.refresh import OUT_OF_SCOPE
 from sync.sql import batches
-from sync.status import Status
+from sync.status import NO_JOURNAL, Status
 
 Key = tuple[str, UUID]
 
 _REQUEST = ReconcileRequest()
-_NO_JOURNAL = UUID(int=0)
 
 
 def reconcile(engine: SyncEngine, caller: Caller, document: JsonValue) -> bytes:
@@ -44,7 +43,7 @@ def reconcile(engine: SyncEngine, caller: Caller, document: JsonValue) -> bytes:
     for audience in caller.audiences:
         engine.refresh(audience, caller.time_zone)
     with engine.host.begin(write=False) as uow:
-        status = engine.status(uow.look, _NO_JOURNAL, caller.audiences)
+        status = engine.status(uow.look, NO_JOURNAL, caller.audiences)
         assert status is not None, "the epoch was made sure of"
         texts = _differences(uow, status, held)
     believed = engine.signer.read(request["cursor"])

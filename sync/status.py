@@ -17,6 +17,9 @@ from sync.host import Audience, Look
 from sync.models import CHANGES, FEEDS, FLOORS, JOURNALS, MARKS, STATE
 from sync.window import local_day
 
+NO_JOURNAL = UUID(int=0)
+"""Asked with by whoever wants to know about feeds alone: nobody has it."""
+
 
 @dataclass(frozen=True)
 class FeedStatus:
@@ -59,6 +62,11 @@ class Status:
     def expected_number(self) -> int:
         """The number of the next mutation; 1 for a journal nobody has seen."""
         return self.journal.expected_number if self.journal else 1
+
+    def held_are_due(self, now: datetime) -> bool:
+        """Whether a mutation that was held is to be tried again."""
+        retry_at = self.journal.retry_at if self.journal else None
+        return retry_at is not None and retry_at <= now
 
     def must_refresh(
         self, audience: Audience, collections: CollectionSet, time_zone: str, now: datetime

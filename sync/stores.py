@@ -54,16 +54,11 @@ def bring_up_to_date(engine: SyncEngine, caller: Caller) -> None:
             continue
         if not engine.check_identity(status):
             continue
-        if _held_are_due(status, now):
+        if status.held_are_due(now):
             _retry(engine, caller, status.epoch, pushed=False)
             continue
-        stale = [a for a in caller.audiences if _is_stale(engine, caller, status, a.key, now)]
-        if not (status.changes_pending or stale):
+        if not engine.catch_up(caller, status, now):
             return
-        if status.changes_pending:
-            engine.expand()
-        for audience in caller.audiences:
-            engine.refresh(audience, caller.time_zone)
 
 
 def known_status(engine: SyncEngine, uow: UnitOfWork, caller: Caller) -> Status:
@@ -172,16 +167,6 @@ def refuse_gone(caller: Caller, now: datetime, heard_for: float) -> None:
 @cache
 def _writer(shape: type[Schema]) -> Schema:
     return shape()
-
-
-def _is_stale(engine: SyncEngine, caller: Caller, status: Status, key: str, now: datetime) -> bool:
-    audience = next(a for a in caller.audiences if a.key == key)
-    return status.must_refresh(audience, engine.collections, caller.time_zone, now)
-
-
-def _held_are_due(status: Status, now: datetime) -> bool:
-    retry_at = status.journal.retry_at if status.journal else None
-    return retry_at is not None and retry_at <= now
 
 
 def _retry(engine: SyncEngine, caller: Caller, epoch: UUID, *, pushed: bool) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 from sync.cursor import Cursor
 from sync.engine import SyncEngine
 from sync.host import EVERYBODY, Caller
-from sync.status import Status
+from sync.status import NO_JOURNAL, Status
 
 LOOKS_EVERY = 0.5
 """Seconds between two looks while nobody rings."""
@@ -21,8 +21,6 @@ LOOKS_EVERY_WHEN_RUNG = 5.0
 """The same where somebody does: what was missed comes a little later."""
 AWAY_SECONDS = 10
 """How long somebody who found no place should stay away."""
-
-_NO_JOURNAL = UUID(int=0)
 
 
 @dataclass
@@ -133,13 +131,12 @@ def _look(engine: SyncEngine, caller: Caller) -> tuple[Status | None, bool]:
         status, now = _status(engine, caller)
     if status is None:
         return None, True
-    zone, collections = caller.time_zone, engine.collections
-    return status, any(status.must_refresh(a, collections, zone, now) for a in caller.audiences)
+    return status, bool(engine.stale(caller, status, now))
 
 
 def _status(engine: SyncEngine, caller: Caller) -> tuple[Status | None, datetime]:
     with engine.host.look() as look:
-        return engine.status(look, _NO_JOURNAL, caller.audiences), look.now
+        return engine.status(look, NO_JOURNAL, caller.audiences), look.now
 
 
 def _must_begin_anew(engine: SyncEngine, caller: Caller, cursor: Cursor) -> bool:

@@ -111,7 +111,7 @@ def restored_server_not_noticed(patch: pytest.MonkeyPatch) -> None:
         self._push(status, status.epoch)
         if self.request.limit == 0:
             return self._answer_without_pull(status.epoch, self.request.cursor)
-        return self._bring_up_to_date()
+        return self._answer_with_pull()
 
     patch.setattr(Exchange, "_answer_restored", going_on)
     patch.setattr(Exchange, "_is_beyond_head", lambda *_: False)
