@@ -62,7 +62,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Sent:
+class JournalLine:
     """A line of a phone's journal; `outcome` is None while the phone has heard nothing."""
 
     mutation_id: UUID
@@ -70,7 +70,9 @@ class Sent:
     outcome: str | None
 
 
-def check_everything(wiring: Wiring, journals: Iterable[Path] = (), sent: Iterable[Sent] = ()) -> Checked:
+def check_everything(
+    wiring: Wiring, journals: Iterable[Path] = (), sent: Iterable[JournalLine] = ()
+) -> Checked:
     """Bring all feeds up to date, then look at everything; best on a database nobody writes to meanwhile.
 
     `journals` are files of phones' journals, `sent` is what somebody knows of them without a file.
@@ -102,19 +104,19 @@ def _database_faults(session: Session) -> list[str]:
     return [f"SQLite: {answer}" for answer in answers if answer != "ok"] + broken
 
 
-def _read_journals(files: Iterable[Path]) -> list[Sent]:
+def _read_journals(files: Iterable[Path]) -> list[JournalLine]:
     return [sent for file in files for sent in _read_journal(file)]
 
 
-def _read_journal(file: Path) -> Iterator[Sent]:
+def _read_journal(file: Path) -> Iterator[JournalLine]:
     with file.open(encoding="utf-8") as lines:
         for line in lines:
             if line.strip():
                 entry = json.loads(line)
-                yield Sent(UUID(entry["message"]["mutation_id"]), entry["message"], entry["outcome"])
+                yield JournalLine(UUID(entry["message"]["mutation_id"]), entry["message"], entry["outcome"])
 
 
-def _hold_against(session: Session, sent: list[Sent], checked: Checked) -> None:
+def _hold_against(session: Session, sent: list[JournalLine], checked: Checked) -> None:
     """Compare phones' journals with what is stored, and what was applied with the audit log: one row each."""
     if not sent:
         return

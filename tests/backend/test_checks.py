@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from backend.access.models import AuditEntry
 from backend.app import EXTENSION
-from backend.checks import Checked, Sent, check_everything
+from backend.checks import Checked, JournalLine, check_everything
 from backend.visits.models import WorkOrder
 from mobile_client_stub import journal
 from mobile_client_stub.phone import Phone
@@ -51,7 +51,7 @@ def damage(database: Database) -> Iterator[Connection]:
 
 def checked(app: Flask, phone: Phone) -> Checked:
     sent = [
-        Sent(UUID(mutation.mutation_id), mutation.message(), mutation.outcome)
+        JournalLine(UUID(mutation.mutation_id), mutation.message(), mutation.outcome)
         for mutation in journal.everything(phone.store.connection)
     ]
     return check_everything(app.extensions[EXTENSION], sent=sent)

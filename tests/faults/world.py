@@ -18,7 +18,7 @@ from rich.console import Console
 from backend.access.actions import create_enrolment_code
 from backend.access.permissions import SYSTEM
 from backend.app import Wiring, wire
-from backend.checks import Sent, check_everything
+from backend.checks import JournalLine, check_everything
 from backend.db.engine import make_engine
 from backend.db.upgrade import upgrade
 from backend.seed import Firm, seed_firm
@@ -114,7 +114,7 @@ class World:
     disk: Path | None = None
     dice: random.Random = field(default_factory=lambda: random.Random(20))
     phones: list[Phone] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[JournalLine] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     """What the phones of the case heard, request by request."""
     measured: str = ""
@@ -163,7 +163,7 @@ class World:
 
     def note_sent(self, message: Body, outcome: Any) -> None:
         """Let the oracle know of a mutation that no phone of ours sent; `outcome` as it was answered."""
-        self.sent.append(Sent(UUID(str(message["mutation_id"])), message, outcome))
+        self.sent.append(JournalLine(UUID(str(message["mutation_id"])), message, outcome))
 
     def times_busy(self) -> int:
         """How often a phone of the case was told 503, to come again."""
@@ -202,7 +202,7 @@ class World:
             phone.sync()
         differing = sum(held(phone) != self._held_by_a_new_one(phone) for phone in self.phones)
         lines = [
-            Sent(UUID(one.mutation_id), one.message(), one.outcome)
+            JournalLine(UUID(one.mutation_id), one.message(), one.outcome)
             for phone in self.phones
             for one in journal.everything(phone.store.connection)
         ]

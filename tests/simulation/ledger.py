@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mobile_client_stub import journal
+from sync.mutations import Outcome
 from tests.simulation.device import Device
 
 Message = dict[str, Any]
+TOOK_EFFECT = (Outcome.APPLIED.value, Outcome.MERGED.value)
 
 
 @dataclass

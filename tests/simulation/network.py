@@ -15,6 +15,7 @@ from mobile_client_stub.faults import FAULTS, Fault, FaultyTransport
 from sync.facts import MutationNumberReused
 from tests.simulation.chance import Time, Trace
 from tests.simulation.device import Device
+from tests.simulation.invariants import InvariantBroken
 from tests.simulation.server import Server, ServerDied
 
 MOST_LATE = 5
@@ -35,10 +36,6 @@ EVENTS = (
     "meanwhile",
 )
 """What happens to a request beyond the faults of the air."""
-
-
-class InvariantBroken(AssertionError):
-    """Something that must always hold does not."""
 
 
 @dataclass

@@ -29,7 +29,7 @@ from tests.journeys.office import Office as SignedIn
 from tests.journeys.office import OfficeRefused
 from tests.simulation.chance import Time
 from tests.simulation.device import Device
-from tests.simulation.network import InvariantBroken
+from tests.simulation.invariants import InvariantBroken
 from tests.simulation.server import Server
 
 URL = "http://firm.example"

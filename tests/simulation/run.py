@@ -23,9 +23,10 @@ from sqlalchemy.exc import OperationalError
 
 from backend.db.upgrade import pending, upgrade
 from tests.simulation.chance import Trace
-from tests.simulation.network import InvariantBroken
+from tests.simulation.invariants import InvariantBroken
 from tests.simulation.server import administration
-from tests.simulation.world import EVENTS, World
+from tests.simulation.steps import EVENTS
+from tests.simulation.world import World
 
 STEPS_OF_A_WORLD = 2_500
 """A world grows with every step; a new one now and then keeps the steps cheap, and begins in its own way."""
