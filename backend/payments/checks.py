@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,8 @@ from backend.payments.rules.postings import Account, AccountKind
 from schemas.visits import PaymentBadgeState
 
 LONGEST_SUSPENSE = timedelta(days=5)
+LONGEST_TRANSIT = timedelta(days=14)
+"""How long a provider's payout may be on its way to the bank, and then wait to be cleared."""
 LONGEST_WAIT = timedelta(hours=1)
 """For a message of a provider, or for an outbox row, before somebody has to look."""
 _AT_ONCE = 500
@@ -136,10 +138,11 @@ def _what_waits_too_long(session: Session, now: datetime) -> Iterator[str]:
 def reconcile(sides: TwoSides, providers: Providers) -> list[str]:
     """What does not agree between ledger, providers and bank; each as a sentence. Asks the providers."""
     with sides.ledger.begin(write=False) as uow:
+        since = uow.now - LONGEST_TRANSIT
         accounts = queries.balances_of(uow.session, AccountKind.CLEARING)
         statements = queries.statements_in_order(uow.session)
         bank = queries.balances_of(uow.session, AccountKind.BANK)
-    alarms = list(_clearing_against_providers(accounts, providers))
+    alarms = list(_clearing_against_providers(accounts, providers, since))
     for (iban, currency), every in statements.items():
         moved = bank.get(Account(AccountKind.BANK, currency, detail=iban), 0)
         alarms += _statements_against_ledger(f"account …{iban[-4:]}", every, moved)
@@ -151,8 +154,9 @@ def _statements_against_ledger(account: str, every: Sequence[BankStatement], mov
     for before, after in pairwise(every):
         assert before.sequence is not None
         assert after.sequence is not None
-        if after.sequence > before.sequence + 1:
-            yield f"{account}: statements {before.sequence + 1} to {after.sequence - 1} are missing"
+        last = before.sequence if after.sequence > before.sequence else 0  # a new year begins at 1
+        if after.sequence > last + 1:
+            yield f"{account}: statements {last + 1} to {after.sequence - 1} are missing"
         elif before.closing_minor != after.opening_minor:
             yield f"{account}: statement {after.sequence} does not begin where {before.sequence} ended"
     opening, closing = every[0].opening_minor, every[-1].closing_minor
@@ -160,16 +164,22 @@ def _statements_against_ledger(account: str, every: Sequence[BankStatement], mov
         yield f"{account}: by the ledger {moved} moved, by the bank {closing - opening}"
 
 
-def _clearing_against_providers(accounts: dict[Account, int], providers: Providers) -> Iterator[str]:
+def _clearing_against_providers(
+    accounts: dict[Account, int], providers: Providers, since: datetime
+) -> Iterator[str]:
     for account, total in accounts.items():
         provider = providers.get(account.detail)
         if provider is None:
             continue
         try:
             held = provider.balance(account.currency)
+            payouts = provider.payouts(account.currency, since) if held.minor != total else ()
         except ProviderUnavailable:
             yield f"{account.detail}: does not answer"
             continue
-        if held.minor != total:
+        # What left the provider is the ledger's there until a bank entry is cleared as payout: the latest
+        # payouts, one after the other. Any other difference is one.
+        on_their_way = accumulate(payout.minor for payout in payouts)
+        if held.minor != total and total - held.minor not in on_their_way:
             ours = Money(total, account.currency)
             yield f"{account.detail}: by the ledger it holds {ours}, by itself {held}"

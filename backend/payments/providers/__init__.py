@@ -6,7 +6,7 @@ stands, and sends money back. It never posts: what it says is compared with our 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -111,6 +111,9 @@ class Provider(Protocol):
 
     def refund(self, payment_id: str, money: Money, *, key: str) -> bool:
         """Send money back the way it came; the same `key` never does it twice. False: it failed for good."""
+
+    def payouts(self, currency: str, since: datetime) -> Sequence[Money]:
+        """What it sent to our bank since then and was not sent back, the latest first."""
 
     def balance(self, currency: str) -> Money:
         """What it holds for us, paid out or not yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -150,6 +150,18 @@ class StripeProvider:
             {"idempotency_key": key},
         )
         return made.status
+
+    def payouts(self, currency: str, since: datetime) -> Sequence[Money]:
+        """Payouts that did not fail; Stripe takes what it pays out off the balance at once."""
+        asked = {"created": {"gte": int(since.timestamp())}, "limit": _LISTED}
+        with _told():
+            listed = self._client.v1.payouts.list(asked).data  # type: ignore[arg-type]
+            every: list[dict[str, Any]] = [payout.to_dict() for payout in listed]
+        return [
+            Money(int(each["amount"]), currency)
+            for each in every
+            if str(each["currency"]).upper() == currency and each["status"] not in ("failed", "canceled")
+        ]
 
     def balance(self, currency: str) -> Money:
         """What Stripe holds for us, available or not yet."""

@@ -7,7 +7,7 @@ import hmac
 import json
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -71,6 +71,7 @@ class StubProvider:
         self._payments: dict[str, StubPayment] = {}
         self._faults: Counter[Fault] = Counter()
         self._events = 0
+        self._payouts: list[Money] = []
 
     # What Doorstep asks of it
 
@@ -139,13 +140,20 @@ class StubProvider:
         self._stumble(Fault.TIMEOUT_AFTER_REFUNDING)
         return True
 
+    def payouts(self, currency: str, since: datetime) -> Sequence[Money]:
+        """All of them: the stub remembers no days."""
+        del since
+        return [money for money in reversed(self._payouts) if money.currency == currency]
+
     def balance(self, currency: str) -> Money:
         """What it holds for us."""
         held = [payment for payment in self._payments.values() if payment.money.currency == currency]
         paid = sum(payment.money.minor for payment in held if payment.state is PaymentState.PAID)
         disputes = [payment.dispute for payment in held if payment.dispute]
         lost = sum(each.money.minor for each in disputes if each.is_taken and not each.is_given_back)
-        return Money(paid - lost - sum(sum(payment.refunds.values()) for payment in held), currency)
+        gone = sum(sum(payment.refunds.values()) for payment in held)
+        gone += sum(money.minor for money in self._payouts if money.currency == currency)
+        return Money(paid - lost - gone, currency)
 
     # What its customers, and tests, do to it
 
@@ -173,6 +181,10 @@ class StubProvider:
             is_given_back=was_taken and state is DisputeState.WON,
         )
         return self.message(f"payment.dispute_{state.value}", checkout_id, now)
+
+    def pay_out(self, money: Money) -> None:
+        """Send what it holds to our bank."""
+        self._payouts.append(money)
 
     def message(self, kind: str, checkout_id: str, now: datetime, **other: object) -> Webhook:
         """A signed message with an id of its own; `other` says something else than what is true."""

@@ -147,11 +147,20 @@ def balances_of(session: Session, kind: AccountKind) -> dict[Account, int]:
 
 
 def statements_in_order(session: Session) -> Mapping[tuple[str, str], list[BankStatement]]:
-    """Statements that have a number, by account and currency, in their order, each number once."""
+    """Statements that have a number, by account and currency, in their order, each number of a year once.
+
+    Many banks begin at 1 every year: the year a statement ends in comes before its number.
+    """
     found: dict[tuple[str, str], list[BankStatement]] = {}
     statement = select(BankStatement).where(BankStatement.sequence.is_not(None))
-    for row in session.scalars(statement.order_by(BankStatement.sequence, BankStatement.id)):
+    rows = session.scalars(statement.order_by(BankStatement.id)).all()
+    for row in sorted(rows, key=_place_of):
         every = found.setdefault((row.iban, row.currency), [])
-        if not every or every[-1].sequence != row.sequence:
+        if not every or _place_of(every[-1]) != _place_of(row):
             every.append(row)
     return found
+
+
+def _place_of(row: BankStatement) -> tuple[int, int]:
+    """Its year and number; one that names no day comes first."""
+    return (row.ends_on.year if row.ends_on else 0), row.sequence or 0

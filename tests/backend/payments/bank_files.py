@@ -43,6 +43,7 @@ def statement(
     iban: str = IBAN,
     currency: str = "EUR",
     exponent: int = 2,
+    day: str = "2026-03-03",
 ) -> str:
     """One `Stmt`; `closing` is what adds up unless it is given."""
     every = list(entries)
@@ -54,7 +55,8 @@ def statement(
     return (
         f"<Stmt><Id>{statement_id}</Id><ElctrncSeqNb>{sequence}</ElctrncSeqNb>"
         f"<Acct><Id><IBAN>{iban}</IBAN></Id><Ccy>{currency}</Ccy></Acct>"
-        f"{_balance('OPBD', opening, currency, exponent)}{_balance('CLBD', end, currency, exponent)}"
+        f"{_balance('OPBD', opening, currency, exponent, day)}"
+        f"{_balance('CLBD', end, currency, exponent, day)}"
         f"{lines}</Stmt>"
     )
 
@@ -74,12 +76,12 @@ def statement_file(entries: Iterable[Paid], *, version: str = "08", **over: obje
     return document(statement(entries, version=version, **over), version=version)  # type: ignore[arg-type]
 
 
-def _balance(kind: str, minor: int, currency: str, exponent: int) -> str:
+def _balance(kind: str, minor: int, currency: str, exponent: int, day: str) -> str:
     sign = "DBIT" if minor < 0 else "CRDT"
     return (
         f"<Bal><Tp><CdOrPrtry><Cd>{kind}</Cd></CdOrPrtry></Tp>"
         f'<Amt Ccy="{currency}">{decimal(minor, exponent)}</Amt><CdtDbtInd>{sign}</CdtDbtInd>'
-        "<Dt><Dt>2026-03-03</Dt></Dt></Bal>"
+        f"<Dt><Dt>{day}</Dt></Dt></Bal>"
     )
 
 

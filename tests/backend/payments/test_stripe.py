@@ -34,6 +34,7 @@ class FakeStripe(stripe.HTTPClient):
         self.sessions: dict[str, dict[str, Any]] = {}
         self.refunds: list[dict[str, Any]] = []
         self.disputes: list[dict[str, Any]] = []
+        self.payouts: list[dict[str, Any]] = []
         self.by_key: dict[str, dict[str, Any]] = {}
         self.is_away = False
 
@@ -82,6 +83,9 @@ class FakeStripe(stripe.HTTPClient):
             return self._ok({"object": "list", "data": self.refunds, "has_more": False, "url": path})
         if path == "/v1/disputes":
             return self._ok({"object": "list", "data": self.disputes, "has_more": False, "url": path})
+        if path == "/v1/payouts":
+            assert set(given) == {"created[gte]", "limit"}
+            return self._ok({"object": "list", "data": self.payouts, "has_more": False, "url": path})
         if path == "/v1/balance":
             paid = sum(each["amount_total"] for each in self.sessions.values() if each["payment_intent"])
             fees = 30 * sum(1 for each in self.sessions.values() if each["payment_intent"])
@@ -233,6 +237,16 @@ def test_a_refund_is_made_once_even_when_stripe_has_forgotten_its_key(
         card.refund("pi_1", Money(500, "EUR"), key="refund-1")
     fake.refunds[0]["status"] = "failed"
     assert not card.refund("pi_1", Money(500, "EUR"), key="refund-1")
+
+
+def test_payouts_are_told_but_those_that_failed(
+    lite_firm: Firm, fake: FakeStripe, card: StripeProvider
+) -> None:
+    told = [("in_transit", "eur", 900), ("failed", "eur", 800), ("paid", "usd", 700), ("paid", "eur", 600)]
+    for status, currency, amount in told:
+        payout = {"object": "payout", "id": "po_1", "status": status, "currency": currency, "amount": amount}
+        fake.payouts.append(payout)
+    assert card.payouts("EUR", lite_firm.clock()) == [Money(900, "EUR"), Money(600, "EUR")]
 
 
 def test_no_answer_is_no_answer_and_a_no_is_a_no(fake: FakeStripe, card: StripeProvider) -> None:
