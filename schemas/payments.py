@@ -36,10 +36,13 @@ class RequestKind(StrEnum):
 
 
 class DepositEnd(StrEnum):
-    """Why a deposit is no longer asked for: the work's bill came, or the work will not."""
+    """Why a deposit is no longer asked for: the work's bill came, the work will not come or was done without
+    one so far, or finance took it back."""
 
     BILLED = "billed"
     CANCELLED = "cancelled"
+    COMPLETED = "completed"
+    WITHDRAWN = "withdrawn"
 
 
 class InboxState(StrEnum):
@@ -59,6 +62,7 @@ class RefundState(StrEnum):
     SENT = "sent"
     DONE = "done"
     FAILED = "failed"
+    DECLINED = "declined"
 
 
 class DisputeState(StrEnum):
@@ -240,6 +244,26 @@ class MatchBankEntry(Shape):
     reason = Text(max=LONGEST_REASON, required=True)
 
 
+class UnmatchBankEntry(Shape):
+    """That a bank entry is not this request's after all, and why."""
+
+    request_id = Id(required=True)
+    reason = Text(max=LONGEST_REASON, required=True)
+
+
+class MatchedEntryBody(Shape):
+    """A bank entry that counts for a payment request, and how much of it does."""
+
+    id = Id()
+    iban = Line(max=40)
+    amount_minor = MinorUnits(min=-LARGEST_AMOUNT)
+    matched_minor = MinorUnits()
+    currency = Currency()
+    booked_on = LocalDate()
+    remittance = Text(max=2000)
+    counterparty = Text(max=400, allow_none=True)
+
+
 class WriteOff(Shape):
     """That a debt is given up, how much of it, and why."""
 
@@ -297,6 +321,12 @@ class AskRefund(Shape):
     reason = Text(max=LONGEST_REASON, required=True)
 
 
+class DeclineRefund(Shape):
+    """Why a refund is not to be made."""
+
+    reason = Text(max=LONGEST_REASON, required=True)
+
+
 class RefundBody(Shape):
     """A refund and where it is."""
 
@@ -339,6 +369,16 @@ class ComplaintBody(Shape):
     request_id = Id()
     words = Text(max=2000, allow_empty=True)
     said_at = Instant()
+
+
+class PersonBody(Shape):
+    """Somebody of finance; `disabled_at`: since when they may no longer come in."""
+
+    id = Id()
+    email = Line(max=400)
+    display_name = Line(max=200)
+    created_at = Instant()
+    disabled_at = Instant(allow_none=True)
 
 
 class SetTaxRate(Shape):

@@ -142,6 +142,18 @@ def create_person(settings: PaymentsSettings, email: str, name: str) -> None:
     click.echo(f"{address}  {password}")
 
 
+@payments.command("disable-person")
+@with_payments_settings
+@click.argument("email")
+def disable_person(settings: PaymentsSettings, email: str) -> None:
+    """Let somebody of finance in no more; whoever is signed in is out at once."""
+    bring_up_to_date(settings)
+    wiring = wire_payments(settings)
+    if not wiring.authenticator.disable_person(wiring.factory, email.lower()):
+        refuse(f"Nobody of finance comes in as {email}.")
+    click.echo(f"{email.lower()} comes in no more")
+
+
 @payments.command("check")
 @with_payments_settings
 @click.option("--json", "as_json", is_flag=True)

@@ -16,7 +16,7 @@ from backend.access.secret import derive, server_secret
 from backend.outbox.transports import Transport, mail_transport
 from backend.payments.badges import KIND as BADGE
 from backend.payments.badges import BadgeTransport
-from backend.payments.billing import bill_what_was_approved, end_deposits_of_cancelled
+from backend.payments.billing import bill_what_was_approved, end_deposits_of_done_work
 from backend.payments.databases import TwoSides, open_both
 from backend.payments.inbox import poll, work_inbox
 from backend.payments.links import PaymentLinks
@@ -131,7 +131,7 @@ class Rounds:
         wiring, now = self._wiring, self._wiring.clock()
         steps: dict[str, Callable[[], object]] = {
             "billing": partial(bill_what_was_approved, wiring.factory, wiring.terms),
-            "deposits": partial(end_deposits_of_cancelled, wiring.factory),
+            "deposits": partial(end_deposits_of_done_work, wiring.factory),
             "inbox": partial(work_inbox, wiring.factory, wiring.providers),
             "refunds": partial(send_refunds, wiring.factory, wiring.providers),
         }

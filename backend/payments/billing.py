@@ -71,15 +71,20 @@ def issue(uow: UnitOfWork, request: PaymentRequest, taxes: Mapping[int, tuple[in
     end_deposits(uow, request.work_order_id, DepositEnd.BILLED, f"request:{request.id}")
 
 
-def end_deposits_of_cancelled(factory: UnitOfWorkFactory) -> int:
-    """Ask for no deposit of a work order that was cancelled; of how many there were some."""
+def end_deposits_of_done_work(factory: UnitOfWorkFactory) -> int:
+    """Ask for no deposit of a work order that was cancelled or completed; of how many there were some.
+
+    One that is completed without charges would hold the customer's money for ever. As credit it shows as
+    something to refund, and a bill that comes late after all uses it first.
+    """
     with factory.begin(write=False) as uow:
-        work_order_ids = field_side.cancelled_with_deposits(uow.session, AT_ONCE)
-    for work_order_id in work_order_ids:
+        orders = field_side.over_with_deposits(uow.session, AT_ONCE)
+    for work_order_id, status in orders:
+        why = DepositEnd(status.value)
         with factory.begin() as uow:
             hold_work_order(uow, work_order_id)
-            end_deposits(uow, work_order_id, DepositEnd.CANCELLED, f"cancelled:{work_order_id}")
-    return len(work_order_ids)
+            end_deposits(uow, work_order_id, why, f"{why.value}:{work_order_id}")
+    return len(orders)
 
 
 def _write_request(

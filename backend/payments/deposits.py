@@ -42,6 +42,13 @@ def end_deposits(uow: UnitOfWork, work_order_id: UUID, why: DepositEnd, occasion
     use_deposits(uow, work_order_id, occasion)
 
 
+def end_deposit(uow: UnitOfWork, deposit: PaymentRequest, why: DepositEnd) -> None:
+    """Ask for one deposit of a held work order no more; what came of it is the customer's credit."""
+    uow.add(EndedDeposit(request_id=deposit.id, why=why, at=uow.now))
+    uow.flush()
+    use_deposits(uow, deposit.work_order_id, f"{why.value}:{deposit.id}")
+
+
 def use_deposits(uow: UnitOfWork, work_order_id: UUID, occasion: str) -> None:
     """Use what is left of deposits that are no longer asked for, on a held work order.
 

@@ -33,6 +33,14 @@ class SignedIn:
     expires_at: datetime
 
 
+def shut_out(uow: UnitOfWork, person: Person) -> None:
+    """Let somebody in no more: neither by password nor by a session that is open. Again changes nothing."""
+    if person.disabled_at is None:
+        person.disabled_at = uow.now
+    queries.end_sessions(uow.session, person.id)
+    uow.flush()
+
+
 class FinanceDoor:
     """The `Authenticator` of the payments process."""
 
@@ -90,6 +98,8 @@ class FinanceDoor:
         token = new_token()
         with factory.begin() as uow:
             queries.forget_sessions(uow.session, uow.now)
+            if queries.person_by_id(uow.session, person_id).disabled_at is not None:  # meanwhile
+                raise Unauthenticated("The address or the password is not right, or it was tried too often.")
             session = uow.add(
                 PersonSession(
                     id=uow.mint_id(),
@@ -99,6 +109,25 @@ class FinanceDoor:
                 )
             )
         return SignedIn(token, session.expires_at)
+
+    def disable_person(self, factory: UnitOfWorkFactory, email: str) -> bool:
+        """Shut somebody out from the machine itself; whether anybody came in by this address."""
+        with factory.begin() as uow:
+            person = queries.person_by_email(uow.session, email)
+            if person is None:
+                return False
+            shut_out(uow, person)
+            uow.add(
+                LedgerAudit(
+                    id=uow.mint_id(),
+                    at=uow.now,
+                    person_id=None,
+                    action="person.disable",
+                    subject_id=person.id,
+                    detail={"at": "the machine"},
+                )
+            )
+        return True
 
     def create_person(self, factory: UnitOfWorkFactory, email: str, display_name: str) -> str | None:
         """Somebody of finance; the password, to be shown this once. None when the address is taken."""

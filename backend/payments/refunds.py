@@ -15,10 +15,13 @@ from backend.payments.providers import Provider
 from backend.payments.rules import postings
 from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable
 from backend.payments.rules.money import Money
-from backend.payments.rules.postings import Account, AccountKind, Reversal, TransactionKind
+from backend.payments.rules.postings import Account, AccountKind, ByPerson, Reversal, TransactionKind
+from backend.payments.rules.refunding import NOT_REFUNDED
 from schemas.payments import RefundState, RequestKind
 
 log = structlog.get_logger(__name__)
+
+SETTLED = frozenset({RefundState.DONE, *NOT_REFUNDED})
 
 
 def take_step(
@@ -80,23 +83,28 @@ def settle_refund(
     """Post what came of a refund, once: the money went, or the whole of it is taken back."""
     queries.lock_subject(uow.session, refund_id)
     refund = queries.refund_by_id(uow.session, refund_id)
-    if queries.refund_state(uow.session, refund_id) in (RefundState.DONE, RefundState.FAILED):
+    if queries.refund_state(uow.session, refund_id) in SETTLED:
         return
     money = Money(refund.amount_minor, refund.currency)
     if went:
         ledger.post(uow, postings.refund_done(refund.id, refund.request_id, money, out_of, uow.now))
     else:
-        _reverse(uow, refund)
+        reverse_refund(uow, refund, TransactionKind.REFUND_FAILED)
     state = RefundState.DONE if went else RefundState.FAILED
     take_step(uow, refund_id, state, person_id=person_id)
 
 
-def _reverse(uow: UnitOfWork, refund: Refund) -> None:
+def reverse_refund(
+    uow: UnitOfWork, refund: Refund, kind: TransactionKind, by: ByPerson | None = None
+) -> None:
+    """Take back that a refund was asked for: it failed, or somebody said no."""
     hold(uow, [refund.request_id])
     asked = queries.posted_under(uow.session, "refund", f"{refund.id}:asked")
-    reversal = Reversal("refund", f"{refund.id}:failed", TransactionKind.REFUND_FAILED, uow.now)
+    key = f"{refund.id}:{kind.value.removeprefix('refund_')}"
+    who = (by.person_id, by.note) if by else (None, None)
+    reversal = Reversal("refund", key, kind, uow.now, *who)
     ledger.post(uow, postings.reversed_by(asked, reversal))
     # Of a deposit whose bill was issued meanwhile: what did not go back is there for the bill again.
     request = queries.request_by_id(uow.session, refund.request_id)
     if request.kind is RequestKind.DEPOSIT:
-        use_deposits(uow, request.work_order_id, f"refund:{refund.id}:failed")
+        use_deposits(uow, request.work_order_id, f"refund:{key}")

@@ -15,7 +15,7 @@ from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import actions
 from backend.payments.bank.statements import Imported
 from backend.payments.inbox import provider_named, take_message
-from backend.payments.models import BillChannel, CashComplaint, PartTaxRate, Reconciliation
+from backend.payments.models import BillChannel, CashComplaint, PartTaxRate, Person, Reconciliation
 from backend.payments.people import SignedIn
 from backend.payments.rules.books import Aged, journal_as_beancount, journal_as_csv
 from backend.payments.wiring import payments_wiring
@@ -28,15 +28,18 @@ from schemas.payments import (
     ClearBankEntry,
     ComplaintBody,
     ConfirmRefund,
+    DeclineRefund,
     DisputeBody,
     ImportedBody,
     ImportStatement,
     JournalQuery,
     MatchBankEntry,
+    MatchedEntryBody,
     MovementBody,
     PaymentRequestBody,
     PaymentRequestQuery,
     PaymentRequestWithLines,
+    PersonBody,
     ReconciliationBody,
     RefundBody,
     RequestDeposit,
@@ -46,6 +49,7 @@ from schemas.payments import (
     SetTaxRate,
     SignIn,
     TaxRateBody,
+    UnmatchBankEntry,
     WriteOff,
 )
 
@@ -105,6 +109,14 @@ def request_deposit(uow: UnitOfWork, person: Actor, fields: Fields, work_order_i
 
 
 @finance.post(
+    "/deposits/<uuid:deposit_id>/withdraw", answer=PaymentRequestBody, permission="deposit:withdraw"
+)
+def withdraw_deposit(uow: UnitOfWork, person: Actor, deposit_id: UUID) -> dict[str, object]:
+    """Ask for a deposit no more; what came of it is to be refunded."""
+    return actions.withdraw_deposit(uow, person, deposit_id)
+
+
+@finance.post(
     "/payment-requests/<uuid:request_id>/send", body=SendPaymentRequest, permission="payment_request:send"
 )
 def send_payment_request(uow: UnitOfWork, person: Actor, fields: Fields, request_id: UUID) -> None:
@@ -156,6 +168,23 @@ def list_waiting_entries(uow: UnitOfWork, person: Actor) -> Sequence[actions.Wai
 def match_bank_entry(uow: UnitOfWork, person: Actor, fields: Fields, entry_id: UUID) -> None:
     """Say whose a waiting credit is, wholly or in shares."""
     actions.match_bank_entry(uow, person, entry_id, **fields)
+
+
+@finance.get(
+    "/payment-requests/<uuid:request_id>/bank-entries",
+    answer=MatchedEntryBody,
+    many=True,
+    permission="bank_entry:read",
+)
+def list_matched_entries(uow: UnitOfWork, person: Actor, request_id: UUID) -> Sequence[dict[str, object]]:
+    """The bank entries that count for a payment request."""
+    return actions.list_matched_entries(uow, person, request_id)
+
+
+@finance.post("/bank-entries/<uuid:entry_id>/unmatch", body=UnmatchBankEntry, permission="bank_entry:unmatch")
+def unmatch_bank_entry(uow: UnitOfWork, person: Actor, fields: Fields, entry_id: UUID) -> None:
+    """Say that a bank entry is not this request's after all."""
+    actions.unmatch_bank_entry(uow, person, entry_id, **fields)
 
 
 @finance.get(
@@ -212,6 +241,18 @@ def set_part_tax_rate(uow: UnitOfWork, person: Actor, fields: Fields, part_id: U
     return actions.set_part_tax_rate(uow, person, part_id, **fields)
 
 
+@finance.get("/people", answer=PersonBody, many=True, permission="person:read")
+def list_people(uow: UnitOfWork, person: Actor) -> Sequence[Person]:
+    """Everybody of finance."""
+    return actions.list_people(uow, person)
+
+
+@finance.post("/people/<uuid:person_id>/disable", answer=PersonBody, permission="person:disable")
+def disable_person(uow: UnitOfWork, person: Actor, person_id: UUID) -> Person:
+    """Let somebody of finance in no more; whoever is signed in is out at once."""
+    return actions.disable_person(uow, person, person_id)
+
+
 @finance.get("/cash-complaints", answer=ComplaintBody, many=True, permission="cash_complaint:read")
 def list_cash_complaints(uow: UnitOfWork, person: Actor) -> Sequence[CashComplaint]:
     """Customers who say that somebody asked for cash."""
@@ -246,6 +287,14 @@ def ask_refund(uow: UnitOfWork, person: Actor, fields: Fields, request_id: UUID)
 def approve_refund(uow: UnitOfWork, person: Actor, refund_id: UUID) -> actions.SeenRefund:
     """The second person says yes."""
     return actions.approve_refund(uow, person, refund_id)
+
+
+@finance.post(
+    "/refunds/<uuid:refund_id>/decline", body=DeclineRefund, answer=RefundBody, permission="refund:decline"
+)
+def decline_refund(uow: UnitOfWork, person: Actor, fields: Fields, refund_id: UUID) -> actions.SeenRefund:
+    """Say no to a refund that did not go yet."""
+    return actions.decline_refund(uow, person, refund_id, **fields)
 
 
 @finance.post(

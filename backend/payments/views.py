@@ -30,6 +30,7 @@ HOW_IT_CAME: Mapping[str, str] = {
     TransactionKind.TRANSFER_MATCHED: "by transfer",
     TransactionKind.SUSPENSE_MATCHED: "by transfer",
     TransactionKind.RETURNED: "returned by the bank",
+    TransactionKind.UNMATCHED: "by transfer, which was not for this",
     TransactionKind.DISPUTED: "taken back by the card's bank",
     TransactionKind.DISPUTE_WON: "given again by the card's bank",
     TransactionKind.DEPOSIT_USED: "out of your deposit",
@@ -47,6 +48,7 @@ HOW_IT_GOES_BACK: Mapping[RefundState, str] = {
     RefundState.SENT: "on its way to you",
     RefundState.DONE: "sent back to you",
     RefundState.FAILED: "could not be sent back",
+    RefundState.DECLINED: "is not sent back",
 }
 
 
@@ -115,6 +117,7 @@ class ShownBill:
     held: str | None
     credit: str | None
     is_owed: bool
+    is_refunded: bool
     transfer: ShownTransfer | None
     cards: tuple[str, ...]
 
@@ -160,6 +163,7 @@ def show_bill(
         held=_unless_none(standing.held, currency),
         credit=_unless_none(standing.credit, currency),
         is_owed=is_owed,
+        is_refunded=standing.is_refunded,
         transfer=_transfer(payments, asked, to_pay) if is_owed else None,
         cards=tuple(name for name, each in sorted(providers.items()) if is_owed and each.takes(to_pay)),
     )

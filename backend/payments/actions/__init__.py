@@ -8,20 +8,24 @@ from backend.payments.actions.bookkeeping import (
     show_ageing,
     show_customer_statement,
 )
-from backend.payments.actions.deposits import request_deposit
+from backend.payments.actions.deposits import request_deposit, withdraw_deposit
 from backend.payments.actions.disputes import list_disputes
 from backend.payments.actions.matching import (
     WaitingEntry,
     clear_bank_entry,
     import_bank_statement,
+    list_matched_entries,
     list_waiting_entries,
     match_bank_entry,
+    unmatch_bank_entry,
 )
+from backend.payments.actions.people import disable_person, list_people
 from backend.payments.actions.refunding import (
     SeenRefund,
     approve_refund,
     ask_refund,
     confirm_refund,
+    decline_refund,
     list_refunds,
 )
 from backend.payments.actions.requests import (
@@ -39,11 +43,15 @@ __all__ = [
     "ask_refund",
     "clear_bank_entry",
     "confirm_refund",
+    "decline_refund",
+    "disable_person",
     "import_bank_statement",
     "list_cash_complaints",
     "list_disputes",
+    "list_matched_entries",
     "list_part_tax_rates",
     "list_payment_requests",
+    "list_people",
     "list_reconciliations",
     "list_refunds",
     "list_waiting_entries",
@@ -56,5 +64,7 @@ __all__ = [
     "show_ageing",
     "show_customer_statement",
     "show_payment_request",
+    "unmatch_bank_entry",
+    "withdraw_deposit",
     "write_off_payment_request",
 ]

@@ -6,17 +6,18 @@ from uuid import UUID
 
 from backend.access.actor import Actor
 from backend.db.unit_of_work import UnitOfWork
+from backend.payments import queries
 from backend.payments.actions.requests import seen_request
-from backend.payments.deposits import hold_work_order
+from backend.payments.deposits import end_deposit, hold_work_order
 from backend.payments.models import PaymentRequest
 from backend.payments.permissions import requires
 from backend.payments.queries import field_side
 from backend.payments.requesting import Asking, Terms, write_request
-from backend.payments.rules.errors import NoWorkToCome
+from backend.payments.rules.errors import DepositOver, NoWorkToCome, PaymentRequestNotFound
 from backend.payments.rules.money import Money
 from backend.payments.telling import tell_customer
 from schemas.errors import IdAlreadyUsed
-from schemas.payments import RequestKind
+from schemas.payments import DepositEnd, RequestKind
 from schemas.visits import WorkOrderStatus
 
 _IS_OVER = frozenset({WorkOrderStatus.COMPLETED, WorkOrderStatus.CANCELLED})
@@ -56,4 +57,22 @@ def request_deposit(
     deposit = write_request(uow, terms.links, deposit_id, whom, asking)
     uow.flush()
     tell_customer(uow, terms, deposit, whom.contact, notice_id=uow.mint_id())
+    return seen_request(uow, deposit).as_fields()
+
+
+@requires("deposit:withdraw")
+def withdraw_deposit(uow: UnitOfWork, person: Actor, deposit_id: UUID) -> dict[str, object]:
+    """Ask for a deposit no more; what came of it is credit, to be refunded. Again changes nothing.
+
+    Raises PaymentRequestNotFound, DepositOver.
+    """
+    deposit = queries.request_by_id(uow.session, deposit_id)
+    if deposit.kind is not RequestKind.DEPOSIT:
+        raise PaymentRequestNotFound("This is a bill; a debt is given up by writing it off.")
+    hold_work_order(uow, deposit.work_order_id)
+    ended = queries.deposit_end(uow.session, deposit_id)
+    if ended is None:
+        end_deposit(uow, deposit, DepositEnd.WITHDRAWN)
+    elif ended is not DepositEnd.WITHDRAWN:
+        raise DepositOver(f"Its work order is {ended}; refund what is left of it.")
     return seen_request(uow, deposit).as_fields()

@@ -14,16 +14,24 @@ from backend.payments import ledger, queries
 from backend.payments.bank.statements import Imported, import_statements
 from backend.payments.deposits import hold
 from backend.payments.permissions import requires
-from backend.payments.receiving import receive
+from backend.payments.receiving import receive, take_back
 from backend.payments.rules import postings
 from backend.payments.rules.errors import (
     BankEntrySettled,
     CurrenciesMixed,
+    MatchRefunded,
     SecondPersonNeeded,
 )
 from backend.payments.rules.money import Money
-from backend.payments.rules.postings import Account, AccountKind, ByPerson, Receipt, TransactionKind
-from backend.payments.rules.refunding import TOO_MUCH_FOR_ONE
+from backend.payments.rules.postings import (
+    Account,
+    AccountKind,
+    ByPerson,
+    Receipt,
+    TakenBack,
+    TransactionKind,
+)
+from backend.payments.rules.refunding import TOO_MUCH_FOR_ONE, UNMATCHED, left_of_payments
 from schemas.payments import ClearTo
 
 
@@ -121,6 +129,53 @@ def match_bank_entry(
             note=reason,
         )
         receive(uow, request.id, receipt)
+
+
+@requires("bank_entry:read")
+def list_matched_entries(uow: UnitOfWork, person: Actor, request_id: UUID) -> Sequence[dict[str, object]]:
+    """The bank entries that count for a request: `schemas.payments.MatchedEntryBody`."""
+    queries.request_by_id(uow.session, request_id)
+    counted: dict[UUID, int] = {}
+    for match in queries.matches_of(uow.session, request_id):
+        counted[match.entry_id] = counted.get(match.entry_id, 0) + match.minor
+    names = ("id", "iban", "amount_minor", "currency", "booked_on", "remittance", "counterparty")
+    return [
+        {**{name: getattr(entry, name) for name in names}, "matched_minor": counted[entry.id]}
+        for entry in queries.bank_entries(uow.session, counted.keys())
+    ]
+
+
+@requires("bank_entry:unmatch")
+def unmatch_bank_entry(
+    uow: UnitOfWork, person: Actor, entry_id: UUID, *, request_id: UUID, reason: str
+) -> None:
+    """Say that a bank entry is not this request's after all: what counted waits in suspense again.
+
+    It may have been matched by a person, or by a reference that the payer mistook. Again changes nothing.
+    Raises BankEntryNotFound, PaymentRequestNotFound, MatchRefunded.
+    """
+    entry = queries.bank_entry_by_id(uow.session, entry_id)
+    request = queries.request_by_id(uow.session, request_id)
+    queries.lock_subject(uow.session, entry_id)
+    hold(uow, [request_id])
+    matches = [each for each in queries.matches_of(uow.session, request_id) if each.entry_id == entry_id]
+    left = left_of_payments(
+        queries.payments_of(uow.session, request_id), queries.refunded_by_payment(uow.session, request_id)
+    )
+    for match in matches:
+        if left.get((match.source, match.source_key), 0) < match.minor:
+            raise MatchRefunded("Decline the refund, or settle with whoever got it, before this is undone.")
+        back = TakenBack(
+            Account(AccountKind.SUSPENSE, entry.currency, entry_id),
+            match.minor,
+            match.source,
+            f"{UNMATCHED}{match.source_key}",
+            TransactionKind.UNMATCHED,
+            uow.now,
+            person_id=person.user_id,
+            note=reason,
+        )
+        take_back(uow, request.id, back)
 
 
 @requires("bank_entry:clear")

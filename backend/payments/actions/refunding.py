@@ -12,7 +12,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.payments import ledger, queries
 from backend.payments.models import Refund
 from backend.payments.permissions import requires
-from backend.payments.refunds import settle_refund, take_step
+from backend.payments.refunds import SETTLED, reverse_refund, settle_refund, take_step
 from backend.payments.rules import postings
 from backend.payments.rules.errors import (
     BankEntrySettled,
@@ -22,7 +22,7 @@ from backend.payments.rules.errors import (
     SecondPersonNeeded,
 )
 from backend.payments.rules.money import Money
-from backend.payments.rules.postings import Account, AccountKind
+from backend.payments.rules.postings import Account, AccountKind, ByPerson, TransactionKind
 from backend.payments.rules.refunding import BY_TRANSFER, left_of_payments
 from schemas.errors import IdAlreadyUsed
 from schemas.payments import RefundState
@@ -137,12 +137,34 @@ def approve_refund(uow: UnitOfWork, person: Actor, refund_id: UUID) -> SeenRefun
     refund = queries.refund_by_id(uow.session, refund_id)
     queries.lock_subject(uow.session, refund_id)
     state = queries.refund_state(uow.session, refund_id)
-    if state in (RefundState.DONE, RefundState.FAILED):
+    if state in SETTLED:
         raise RefundStepRefused(f"The refund is {state} already.")
     if state is RefundState.REQUESTED:
         if refund.asked_by == person.user_id:
             raise SecondPersonNeeded("Somebody else of finance has to approve what you asked for.")
         take_step(uow, refund_id, RefundState.APPROVED, person_id=person.user_id)
+    return _seen_refund(uow, refund)
+
+
+@requires("refund:decline")
+def decline_refund(uow: UnitOfWork, person: Actor, refund_id: UUID, *, reason: str) -> SeenRefund:
+    """Somebody says no, or whoever asked thinks better of it: what was asked is taken back; again is once.
+
+    Of what was approved only a transfer that nobody sent so far: a provider may be sending it at this moment.
+    Raises RefundNotFound, RefundStepRefused.
+    """
+    refund = queries.refund_by_id(uow.session, refund_id)
+    queries.lock_subject(uow.session, refund_id)
+    state = queries.refund_state(uow.session, refund_id)
+    if state is RefundState.DECLINED:
+        return _seen_refund(uow, refund)
+    is_unsent = state is RefundState.APPROVED and refund.provider in BY_TRANSFER
+    if state is not RefundState.REQUESTED and not is_unsent:
+        raise RefundStepRefused(f"The refund is {state}; it cannot be declined any more.")
+    by = ByPerson(person.user_id, uow.now, reason)
+    reverse_refund(uow, refund, TransactionKind.REFUND_DECLINED, by)
+    take_step(uow, refund_id, RefundState.DECLINED, person_id=person.user_id, detail=reason)
+    uow.flush()
     return _seen_refund(uow, refund)
 
 

@@ -5,6 +5,7 @@ from backend.payments.queries.bank import (
     bank_entry_by_id,
     bank_file_by_hash,
     known_bank_keys,
+    matches_of,
     suspense,
 )
 from backend.payments.queries.books import journal, missing_deposits, movements, requests_of_customer, unpaid
@@ -23,6 +24,7 @@ from backend.payments.queries.checking import (
 from backend.payments.queries.deposits import (
     bills_of,
     bills_paid_by,
+    deposit_end,
     deposits_asked_for,
     ended_deposits,
     work_orders_with_deposits,
@@ -55,9 +57,12 @@ from backend.payments.queries.notices import (
 )
 from backend.payments.queries.people import (
     HOLDER,
+    end_sessions,
     forget_sessions,
     is_known_address,
+    people,
     person_by_email,
+    person_by_id,
     refused_sign_ins,
 )
 from backend.payments.queries.reconciling import (
@@ -116,12 +121,14 @@ __all__ = [
     "bills_paid_by",
     "checkout_by_provider_id",
     "complaints",
+    "deposit_end",
     "deposits_asked_for",
     "dispute_by_name",
     "dispute_steps",
     "disputed_checkouts",
     "disputes",
     "empty_transactions",
+    "end_sessions",
     "ended_deposits",
     "events_waiting_since",
     "every_deposit",
@@ -143,13 +150,16 @@ __all__ = [
     "lines_of",
     "list_requests",
     "lock_subject",
+    "matches_of",
     "message_key",
     "messages_of_notices",
     "missing_deposits",
     "movements",
     "notice_by_id",
     "payments_of",
+    "people",
     "person_by_email",
+    "person_by_id",
     "posted_under",
     "reconciliations",
     "refund_by_id",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -14,11 +15,14 @@ from backend.payments.models import (
     BankFile,
     LedgerAccount,
     LedgerEntry,
+    LedgerTransaction,
 )
 from backend.payments.rules.errors import BankEntryNotFound
 from backend.payments.rules.postings import (
     AccountKind,
+    TransactionKind,
 )
+from backend.payments.rules.refunding import UNMATCHED
 from sync.sql import batches
 
 
@@ -57,6 +61,57 @@ def suspense(session: Session) -> Mapping[UUID, int]:
         .having(func.sum(LedgerEntry.amount) != 0)
     )
     return {subject: -int(total) for subject, total in rows if subject is not None}
+
+
+@dataclass(frozen=True)
+class Match:
+    """That some of a bank entry counts for a request: the identity of its posting, and minor units."""
+
+    entry_id: UUID
+    source: str
+    source_key: str
+    minor: int
+
+
+def matches_of(session: Session, request_id: UUID) -> list[Match]:
+    """The bank entries that count for a request, by reference or by decision, and were not undone."""
+    found = [*_by_reference(session, request_id), *_by_decision(session, request_id)]
+    undone = set(
+        session.scalars(
+            select(LedgerTransaction.source_key).where(
+                LedgerTransaction.request_id == request_id,
+                LedgerTransaction.kind == TransactionKind.UNMATCHED,
+            )
+        )
+    )
+    return [match for match in found if f"{UNMATCHED}{match.source_key}" not in undone]
+
+
+def _by_reference(session: Session, request_id: UUID) -> Iterator[Match]:
+    key = BankEntry.iban + ":" + BankEntry.key
+    rows = session.execute(
+        select(BankEntry.id, LedgerTransaction.source_key, BankEntry.amount_minor)
+        .join(LedgerTransaction, LedgerTransaction.source_key == key)
+        .where(
+            LedgerTransaction.request_id == request_id,
+            LedgerTransaction.kind == TransactionKind.TRANSFER_MATCHED,
+        )
+    )
+    return (Match(entry_id, "bank", source_key, minor) for entry_id, source_key, minor in rows)
+
+
+def _by_decision(session: Session, request_id: UUID) -> Iterator[Match]:
+    rows = session.execute(
+        select(LedgerAccount.subject, LedgerTransaction.source_key, LedgerEntry.amount)
+        .join(LedgerEntry, LedgerEntry.account_id == LedgerAccount.id)
+        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .where(
+            LedgerAccount.kind == AccountKind.SUSPENSE,
+            LedgerTransaction.request_id == request_id,
+            LedgerTransaction.kind == TransactionKind.SUSPENSE_MATCHED,
+        )
+    )
+    return (Match(entry_id, "suspense", key, int(minor)) for entry_id, key, minor in rows if entry_id)
 
 
 def bank_entries(session: Session, entry_ids: Collection[UUID]) -> Sequence[BankEntry]:

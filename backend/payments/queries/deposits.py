@@ -18,7 +18,7 @@ from backend.payments.models import (
 from backend.payments.queries.ledger import DEPOSITED, standings
 from backend.payments.rules.deposits import Placed
 from backend.payments.rules.postings import AccountKind
-from schemas.payments import RequestKind
+from schemas.payments import DepositEnd, RequestKind
 from sync.sql import batches
 
 IS_ENDED = exists().where(EndedDeposit.request_id == PaymentRequest.id)
@@ -39,6 +39,11 @@ def work_orders_with_deposits(session: Session, request_ids: Collection[UUID]) -
             )
         )
     return found
+
+
+def deposit_end(session: Session, deposit_id: UUID) -> DepositEnd | None:
+    """Why a deposit is no longer asked for; None while it is."""
+    return session.scalar(select(EndedDeposit.why).where(EndedDeposit.request_id == deposit_id))
 
 
 def deposits_asked_for(session: Session, work_order_id: UUID) -> Sequence[PaymentRequest]:

@@ -208,20 +208,21 @@ def whom_to_ask(session: Session, work_order_id: UUID) -> Whom:
     return Whom(row.id, row.number, row.customer_id, row.name, contact, row.summary, row.status)
 
 
-def cancelled_with_deposits(session: Session, limit: int) -> Sequence[UUID]:
-    """Work orders that were cancelled and for which a deposit is still asked."""
-    return session.scalars(
-        select(PaymentRequest.work_order_id)
+def over_with_deposits(session: Session, limit: int) -> Sequence[tuple[UUID, WorkOrderStatus]]:
+    """Work orders that were cancelled or completed and for which a deposit is still asked."""
+    rows = session.execute(
+        select(PaymentRequest.work_order_id, _ORDERS.c.status)
         .join(_ORDERS, _ORDERS.c.id == PaymentRequest.work_order_id)
         .where(
             PaymentRequest.kind == RequestKind.DEPOSIT,
             ~exists().where(EndedDeposit.request_id == PaymentRequest.id),
-            _ORDERS.c.status == WorkOrderStatus.CANCELLED.value,
+            _ORDERS.c.status.in_((WorkOrderStatus.CANCELLED.value, WorkOrderStatus.COMPLETED.value)),
         )
         .distinct()
         .order_by(PaymentRequest.work_order_id)
         .limit(limit)
-    ).all()
+    )
+    return [(work_order_id, WorkOrderStatus(status)) for work_order_id, status in rows]
 
 
 def contact_of(session: Session, customer_id: UUID) -> Contact:

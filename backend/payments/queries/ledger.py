@@ -26,8 +26,9 @@ from backend.payments.rules.postings import (
     Posted,
     TransactionKind,
 )
+from backend.payments.rules.refunding import NOT_REFUNDED
 from backend.payments.rules.standing import Standing
-from schemas.payments import RefundState, RequestKind
+from schemas.payments import RequestKind
 from sync.sql import batches
 
 OF_REQUESTS = frozenset({AccountKind.RECEIVABLE, AccountKind.DEPOSITS, AccountKind.CREDIT})
@@ -171,7 +172,7 @@ def _sums(request_ids: Sequence[UUID]) -> Select[UUID | None, int, int, int, int
 
 def _refunding(session: Session, request_ids: Sequence[UUID]) -> dict[UUID, int]:
     """What was asked to be refunded and did not fail, per request."""
-    failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state == RefundState.FAILED)
+    failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state.in_(NOT_REFUNDED))
     rows = session.execute(
         select(Refund.request_id, func.sum(Refund.amount_minor))
         .where(Refund.request_id.in_(request_ids), ~failed)

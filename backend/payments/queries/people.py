@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from backend.payments.models import (
     Person,
     PersonSession,
 )
+from backend.payments.rules.errors import PersonNotFound
 
 HOLDER = (
     select(Person.id)
@@ -51,6 +53,24 @@ def refused_sign_ins(session: Session, person_id: UUID, since: datetime) -> int:
         )
         or 0
     )
+
+
+def people(session: Session) -> Sequence[Person]:
+    """Everybody of finance, those who may no longer come in as well, by address."""
+    return session.scalars(select(Person).order_by(Person.email)).all()
+
+
+def person_by_id(session: Session, person_id: UUID) -> Person:
+    """That person, held until the transaction ends; raises PersonNotFound."""
+    found = session.get(Person, person_id, with_for_update=True)
+    if found is None:
+        raise PersonNotFound("Check the id.")
+    return found
+
+
+def end_sessions(session: Session, person_id: UUID) -> None:
+    """Delete every session of a person."""
+    session.execute(delete(PersonSession).where(PersonSession.person_id == person_id))
 
 
 def forget_sessions(session: Session, now: datetime) -> None:

@@ -21,6 +21,7 @@ from backend.payments.rules.errors import RefundNotFound
 from backend.payments.rules.postings import (
     RECEIPTS,
 )
+from backend.payments.rules.refunding import NOT_REFUNDED
 from schemas.payments import RefundState
 
 
@@ -53,7 +54,7 @@ def refunds_to_send(session: Session) -> Sequence[Refund]:
     """Refunds that were approved and have no outcome, oldest first."""
     is_approved = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state == RefundState.APPROVED)
     is_settled = exists().where(
-        RefundStep.refund_id == Refund.id, RefundStep.state.in_((RefundState.DONE, RefundState.FAILED))
+        RefundStep.refund_id == Refund.id, RefundStep.state.in_((RefundState.DONE, *NOT_REFUNDED))
     )
     return session.scalars(
         select(Refund).where(is_approved, ~is_settled).order_by(Refund.asked_at, Refund.id)
@@ -97,14 +98,14 @@ def refunded_alone(session: Session, request_id: UUID) -> int:
         RefundStep.state == RefundState.APPROVED,
         RefundStep.person_id == Refund.asked_by,
     )
-    failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state == RefundState.FAILED)
+    failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state.in_(NOT_REFUNDED))
     total = select(func.coalesce(func.sum(Refund.amount_minor), 0))
     return int(session.scalar(total.where(Refund.request_id == request_id, alone, ~failed)) or 0)
 
 
 def refunded_by_payment(session: Session, request_id: UUID) -> dict[str, int]:
     """What was asked back of each payment of a request and did not fail, in minor units."""
-    failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state == RefundState.FAILED)
+    failed = exists().where(RefundStep.refund_id == Refund.id, RefundStep.state.in_(NOT_REFUNDED))
     rows = session.execute(
         select(Refund.payment_id, func.sum(Refund.amount_minor))
         .where(Refund.request_id == request_id, ~failed)

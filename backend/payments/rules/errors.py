@@ -46,6 +46,19 @@ class RefundNotFound(RecordNotFound):
     title = "There is no such refund."
 
 
+class PersonNotFound(RecordNotFound):
+    """Nobody of finance has this id."""
+
+    title = "There is nobody of finance with this id."
+
+
+class LastToComeIn(DomainError):
+    """Somebody would shut the door on themselves: another person has to do that."""
+
+    title = "Nobody shuts themselves out."
+    kind = ErrorKind.CONFLICT
+
+
 class OrderedWorkNotFound(RecordNotFound):
     """There is no such work order."""
 
@@ -56,6 +69,20 @@ class NoWorkToCome(DomainError):
     """A deposit is for work to come, and the work order is done or cancelled."""
 
     title = "No work is to come on this work order."
+    kind = ErrorKind.CONFLICT
+
+
+class DepositOver(DomainError):
+    """A deposit is no longer asked for, for another reason than that finance took it back."""
+
+    title = "This deposit is not asked for any more."
+    kind = ErrorKind.CONFLICT
+
+
+class MatchRefunded(DomainError):
+    """What came in by a match was refunded in part or wholly: it cannot be taken away from the request."""
+
+    title = "Of this money something was refunded."
     kind = ErrorKind.CONFLICT
 
 

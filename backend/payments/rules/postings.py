@@ -45,11 +45,13 @@ class TransactionKind(StrEnum):
     TRANSFER_UNMATCHED = "transfer_unmatched"
     SUSPENSE_MATCHED = "suspense_matched"
     SUSPENSE_CLEARED = "suspense_cleared"
+    UNMATCHED = "unmatched"
     FEE = "fee"
     WRITTEN_OFF = "written_off"
     REFUND_ASKED = "refund_asked"
     REFUND_DONE = "refund_done"
     REFUND_FAILED = "refund_failed"
+    REFUND_DECLINED = "refund_declined"
     RETURNED = "returned"
     DISPUTED = "disputed"
     DISPUTE_WON = "dispute_won"
@@ -67,6 +69,7 @@ RECEIPTS = frozenset(
         TransactionKind.RETURNED,
         TransactionKind.DISPUTED,
         TransactionKind.DISPUTE_WON,
+        TransactionKind.UNMATCHED,
     }
 )
 """What brings money in for a request, or takes back what came in."""
@@ -180,7 +183,7 @@ def received(request_id: UUID, receipt: Receipt, standing: Standing) -> Posting:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """Money that went back without our doing: a returned transfer, a disputed card payment."""
+    """Money that a request has no more: a returned transfer, a disputed payment, one that was another's."""
 
     out_of: Account
     minor: int
@@ -188,13 +191,24 @@ class TakenBack:
     source_key: str
     kind: TransactionKind
     at: datetime
+    person_id: UUID | None = None
+    note: str | None = None
 
 
 def taken_back(request_id: UUID, back: TakenBack, standing: Standing) -> Posting:
     """The opposite of `received`: out of the credit first, then of what is held; what is beyond is owed."""
     owed = Account(AccountKind.RECEIVABLE, back.out_of.currency, request_id)
     entries = entries_of([(back.out_of, -back.minor), *_drawn(request_id, back.minor, standing, owed)])
-    return Posting(back.source, back.source_key, back.kind, back.at, entries, request_id=request_id)
+    return Posting(
+        back.source,
+        back.source_key,
+        back.kind,
+        back.at,
+        entries,
+        request_id=request_id,
+        person_id=back.person_id,
+        note=back.note,
+    )
 
 
 def _drawn(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from schemas.payments import RefundState
+
 BY_TRANSFER = frozenset({"bank", "suspense"})
 """Sources of payments that came by transfer: a person sends them back, at the bank."""
 
@@ -12,6 +14,12 @@ TOO_MUCH_FOR_ONE = (
     "they raise DOORSTEP_PAYMENTS_REFUND_ALONE_MINOR for as long as it takes."
 )
 """What to do about a write-off or a clearing above the limit: only refunds wait for an approval."""
+
+NOT_REFUNDED = frozenset({RefundState.FAILED, RefundState.DECLINED})
+"""Where a refund ends without money going back."""
+
+UNMATCHED = "unmatched:"
+"""With what the key of a match that was undone begins; the key of the match follows."""
 
 _KINDS_OF_KEYS = frozenset({"payment", "dispute", "dispute_won"})
 
@@ -31,7 +39,7 @@ def left_of_payments(
     left: dict[PaymentKey, int] = {}
     returned: list[int] = []
     for source, key, minor in moved:
-        if source in BY_TRANSFER and minor < 0:
+        if source in BY_TRANSFER and minor < 0 and not key.startswith(UNMATCHED):
             returned.append(-minor)
             continue
         payment = (source, _payment_id(key))
@@ -45,6 +53,7 @@ def left_of_payments(
 
 def _payment_id(key: str) -> str:
     """Of `payment:p1`, `dispute:p1:d1` and `dispute_won:p1:d1` the payment; a bank's key is its own."""
+    key = key.removeprefix(UNMATCHED)
     kind, _, rest = key.partition(":")
     return rest.partition(":")[0] if kind in _KINDS_OF_KEYS else key
 

@@ -54,6 +54,11 @@ class Standing:
         return "paid" if self.has_money else "nothing_due"
 
     @property
+    def is_refunded(self) -> bool:
+        """Whether all that came in went back, or is on its way."""
+        return 0 < self.received <= self.refunding
+
+    @property
     def refundable(self) -> int:
         """What may still be paid back."""
         return max(self.received - self.refunding, 0)

@@ -12,7 +12,7 @@ from pypdfium2 import PdfDocument
 
 from backend.access.permissions import SYSTEM
 from backend.payments import ledger, queries
-from backend.payments.billing import bill_what_was_approved, end_deposits_of_cancelled
+from backend.payments.billing import bill_what_was_approved, end_deposits_of_done_work
 from backend.payments.checks import check_ledger
 from backend.payments.models import PaymentRequest
 from backend.payments.providers.stub import Fault
@@ -215,7 +215,7 @@ def test_what_was_asked_first_is_first_whatever_the_clocks_say(firm: Firm) -> No
     transfer(firm, late, 5_000)
     with firm.field.begin() as uow:
         cancel_work_order(uow, SYSTEM, order, reason="Moved away.")
-    end_deposits_of_cancelled(firm.payments.factory)
+    end_deposits_of_done_work(firm.payments.factory)
     assert firm.standing(bill).owed == 4_000, "a deposit is not for a bill that was there before it"
     deposit = firm.deposit(5_000)
     transfer(firm, deposit, 5_000)

@@ -50,13 +50,19 @@ POST   /bank-statements                                  finance
 GET    /bank-entries/waiting                             finance
 POST   /bank-entries/<entry_id>/match                    finance
 POST   /bank-entries/<entry_id>/clear                    finance
+POST   /bank-entries/<entry_id>/unmatch                  finance
+GET    /payment-requests/<request_id>/bank-entries       finance
+POST   /deposits/<deposit_id>/withdraw                   finance
 GET    /disputes                                         finance
 GET    /refunds                                          finance
 POST   /refunds/<refund_id>/approve                      finance
 POST   /refunds/<refund_id>/confirm                      finance
+POST   /refunds/<refund_id>/decline                      finance
 GET    /reconciliations                                  finance
 GET    /part-tax-rates                                   finance
 POST   /parts/<part_id>/set-tax-rate                     finance
+GET    /people                                           finance
+POST   /people/<person_id>/disable                       finance
 GET    /cash-complaints                                  finance
 """
 TABLE = {

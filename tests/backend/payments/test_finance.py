@@ -8,12 +8,12 @@ import threading
 from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import patch
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from click.testing import CliRunner
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from backend.cli import main
@@ -31,12 +31,13 @@ from backend.payments.actions import (
 from backend.payments.actions.refunding import SeenRefund
 from backend.payments.app import Rounds, create_payments_app
 from backend.payments.checks import check_ledger, reconcile
-from backend.payments.models import PaymentRequest
+from backend.payments.models import LedgerAudit, PaymentRequest, PersonSession
 from backend.payments.providers.stub import Fault
 from backend.payments.receipts import _story
 from backend.payments.reconciling import reconcile_when_due
 from backend.payments.refunds import send_refunds
 from backend.payments.rules.errors import RefundTooLarge, SecondPersonNeeded, SourceKeyContradicted
+from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind, Posting, Receipt, TransactionKind, received
 from backend.payments.rules.refunding import left_of_payments
 from backend.payments.rules.standing import Standing
@@ -152,6 +153,8 @@ def test_the_bill_and_its_receipt_say_what_goes_back_what_went_and_what_failed(l
             bill = show_bill(uow, request, payments=settings, providers={})
         assert all(f"Refund of {each.amount}: {each.how}" in page for each in bill.refunds)
         assert ("Refunds" in str(_story(bill, "Doorstep"))) is bool(bill.refunds)
+        goes_back = "on its way to you" in page or "sent back to you" in page
+        assert ("Paid. Thank you!" in page, "Paid, and refunded" in page) == (not goes_back, goes_back)
         return [(each.how, each.amount) for each in bill.refunds]
 
     browser = Client(create_payments_app(lite_firm.payments))
@@ -337,6 +340,50 @@ def test_finance_signs_in_at_its_own_door_and_nobody_else_does(firm: Firm, app: 
     assert noor.get("/payment-requests").status_code == 401
 
 
+def test_somebody_who_is_disabled_is_out_at_once_and_stays_out(firm: Firm, app: Flask, noor: Client) -> None:
+    door = firm.payments.authenticator
+    given = {
+        "email": "emre@example.org",
+        "password": door.create_person(firm.payments.factory, "emre@example.org", "Emre"),
+    }
+    emre = Client(app, None, Client(app).post("/sessions", given).json["access_token"])
+    people = {each["email"]: each for each in emre.get("/people").json}
+    assert emre.post(f"/people/{people['emre@example.org']['id']}/disable").status_code == 409, "not oneself"
+    for _ in range(2):
+        out = noor.post(f"/people/{people['emre@example.org']['id']}/disable")
+        assert (out.status_code, out.json["disabled_at"] is None) == (200, False)
+    assert emre.get("/payment-requests").status_code == 401
+    assert Client(app).post("/sessions", given).status_code == 401
+    with firm.payments.factory.begin(write=False) as uow:
+        assert uow.session.scalars(select(PersonSession.person_id)).all() == [
+            UUID(people["noor@example.org"]["id"])
+        ]
+        done = select(LedgerAudit.subject_id).where(LedgerAudit.action == "person.disable")
+        assert set(uow.session.scalars(done)) == {UUID(people["emre@example.org"]["id"])}
+    assert noor.post(f"/people/{uuid4()}/disable").status_code == 404
+
+
+def test_somebody_is_disabled_at_the_machine_as_well(lite_firm: Firm) -> None:
+    door, factory = lite_firm.payments.authenticator, lite_firm.payments.factory
+    password = door.create_person(factory, "noor@example.org", "Noor")
+    assert password is not None
+    token = door.sign_in(factory, "noor@example.org", password).access_token
+    settings = lite_firm.payments.payments
+    at = [
+        "--database",
+        settings.database_url,
+        "--field-database",
+        lite_firm.url,
+        "--data",
+        str(settings.data_dir),
+    ]
+    for exit_code in (0, 2):
+        done = CliRunner().invoke(main, ["payments", "disable-person", *at, "Noor@example.org"])
+        assert done.exit_code == exit_code, done.output
+    noor = Client(create_payments_app(lite_firm.payments), None, token)
+    assert noor.get("/payment-requests").status_code == 401
+
+
 def test_somebody_who_keeps_guessing_a_password_is_kept_out(lite_firm: Firm) -> None:
     door = lite_firm.payments.authenticator
     password = door.create_person(lite_firm.payments.factory, "noor@example.org", "Noor")
@@ -426,6 +473,41 @@ def test_reconciling_finds_gaps_and_money_that_is_not_where_the_ledger_says(lite
     assert reconcile(sides, providers) == []
     lite_firm.stub.pay(checkout_of(lite_firm, lite_firm.asked(70)), lite_firm.clock())
     assert reconcile(sides, providers) == ["stub: by the ledger it holds EUR 145.50, by itself EUR 146.20"]
+
+
+def test_the_numbers_of_statements_may_begin_anew_every_year(lite_firm: Firm) -> None:
+    def told(sequence: int, opening: int, day: str) -> list[str]:
+        name = f"S-{day}"
+        file = statement_file(
+            [Paid(100, day=day)], statement_id=name, sequence=sequence, opening=opening, day=day
+        )
+        take(lite_firm, file)
+        return reconcile(lite_firm.payments.sides, lite_firm.payments.providers)
+
+    assert told(364, 0, "2025-12-30") == []
+    assert told(1, 200, "2026-01-02") == [
+        "account …3000: statement 1 does not begin where 364 ended",
+        "account …3000: by the ledger 200 moved, by the bank 300",
+    ]
+    assert told(365, 100, "2025-12-31") == []
+    assert told(3, 400, "2026-01-04")[0] == "account …3000: statements 2 to 2 are missing"
+    assert told(2, 300, "2026-01-03") == []
+
+
+def test_a_payout_on_its_way_to_the_bank_is_no_alarm(lite_firm: Firm) -> None:
+    paid_by_card(lite_firm, 10_000)
+    sides, providers = lite_firm.payments.sides, lite_firm.payments.providers
+    for minor in (3_000, 2_000):
+        lite_firm.stub.pay_out(Money(minor, "EUR"))
+        assert reconcile(sides, providers) == []
+    take(lite_firm, statement_file([Paid(3_000, text="payout")]))
+    somebody = lite_firm.somebody()
+    with lite_firm.payments.factory.begin() as uow:
+        (entry_id,) = queries.suspense(uow.session)
+        clear_bank_entry(uow, somebody, entry_id, to=ClearTo.STUB, reason="It says so.", alone_minor=0)
+    assert reconcile(sides, providers) == [], "the later one is still on its way"
+    lite_firm.stub._payments.clear()
+    assert reconcile(sides, providers) != []
 
 
 def test_every_day_what_does_not_agree_is_written_down_and_mailed_to_finance(firm: Firm) -> None:

@@ -26,7 +26,7 @@ from backend.payments import queries
 from backend.payments.actions import ask_refund
 from backend.payments.badges import derived_badge
 from backend.payments.bank.statements import import_statements
-from backend.payments.billing import end_deposits_of_cancelled
+from backend.payments.billing import end_deposits_of_done_work
 from backend.payments.checks import check_ledger
 from backend.payments.inbox import work_inbox
 from backend.payments.models import LedgerTransaction, PaymentRequest
@@ -185,7 +185,7 @@ class Money(RuleBasedStateMachine):
         self.is_cancelled = True
         with self.firm.field.begin() as uow:
             cancel_work_order(uow, SYSTEM, self.order, reason="Moved away.")
-        end_deposits_of_cancelled(self.firm.payments.factory)
+        end_deposits_of_done_work(self.firm.payments.factory)
         self._end_deposits()
 
     def _end_deposits(self) -> None:
