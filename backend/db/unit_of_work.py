@@ -134,12 +134,13 @@ class UnitOfWork:
     def hasten(self, kind: str, *, key: str | None = None) -> None:
         """Have messages that failed tried again now, not when their pause is over: what they lacked is here.
 
-        All of that kind, or the one with that key.
+        All of that kind; or the one with that key, also when it was given up.
         """
-        put_off = update(OutboxMessage).where(put_off_at(self.now), OutboxMessage.kind == kind)
+        failed = put_off_at(self.now)
         if key is not None:
-            put_off = put_off.where(OutboxMessage.key == key)
-        self.session.execute(put_off.values(next_attempt_at=self.now))
+            failed = (failed | (OutboxMessage.state == OutboxState.DEAD)) & (OutboxMessage.key == key)
+        again = update(OutboxMessage).where(failed, OutboxMessage.kind == kind)
+        self.session.execute(again.values(state=OutboxState.DUE, next_attempt_at=self.now))
 
 
 class UnitOfWorkFactory:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from backend.access.permissions import SYSTEM
@@ -26,7 +27,7 @@ from backend.reports.queries import (
     standing_charges,
     steps_of_visit,
 )
-from backend.reports.rules import read_manifest
+from backend.reports.rules import EvidenceRefused, SignedManifest, read_manifest
 from backend.reports.seal.content import (
     ANSWERS,
     FORM,
@@ -43,6 +44,7 @@ from backend.reports.seal.content import (
     Signed,
     Visited,
 )
+from backend.reports.seal.signed import signed_faults
 from backend.visits.queries import visit_by_id, work_order_by_id
 from schemas.attachments import MediaKind
 from schemas.base import write_instant
@@ -71,18 +73,23 @@ class Letterhead:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What goes to the press: the content, the objects to show by medium, the texts to attach."""
+    """What goes to the press: the content, the objects to show by medium, the texts to attach.
+
+    `differs`: what of the content is not what the phone signed; it must not be sealed as if nothing were.
+    """
 
     content: Content
     objects: Mapping[str, str] = field(default_factory=dict)
     attached: Mapping[str, str] = field(default_factory=dict)
     email: str | None = None
+    differs: Sequence[str] = ()
 
 
 def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> Gathered:
     """A complete report as it is now. Raises ReportNotFound, FilesUnexamined."""
     report = any_row(uow.session, ServiceReport, report_id)
     signed = device_manifest_of(uow.session, report.id)
+    shown = None if signed is None else _read(signed)
     media, objects = _media(uow, report, guarded=letterhead.guarded)
     content = _content(uow, report, letterhead, DocumentKind.REPORT, report.id)
     content["report"] = Report(
@@ -90,16 +97,19 @@ def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> G
         work_done=report.work_done,
         conduct=[
             {
+                "id": str(step.id),
                 "text": step.text,
                 "answer": None if step.answer is None else step.answer.value,
                 "note": step.note,
                 "waived": step.waived_reason,
+                "waiver": None if step.waiver_media_id is None else str(step.waiver_media_id),
             }
             for step in steps_of_visit(uow.session, report.visit_id)
         ],
-        parts=_parts(uow, report.visit_id),
+        parts=_parts(uow, report.visit_id, shown),
         removed=[
             {
+                "id": str(part.id),
                 "name": part.name,
                 "serial_number": part.serial_number,
                 "disposition": None if part.disposition is None else part.disposition.value,
@@ -109,6 +119,8 @@ def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> G
         ],
         charges=[
             {
+                "id": str(charge.id),
+                "part_id": None if charge.part_id is None else str(charge.part_id),
                 "description": charge.description,
                 "quantity": charge.quantity,
                 "unit_minor": charge.unit_minor,
@@ -119,7 +131,7 @@ def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> G
         ],
         card=_card(uow, report.visit_id),
         media=media,
-        answer=_answer(report, signed),
+        answer=_answer(report, shown),
         signed=None if signed is None else _signed(uow, signed),
     )
     attached = (
@@ -127,7 +139,8 @@ def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> G
         if signed is None
         else {MANIFEST: signed.manifest, ANSWERS: signed.answers, SIGNATURE: signed.signature}
     )
-    return Gathered(content, objects, attached, _email(uow, report))
+    differs = signed_faults(content, {name: text.encode() for name, text in attached.items()})
+    return Gathered(content, objects, attached, _email(uow, report), differs)
 
 
 def gather_addendum(uow: UnitOfWork, addendum: ReportAddendum, letterhead: Letterhead) -> Gathered:
@@ -221,11 +234,18 @@ def _media(uow: UnitOfWork, report: ServiceReport, *, guarded: bool) -> tuple[li
     return listed, {media_id: objects[media_id] for media_id in (*photos, *(hands & objects.keys()))}
 
 
-def _parts(uow: UnitOfWork, visit_id: UUID) -> list[Part]:
+def _parts(uow: UnitOfWork, visit_id: UUID, shown: SignedManifest | None) -> list[Part]:
+    """What was used and brought back, as far as the customer was shown it: a fact may come in later."""
     usages = usages_of_visit(uow.session, visit_id)
+    if shown is not None:
+        listed: Any = shown.answers["usages"]
+        ids = {line["id"] for line in listed}
+        usages = [usage for usage in usages if str(usage.id) in ids]
     parts = parts_by_id(uow.session, {usage.part_id for usage in usages})
     return [
         {
+            "id": str(usage.id),
+            "part_id": str(usage.part_id),
             "name": parts[usage.part_id].name,
             "direction": usage.direction.value,
             "quantity": usage.quantity,
@@ -248,9 +268,9 @@ def _card(uow: UnitOfWork, visit_id: UUID) -> Card:
     )
 
 
-def _answer(report: ServiceReport, signed: DeviceManifest | None) -> Answer:
+def _answer(report: ServiceReport, shown: SignedManifest | None) -> Answer:
     assert report.closed_at is not None, "it is complete"
-    statement = {} if signed is None else read_statement(signed)
+    statement = {} if shown is None else shown.statement
     return Answer(
         ending=_ending(report).value,
         reason=report.refusal_reason or report.absence_reason or report.office_reason,
@@ -263,9 +283,12 @@ def _answer(report: ServiceReport, signed: DeviceManifest | None) -> Answer:
     )
 
 
-def read_statement(signed: DeviceManifest) -> Mapping[str, str]:
-    """The sentence that was shown above the signature, and its language."""
-    return read_manifest(signed.manifest, signed.answers).statement
+def _read(signed: DeviceManifest) -> SignedManifest | None:
+    """What the phone signed; None when that cannot be read, which `signed_faults` says."""
+    try:
+        return read_manifest(signed.manifest, signed.answers)
+    except EvidenceRefused:
+        return None
 
 
 def _ending(report: ServiceReport) -> ReportStatus:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.outbox.rules import PermanentFailure
 from backend.outbox.transports import Outgoing, Transport
 from backend.reports.chain import ANCHORS
 from backend.reports.gathering import Gathered, Letterhead, gather_addendum, gather_report
@@ -48,6 +49,16 @@ TIMESTAMP, ANCHOR = "timestamp", "anchor"
 _TRIES = 5
 
 
+class RecordDiffers(PermanentFailure):
+    """What stands here is not what the customer was shown: nobody tries again before a person has looked."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(
+            f"What stands here is not what was signed. {' '.join(faults)} "
+            "Find out who changed it, put it right, then: doorstep outbox retry"
+        )
+
+
 class ChainMoved(Exception):
     """Somebody else sealed a document while this one was pressed."""
 
@@ -67,7 +78,10 @@ class Sealer:
         return {SEAL_MESSAGE: self.seal, TIMESTAMP: self.timestamp, ANCHOR: self.anchor}
 
     def seal(self, message: Outgoing) -> None:
-        """Seal the report or addendum that the message names; once, however often it is asked for."""
+        """Seal the report or addendum that the message names; once, however often it is asked for.
+
+        Raises RecordDiffers when what stands here is not what the phone signed.
+        """
         payload = message.payload
         kind = DocumentKind.ADDENDUM if "addendum_id" in payload else DocumentKind.REPORT
         subject_id = UUID(payload.get("addendum_id") or payload["report_id"])
@@ -77,6 +91,8 @@ class Sealer:
                 if document_of(uow.session, kind, subject_id) is not None:
                     return None
                 gathered = self._gather(uow, kind, subject_id)
+            if gathered.differs:
+                raise RecordDiffers(gathered.differs)
             try:
                 return self._press(gathered)
             except ChainMoved:

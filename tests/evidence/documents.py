@@ -56,10 +56,11 @@ def job_of(number: int, dice: random.Random, folder: Path) -> dict[str, Any]:
         "size": len(ink),
         "content_type": "application/json",
     }
-    evidence = _evidence(ids, report, medium)
+    seen = _seen(dice, report, medium)
+    evidence = _evidence(ids, seen)
     return {
         "do": "seal",
-        "content": _content(number, ids, report, medium, evidence),
+        "content": _content(number, ids, seen, evidence),
         "files": {ids[2]: str(hand)},
         "attached": {
             "manifest.json": evidence.manifest,
@@ -81,8 +82,50 @@ def sealed_files(press: Press, numbers: Iterable[int], dice: random.Random, fold
     return files
 
 
-def _evidence(ids: list[str], report: dict[str, Any], medium: dict[str, Any]) -> Evidence:
-    seen = Seen(report, [], [], [], [], {}, [medium])
+def _seen(dice: random.Random, report: dict[str, Any], medium: dict[str, Any]) -> Seen:
+    """What the customer saw: two steps, one of them waived, a part used, one taken out, a charge, a card."""
+    step, waived, usage, part, removed, charge = (
+        str(UUID(int=dice.getrandbits(128), version=4)) for _ in range(6)
+    )
+    nothing = {"note": None, "waived_reason": None, "waiver_media_id": None}
+    return Seen(
+        report,
+        [
+            {"id": step, "answer": "no", **nothing, "note": "A wall was in the way."},
+            {
+                "id": waived,
+                "answer": None,
+                **nothing,
+                "waived_reason": "Never mind.",
+                "waiver_media_id": step,
+            },
+        ],
+        [{"id": usage, "part_id": part, "direction": "used", "quantity": 2, "serial_number": "S-1"}],
+        [
+            {
+                "id": removed,
+                "name": "Old seal",
+                "serial_number": None,
+                "disposition": "dispose",
+                "consented_by": "Ada",
+            }
+        ],
+        [
+            {
+                "id": charge,
+                "description": "Seal",
+                "part_id": part,
+                "quantity": 2,
+                "unit_minor": dice.randrange(100, 9_999),
+                "currency": "EUR",
+            }
+        ],
+        {"quality": 5, "words": "Friendly."},
+        [medium],
+    )
+
+
+def _evidence(ids: list[str], seen: Seen) -> Evidence:
     media = media_of(seen)
     manifest = {
         "kind": "doorstep-report-manifest",
@@ -103,11 +146,10 @@ def _evidence(ids: list[str], report: dict[str, Any], medium: dict[str, Any]) ->
     return seal_with(DEVICE_KEY, manifest, answers_of(seen))
 
 
-def _content(
-    number: int, ids: list[str], report: dict[str, Any], medium: dict[str, Any], evidence: Evidence
-) -> dict[str, Any]:
+def _content(number: int, ids: list[str], seen: Seen, evidence: Evidence) -> dict[str, Any]:
     public = public_half(DEVICE_KEY)
-    card = dict.fromkeys(("punctuality", "conduct", "quality", "cleanliness", "words"))
+    card = dict.fromkeys(("punctuality", "conduct", "quality", "cleanliness", "words")) | seen.card
+    report, (medium,) = seen.report, seen.media
     return {
         "form": FORM,
         "kind": "report",
@@ -127,11 +169,21 @@ def _content(
         "report": {
             "findings": report["findings"],
             "work_done": report["work_done"],
-            "conduct": [],
-            "parts": [],
-            "removed": [],
-            "charges": [],
-            "card": {"offered": False, "declined": False, **card},
+            "conduct": [
+                {
+                    "id": step["id"],
+                    "text": "Is all as it was?",
+                    "answer": step["answer"],
+                    "note": step["note"],
+                    "waived": step["waived_reason"],
+                    "waiver": step["waiver_media_id"],
+                }
+                for step in seen.steps
+            ],
+            "parts": [{"name": "Seal", **usage} for usage in seen.usages],
+            "removed": [*seen.removed_parts],
+            "charges": [{**charge, "approved": True} for charge in seen.charges],
+            "card": {"offered": True, "declined": False, **card},
             "media": [
                 {
                     "id": medium["id"],

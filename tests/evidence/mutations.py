@@ -95,6 +95,14 @@ class Forger:
         content["report"]["media"][0]["sha256"] = others["report"]["media"][0]["sha256"]
         return self._sealed_by(self.company, file, {**attached, REPORT: canonical(content)}, None)
 
+    def other_charge(self, dice: random.Random) -> bytes:
+        """Sealed by the company's own key, with a charge that the customer was not shown."""
+        file = self._file(dice)
+        attached = _attached(file)
+        content = json.loads(attached[REPORT])
+        content["report"]["charges"][0]["unit_minor"] += dice.randrange(1, 10_000)
+        return self._sealed_by(self.company, file, {**attached, REPORT: canonical(content)}, None)
+
     def by_another_key(self, dice: random.Random) -> bytes:
         file = self._file(dice)
         return self._sealed_by(self.own, file, _attached(file), None)
@@ -134,6 +142,7 @@ KINDS: Mapping[str, tuple[int, Callable[[Forger, random.Random], bytes]]] = {
     "bytes of another file": (8, Forger.swap_bytes_between),
     "manifest of another visit": (3, Forger.manifest_of_another),
     "swapped photo": (3, Forger.photo_of_another),
+    "another charge": (3, Forger.other_charge),
     "another key": (3, Forger.by_another_key),
     "revoked key": (3, Forger.by_the_revoked_key),
     "wrong timestamp": (3, Forger.with_another_authority),

@@ -12,7 +12,9 @@ from typing import Any, TypedDict
 
 import rfc8785
 
-FORM = "doorstep-sealed/1"
+FORM = "doorstep-sealed/2"
+FORMS = frozenset({"doorstep-sealed/1", FORM})
+"""What is sealed, and what is still read: in the first form no line of a list had an id."""
 REPORT, MANIFEST, ANSWERS, SIGNATURE = "report.json", "manifest.json", "answers.json", "manifest.jws"
 """What is attached to a sealed file: the data, and what the phone signed."""
 
@@ -47,17 +49,21 @@ class Visited(TypedDict):
 
 
 class Line(TypedDict):
-    """A conduct step and its answer, in words."""
+    """A conduct step and its answer, in words; `waiver` is the file with the customer's own."""
 
+    id: str
     text: str
     answer: str | None
     note: str | None
     waived: str | None
+    waiver: str | None
 
 
 class Part(TypedDict):
     """A part that was used, or came back unused."""
 
+    id: str
+    part_id: str
     name: str
     direction: str
     quantity: int
@@ -67,6 +73,7 @@ class Part(TypedDict):
 class Removed(TypedDict):
     """A part that was taken out, and what becomes of it by whose word."""
 
+    id: str
     name: str
     serial_number: str | None
     disposition: str | None
@@ -76,6 +83,8 @@ class Removed(TypedDict):
 class Charge(TypedDict):
     """A charge and whether the customer approved it."""
 
+    id: str
+    part_id: str | None
     description: str
     quantity: int
     unit_minor: int

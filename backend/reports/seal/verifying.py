@@ -28,12 +28,10 @@ from pyhanko.sign.validation.status import (
 )
 from pyhanko_certvalidator import ValidationContext
 
-from backend.access.device_keys import verify_detached
-from backend.reports.rules.evidence import EvidenceRefused, read_manifest
-from backend.reports.seal.content import ANSWERS, FORM, MANIFEST, REPORT, SIGNATURE, canonical, fingerprint_of
+from backend.reports.seal.content import FORMS, REPORT, canonical, fingerprint_of
 from backend.reports.seal.envelope import EnvelopeRefused, check_container, check_token
 from backend.reports.seal.keys import SealFolder
-from schemas.manifest import JWS_TYPE
+from backend.reports.seal.signed import signed_faults
 
 # It logs at length whatever is wrong with a file; here that is a verdict, and told to whoever asked.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
@@ -175,37 +173,13 @@ def _content_of(attached: Mapping[str, bytes]) -> tuple[Mapping[str, Any] | None
     if REPORT not in attached:
         return None, ["The data of the report are missing in the file."]
     content = json.loads(attached[REPORT])
-    if not isinstance(content, dict) or canonical(content) != attached[REPORT] or content.get("form") != FORM:
+    if (
+        not isinstance(content, dict)
+        or canonical(content) != attached[REPORT]
+        or content.get("form") not in FORMS
+    ):
         return None, ["The data in the file are not as we write them."]
-    report = content["report"]
-    signed = None if report is None else report["signed"]
-    if signed is None:
-        return content, []
-    if not {MANIFEST, ANSWERS, SIGNATURE} <= attached.keys():
-        return content, ["What the phone signed is missing in the file."]
-    return content, _phone_faults(content, attached)
-
-
-def _phone_faults(content: Mapping[str, Any], attached: Mapping[str, bytes]) -> list[str]:
-    """Whether what the phone signed is about this report, and signed by the key that the data name."""
-    report, signed = content["report"], content["report"]["signed"]
-    manifest, answers = attached[MANIFEST].decode(), attached[ANSWERS].decode()
-    try:
-        read = read_manifest(manifest, answers)
-    except EvidenceRefused as refused:
-        return [f"What the phone signed cannot be read: {refused.detail}"]
-    header = {"alg": "ES256", "kid": signed["key_name"], "typ": JWS_TYPE}
-    good = verify_detached(signed["public_key"], attached[SIGNATURE].decode(), manifest.encode(), header)
-    media = {(str(medium.id), medium.sha256) for medium in read.media}
-    faults = {
-        "The phone's signature is not good.": not good,
-        "The phone signed another report.": str(read.report_id) != content["report_id"],
-        "The phone's manifest is another one.": read.sha256 != signed["manifest_sha256"],
-        "The phone signed other files.": media != {(m["id"], m["sha256"]) for m in report["media"]},
-        "The phone signed other words.": (read.answers["findings"], read.answers["work_done"])
-        != (report["findings"], report["work_done"]),
-    }
-    return [fault for fault, found in faults.items() if found]
+    return content, signed_faults(content, attached)
 
 
 def timestamp_of(token: str, sha256: str, trust: Trust) -> datetime | None:
