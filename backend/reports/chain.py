@@ -2,65 +2,84 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-
-from backend.db.unit_of_work import UnitOfWork
+from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from backend.reports.anchors import Anchored, NamedAnchor, gather_anchors
 from backend.reports.models import SealedDocument
 from backend.reports.queries import anchors, chain_from, head_of_chain
-from backend.reports.rules import BEGINNING, Link, first_broken
-from backend.reports.seal.keys import SealFolder
-from media.objects import ObjectStore
+from backend.reports.rules import BEGINNING, Link, broken_links
+from media.errors import StorageUnavailable, UploadMissing
+from media.objects import CHUNK, ObjectStore
 
-ANCHORS = "anchors.jsonl"
-"""Beside the seal keys: every anchor once more, where no database reaches."""
 _PAGE = 500
+
+Progress = Callable[[int, int], None]
+"""Told how many documents of how many were read."""
 
 
 @dataclass
 class ChainFound:
-    """What was looked at; `faults` is empty when all of it holds."""
+    """What was looked at; `faults` is empty when all of it holds, else each says what to do."""
 
     documents: int = 0
     anchors: int = 0
+    bytes_read: int = 0
     faults: list[str] = field(default_factory=list)
 
 
-def check_chain(uow: UnitOfWork, store: ObjectStore, folder: Path) -> ChainFound:
-    """Read the whole chain. Names the first link that does not hold, a tail that is gone, a file that is."""
-    found = ChainFound()
-    chains: dict[int, str] = {}
-    after = (0, BEGINNING)
-    for page in _pages(uow):
-        broken = first_broken(((_link(row), row.chain_sha256) for row in page), after=after)
-        if broken is not None:
-            found.faults.append(f"The chain does not hold at document {broken}.")
-            return found
-        for row in page:
-            chains[row.number] = row.chain_sha256
-            if store.head(row.object_key) is None:
-                found.faults.append(f"The file of document {row.number} is not in the store, or damaged.")
-        after = (page[-1].number, page[-1].chain_sha256)
-        found.documents += len(page)
-    head = head_of_chain(uow.session)
-    if (head.number, head.chain_sha256) != after:
-        found.faults.append(f"The chain ends at document {after[0]}, its head says {head.number}.")
-    _check_anchors(uow, folder, chains, found)
+@dataclass(frozen=True)
+class _Written:
+    """The chain as the data base has it: its links with their hashes, its head, its anchors."""
+
+    links: Sequence[tuple[Link, str]]
+    keys: Sequence[str]
+    head: tuple[int, str]
+    anchors: Sequence[NamedAnchor]
+
+
+def check_chain(
+    factory: UnitOfWorkFactory,
+    store: ObjectStore,
+    folder: Path,
+    *,
+    search: bool = False,
+    progress: Progress = lambda _done, _of: None,
+) -> ChainFound:
+    """Read the whole chain, every anchor and every issued file, and name all that does not hold.
+
+    `folder` is that of the seal's keys. `search` looks through the whole store for anchors that nobody names
+    any more. No transaction is open while files are read.
+    """
+    with factory.begin(write=False) as uow:
+        written = _read(uow)
+    found = ChainFound(documents=len(written.links))
+    found.faults += _link_faults(written)
+    found.faults += _anchor_faults(written, store, folder, found, search=search)
+    for at, ((link, _), key) in enumerate(zip(written.links, written.keys, strict=True)):
+        progress(at, found.documents)
+        found.faults += _file_faults(store, link, key, found)
+    progress(found.documents, found.documents)
     return found
 
 
+def _read(uow: UnitOfWork) -> _Written:
+    links, keys = [], []
+    for page in _pages(uow):
+        for row in page:
+            links.append((_link(row), row.chain_sha256))
+            keys.append(row.object_key)
+        uow.session.expunge_all()  # a long chain must not lie in memory whole
+    head = head_of_chain(uow.session)
+    named = [NamedAnchor(Anchored(a.number, a.chain_sha256), a.object_key) for a in anchors(uow.session)]
+    return _Written(links, keys, (head.number, head.chain_sha256), named)
+
+
 def _pages(uow: UnitOfWork) -> Iterator[list[SealedDocument]]:
-    number = 1
+    number = 0
     while page := list(chain_from(uow.session, number, _PAGE)):
         yield page
         number = page[-1].number + 1
@@ -72,44 +91,66 @@ def _link(row: SealedDocument) -> Link:
     )
 
 
-def _check_anchors(uow: UnitOfWork, folder: Path, chains: Mapping[int, str], found: ChainFound) -> None:
-    """Every anchor, those of the file too, names a link that is still there and is the same."""
-    stated = {(anchor.number, anchor.chain_sha256) for anchor in anchors(uow.session)}
-    file = folder / ANCHORS
-    for line in file.read_text().splitlines() if file.exists() else ():
-        anchor = json.loads(line)
-        if not _is_signed(folder, anchor):
-            found.faults.append(f"An anchor in {file} does not carry the company's signature.")
-            continue
-        statement = json.loads(anchor["text"])
-        stated.add((statement["number"], statement["chain_sha256"]))
-    found.anchors = len(stated)
-    for number, chain in sorted(stated):
-        if number not in chains:
-            found.faults.append(
-                f"Document {number} was anchored and is gone: the end of the chain was cut off."
+def _link_faults(written: _Written) -> Iterator[str]:
+    for broken in broken_links(written.links):
+        if broken.is_gone:
+            yield (
+                f"Document {broken.number} is gone from the chain: its row was deleted. "
+                "Restore the row from a backup; its file and every later one name its hash."
             )
-        elif chains[number] != chain:
-            found.faults.append(f"Document {number} was anchored with another chain behind it.")
-
-
-def _is_signed(folder: Path, anchor: Mapping[str, str]) -> bool:
-    key = next((key for key in SealFolder(folder).all_keys() if key.name == anchor["key"]), None)
-    if key is None:
-        return False
-    certificate = x509.load_pem_x509_certificate(SealFolder(folder).certificate_file(key).read_bytes())
-    signature, text, public = (
-        base64.b64decode(anchor["signature"]),
-        anchor["text"].encode(),
-        certificate.public_key(),
-    )
-    try:
-        if isinstance(public, EllipticCurvePublicKey):
-            public.verify(signature, text, ECDSA(SHA256()))
-        elif isinstance(public, RSAPublicKey):
-            public.verify(signature, text, PKCS1v15(), SHA256())
         else:
-            return False
-    except InvalidSignature:
-        return False
-    return True
+            yield (
+                f"The chain does not hold at document {broken.number}: its row was changed. "
+                "Compare it with a backup, and the file with the customer's copy."
+            )
+    last = (written.links[-1][0].number, written.links[-1][1]) if written.links else (0, BEGINNING)
+    if written.head != last:
+        yield (
+            f"The chain ends at document {last[0]}, and its head names {written.head[0]}: rows were "
+            "deleted, or the head was changed. Restore the data base from a backup that has them."
+        )
+
+
+def _anchor_faults(
+    written: _Written, store: ObjectStore, folder: Path, found: ChainFound, *, search: bool
+) -> Iterator[str]:
+    try:
+        anchored = gather_anchors(written.anchors, store, folder, search=search)
+    except StorageUnavailable as refused:
+        yield f"The anchors in the store were not read: {refused.detail} Check again when the store answers."
+        return
+    found.anchors = len(anchored.said)
+    yield from anchored.faults
+    chains = {link.number: chain for link, chain in written.links}
+    for said in sorted(anchored.said, key=lambda said: (said.number, said.chain_sha256)):
+        if said.number not in chains:
+            yield (
+                f"Document {said.number} was anchored and is gone: the end of the chain was cut off. "
+                "Restore the data base from a backup that has it."
+            )
+        elif chains[said.number] != said.chain_sha256:
+            yield (
+                f"Document {said.number} was anchored with another chain behind it: the chain was written "
+                "anew. Compare both with a backup and with a customer's copy."
+            )
+
+
+def _file_faults(store: ObjectStore, link: Link, key: str, found: ChainFound) -> Iterator[str]:
+    which = f"The file of document {link.number} ({key})"
+    restore = "Restore it from a backup of the store, or from the customer's copy: doorstep verify FILE"
+    try:
+        digest = hashlib.sha256()
+        with store.open(key) as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                found.bytes_read += len(chunk)
+    except UploadMissing:
+        yield f"{which} is not in the store. {restore}"
+    except (StorageUnavailable, OSError) as refused:
+        said = refused.detail if isinstance(refused, StorageUnavailable) else str(refused)
+        yield f"{which} was not read: {said} Check again when the store answers."
+    except ValueError:
+        yield f"{which} has a name that no file of ours has: its row was changed. Restore it from a backup."
+    else:
+        if digest.hexdigest() != link.sha256:
+            yield f"{which} is not what was sealed: it was changed. {restore}"

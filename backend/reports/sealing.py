@@ -21,7 +21,7 @@ from uuid import UUID
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.outbox.rules import PermanentFailure
 from backend.outbox.transports import Outgoing, Transport
-from backend.reports.chain import ANCHORS
+from backend.reports.anchors import ANCHORS
 from backend.reports.gathering import Gathered, Letterhead, gather_addendum, gather_report
 from backend.reports.letters import copy_letter
 from backend.reports.models import DocumentTimestamp, SealAnchor, SealedDocument, ServiceReport

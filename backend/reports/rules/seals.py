@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -74,12 +74,23 @@ def chain_hash(link: Link) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def first_broken(links: Iterable[tuple[Link, str]], *, after: tuple[int, str] = (0, BEGINNING)) -> int | None:
-    """The number at which the chain does not hold (each link with its stored hash); None when it does."""
-    number, chain = after
+@dataclass(frozen=True)
+class Broken:
+    """A place where the chain does not hold: the link of that number was changed, or `is_gone`."""
+
+    number: int
+    is_gone: bool = False
+
+
+def broken_links(links: Iterable[tuple[Link, str]]) -> Iterator[Broken]:
+    """Every place, in order, at which the chain does not hold (each link with its stored hash).
+
+    What stands after such a place is held against what is stored there, so that one damage is told once.
+    """
+    number, chain = 0, BEGINNING
     for link, stored in links:
-        number += 1
-        if link.number != number or link.previous_chain_sha256 != chain or chain_hash(link) != stored:
-            return number
-        chain = stored
-    return None
+        yield from (Broken(each, is_gone=True) for each in range(number + 1, link.number))
+        follows = link.number != number + 1 or link.previous_chain_sha256 == chain
+        if not follows or chain_hash(link) != stored:
+            yield Broken(link.number)
+        number, chain = link.number, stored
