@@ -36,12 +36,16 @@ class OwnCluster:
 
     def kill(self) -> None:
         """`kill -9` of the postmaster and of every process it has started."""
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for one in (pid, *map(int, children)):
+        for one in self.pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
         self.process.wait(STOP_SECONDS)
+
+    def pids(self) -> list[int]:
+        """The postmaster and every process that it has started."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
 
     def start(self) -> None:
         """Start it again on what the disk holds."""

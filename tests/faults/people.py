@@ -1,4 +1,4 @@
-"""Faults around people: two who edit one thing, wrong clocks, lost sign-ins, phones taken away."""
+"""Faults around people: two who edit one thing, lost sign-ins, phones taken away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mobile_client_stub.device_key import proof_of
 from mobile_client_stub.phone import Phone
 from tests.faults.case import case
 from tests.faults.proxy import LOST_REPLY, NONE
-from tests.faults.world import World, attempt, shifted, write_notes
+from tests.faults.world import MovedClock, World, attempt, write_notes
 from tests.journeys.office import Office
 
 
@@ -28,7 +28,7 @@ def _office(world: World, role: str = "dispatcher") -> Office:
 )
 def two_editors(world: World) -> None:
     """A phone that was without a network for eight hours unticks what the office ticked meanwhile."""
-    phone = world.phone(clock=shifted(timedelta(hours=-8)))
+    phone = world.phone(clock=MovedClock(timedelta(hours=-8)))
     item = sorted(phone.view("checklist_items"))[0]
     phone.tick(item, packed=False)
     mutation = journal.everything(phone.store.connection)[-1].mutation_id
@@ -40,35 +40,6 @@ def two_editors(world: World) -> None:
     assert "packed" in str(told["fields"])
     assert phone.view("checklist_items")[item]["packed"] is True
     office.close()
-
-
-@case(
-    "F19",
-    "Clocks of phones ten years off",
-    seen="nothing is refused",
-)
-def wrong_phones(world: World) -> None:
-    """Two phones work ten years ago and in ten years."""
-    for years in (-10, 10):
-        phone = world.phone(clock=shifted(timedelta(days=365.25 * years)))
-        write_notes(phone, 4)
-        assert attempt(phone) is None
-        outcomes = [one.outcome for one in journal.everything(phone.store.connection)]
-        assert len(outcomes) == 4
-        assert set(outcomes) <= {"applied", "merged"}, outcomes
-
-
-@case("F19", "The server's clock jumps", seen="nothing; sessions go on", quick_on=("sqlite",))
-def jumping_server(world: World) -> None:
-    """The server is an hour ahead, then an hour behind, then right, while a phone works. No summer time."""
-    phone = world.phone()
-    for seconds in ("3600", "-3600", "0"):
-        write_notes(phone, 4)
-        world.server.stop()
-        world.server.environment["DOORSTEP_CLOCK_OFFSET_SECONDS"] = seconds
-        world.server.start()
-        assert attempt(phone) is None
-        write_notes(phone, 2)
 
 
 @case("F26", "The answer to a refresh lost", seen="nothing: the same token brings the same successor")
@@ -104,7 +75,7 @@ def _successor_of(world: World, phone: Phone, token: str) -> object:
 )
 def revoked_phone(world: World) -> None:
     """The office revokes a phone that holds eight hours of work; then the phone comes back."""
-    phone = world.phone(clock=shifted(timedelta(hours=-8)))
+    phone = world.phone(clock=MovedClock(timedelta(hours=-8)))
     write_notes(phone, 6)
     with closing(_office(world)) as office:
         office.post(f"/devices/{phone.account.device_id}/revoke")
@@ -118,7 +89,7 @@ def revoked_phone(world: World) -> None:
 )
 def disabled_user(world: World) -> None:
     """An administrator disables the user of a phone that holds eight hours of work; then it comes back."""
-    phone = world.phone(clock=shifted(timedelta(hours=-8)))
+    phone = world.phone(clock=MovedClock(timedelta(hours=-8)))
     write_notes(phone, 6)
     user = phone.account.user_id
     with closing(_office(world)) as office, closing(_office(world, "administrator")) as administrator:
@@ -139,4 +110,4 @@ def _comes_back(world: World, phone: Phone, office: Office) -> None:
         world.note_sent(message, "held")
 
 
-CASES = (two_editors, wrong_phones, lost_refresh, revoked_phone, disabled_user, jumping_server)
+CASES = (two_editors, lost_refresh, revoked_phone, disabled_user)

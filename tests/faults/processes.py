@@ -1,25 +1,26 @@
-"""Faults of processes: killed, paused, replaced, on the server and on the phone."""
+"""Faults of the server's processes: killed and paused."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from uuid import uuid4
 
+from mobile_client_stub.conformance.wire import Device
 from mobile_client_stub.phone import Phone
 from tests.faults.case import case
 from tests.faults.own_cluster import OwnCluster
-from tests.faults.proxy import BLACK_HOLE, NO_WAY_BACK, tell
-from tests.faults.world import PATIENCE, Impatient, World, attempt, wait_until, write_notes
-from tests.journeys.server import ServerProcess
-from tests.postgres import Cluster
+from tests.faults.proxy import tell
+from tests.faults.rival import is_waited_for, rival
+from tests.faults.world import World, attempt, wait_until, write_notes
 
 KILLS = 10
 NOTES_A_ROUND = 12
+ASKED_BESIDE = 10
+MOST_TRIES = 30
+TWO_DEATHS_APART = 7
+"""Seconds: two deaths of workers within 5.5 s count as a server that cannot run."""
 
 
 def push_until(
@@ -79,42 +80,6 @@ def killed_postmaster(world: World) -> None:
     assert world.times_busy()
 
 
-@case(
-    "F5",
-    "The app on the phone is killed",
-    seen="nothing: the journal is on the phone's disk before it is sent",
-    quick_on=("sqlite",),
-)
-def killed_phone(world: World) -> None:
-    """`kill -9` of the phone's process before its request arrives, and between the commit and the answer.
-
-    Not between the answer and what the phone makes of it: the simulation does that.
-    """
-    for trouble in (BLACK_HOLE, NO_WAY_BACK) * world.rounds(1, 5):
-        phone = world.phone()
-        write_notes(phone, 5)
-        world.phones.remove(phone)
-        phone.close()
-        world.proxy.suffer(trouble)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mobile_client_stub", "--home", str(phone.home), "sync"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        assert world.proxy.told.wait(30)
-        process.kill()
-        process.wait(10)
-        world.proxy.heal()
-        world.phones.append(
-            Phone(
-                phone.home,
-                transport=Impatient(PATIENCE, world.heard),
-                sleep=lambda _: time.sleep(0.02),
-                dice=world.dice,
-            )
-        )
-
-
 @case("F12", "Server paused and resumed", seen="sync takes longer; phones ask again")
 def paused_server(world: World) -> None:
     """SIGSTOP of the whole server in the middle of a push, longer than phones wait (30 s in the long run)."""
@@ -132,10 +97,7 @@ def paused_server(world: World) -> None:
 
 @case("F30", "One worker killed, as when memory runs out", seen="its requests are repeated by the phones")
 def killed_worker(world: World) -> None:
-    """`kill -9` of a worker in the middle of a push; the server starts another one.
-
-    Whether another worker's requests go on meanwhile is not shown: one phone is all there is.
-    """
+    """`kill -9` of a worker in the middle of a push; the server starts another one."""
     phone = world.phone()
     for number in range(world.rounds(1, 4)):
         write_notes(phone, NOTES_A_ROUND, f"round {number}")
@@ -146,83 +108,49 @@ def killed_worker(world: World) -> None:
         wait_until(lambda before=before: len(world.server.workers_alive()) == len(before))
         wait_until(lambda before=before: world.server.workers_alive() != before)
         if world.thorough:
-            time.sleep(7)  # two deaths within 5.5 s count as a server that cannot run
+            time.sleep(TWO_DEATHS_APART)
 
 
 @case(
-    "F18",
-    "Rolling deploy",
-    seen="nothing: phones repeat what the old server left unanswered",
+    "F30",
+    "The requests of the other worker while one is killed",
+    seen="nothing: the other worker answers every one of them",
     engines=("postgresql",),
 )
-def rolling_deploy(world: World) -> None:
-    """A second server starts on the database; the first is stopped in the middle of a push and comes back."""
-    phone = world.phone()
-    second = ServerProcess(world.url, world.server.data, world.server.environment, warm=world.server.warm)
-    with second:
-        write_notes(phone, NOTES_A_ROUND)
-        pushing, _ = push_until(world, phone, 0.02)
-        world.server.stop()
-        world.proxy.upstream = second.port
-        join(pushing)
-        write_notes(phone, NOTES_A_ROUND)
-        wait_until(lambda: attempt(phone) is None)
-        world.server.start()
-        write_notes(phone, NOTES_A_ROUND)
-        pushing, _ = push_until(world, phone, 0.02)
-        world.proxy.upstream = world.server.port
-        second.stop()
-        join(pushing)
+def other_worker(world: World) -> None:
+    """`kill -9` of the worker that has a push; a phone that is connected to the other one asks on and on."""
+    phone = world.phone(patience=30)
+    item = sorted(phone.view("checklist_items"))[0]
+    phone.tick(item, verified=True)
+    with rival(world) as holding, rival(world, autocommit=True) as watcher:
+        holding.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [item])
+        pushing = threading.Thread(target=attempt, args=(phone,))
+        pushing.start()
+        wait_until(lambda: is_waited_for(holding, watcher))
+        before = world.server.workers_alive()
+        (hit,) = world.server.workers_serving()
+        other = _device_elsewhere(world, hit)
+        asking = other.journal()
+        answered = [asking.ask([]).status for _ in range(ASKED_BESIDE)]
+        os.kill(hit, signal.SIGKILL)
+        while len(world.server.workers_alive()) < len(before) or hit in world.server.workers_alive():
+            answered.append(asking.ask([]).status)
+        answered += [asking.ask([]).status for _ in range(ASKED_BESIDE)]
+    join(pushing)
+    assert set(answered) == {200}
+    assert world.times_unanswered(), "the push went on all the same"
+    other.wire.client.close()
 
 
-@case(
-    "F18",
-    "Migration killed half way",
-    seen="nothing half made is left: it runs to its end the next time",
-    quick_on=("postgresql",),
-)
-def killed_migration(world: World) -> None:
-    """`doorstep db upgrade` on an empty database is killed while it works, and run again."""
-    name = f"empty_{uuid4().hex}"
-    if world.engine_name == "sqlite":
-        file = world.folder / f"{name}.sqlite"
-        url, begun = f"sqlite:///{file}", lambda: file.with_name(f"{file.name}-wal").exists()
-    else:
-        assert isinstance(world.cluster, Cluster)
-        cluster = world.cluster
-        url = cluster.create_database(name)
-        with cluster.connect(name) as connection:
-            for extension in ("postgis", "btree_gist"):
-                connection.execute(f"CREATE EXTENSION {extension} SCHEMA public")
-        begun = lambda: _is_written_to(cluster, name)  # noqa: E731
-    data = world.folder / name
-    environment = {**os.environ, "DOORSTEP_DATABASE": url, "DOORSTEP_DATA": str(data)}
-    warm, log = world.server.warm, data.with_suffix(".log")
-    assert warm is not None
-    upgrading = warm.spawn(["db", "upgrade"], environment, log)
-    wait_until(lambda: begun() or upgrading.poll() is not None, 60)
-    assert upgrading.poll() is None, "it was too fast to be killed"
-    os.kill(upgrading.pid, signal.SIGKILL)
-    upgrading.wait(10)
-    for command in (["db", "upgrade"], ["check", "--json"]):
-        code, said = warm.run(command, environment, log)
-        assert code == 0, said
+def _device_elsewhere(world: World, worker: int) -> Device:
+    """A device that keeps a connection to another worker."""
+    for _ in range(MOST_TRIES):
+        device = world.device(1)
+        if world.server.workers_serving() != {worker}:
+            return device
+        device.wire.client.close()
+    raise AssertionError("every connection goes to one worker")
 
 
-def _is_written_to(cluster: Cluster, name: str) -> bool:
-    with cluster.connect() as connection:
-        found = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_xid IS NOT NULL", [name]
-        ).fetchone()
-    return bool(found and found[0])
-
-
-CASES = (
-    killed_phone,
-    paused_server,
-    killed_worker,
-    rolling_deploy,
-    killed_migration,
-    killed_server,
-    killed_postmaster,
-)
+CASES = (paused_server, killed_worker, killed_server, other_worker, killed_postmaster)
+"""The server starts anew between the two that kill a worker: two such deaths at once would end it."""

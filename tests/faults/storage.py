@@ -1,12 +1,9 @@
-"""Faults of what is stored: disks, locks, connections, backups, and files that somebody removed."""
+"""Faults of what is stored: locks, connections, backups, and files that somebody removed."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import resource
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -18,125 +15,14 @@ from sqlalchemy import make_url
 
 from mobile_client_stub.phone import Phone
 from tests.faults.case import case
-from tests.faults.own_cluster import OwnCluster
 from tests.faults.processes import join, push_until
+from tests.faults.rival import is_waited_for, rival
 from tests.faults.world import World, attempt, wait_until, write_notes
 from tests.journeys.server import ServerProcess
-from tests.postgres import Cluster, cluster_in
+from tests.postgres import Cluster
 
-BALLAST = "ballast"
 NOTES_WHILE_COPIED = 150
 POSTGRESQL, SQLITE = ("postgresql",), ("sqlite",)
-
-
-@case(
-    "F13",
-    "Disk full",
-    seen="503 with Retry-After; nothing is acknowledged until there is room",
-    world="small disk",
-    quick_on=SQLITE,
-)
-def full_disk(world: World) -> None:
-    """The volume of the database fills up while a phone pushes; then room is made.
-
-    PostgreSQL ends itself when there is no room for its log: it is started again then.
-    """
-    phone, trouble = world.phone(), None
-    make_room = _fill(world)
-    try:
-        for number in range(100):
-            write_notes(phone, 20, f"full {number}")
-            if trouble := attempt(phone):
-                break
-        assert trouble, "the disk never filled"
-        assert world.times_busy()
-        assert phone.outbox().unsent
-    finally:
-        make_room()
-    if isinstance(world.cluster, OwnCluster) and world.cluster.process.poll() is not None:
-        world.cluster.start()
-
-
-def _fill(world: World) -> Callable[[], None]:
-    """Leave no room; returns how to make it again."""
-    if world.disk is not None:
-        ballast = world.disk / BALLAST
-        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-            while file.write(b"\0" * 65536):
-                pass
-        return ballast.unlink
-    assert world.engine_name == "sqlite", "who may mount no small disk cannot fill PostgreSQL's"
-    largest = Path(str(make_url(world.url).database)).stat().st_size
-    pids = world.server.workers_alive()
-    before = [resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids]
-    for pid, (_, hard) in zip(pids, before, strict=True):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, hard))
-
-    def make_room() -> None:
-        for pid, limits in zip(pids, before, strict=True):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
-
-    return make_room
-
-
-@case(
-    "F14",
-    "`fsync` fails",
-    seen="503; nothing is acknowledged that is not on the disk",
-    engines=SQLITE,
-    quick_on=(),
-)
-def failing_fsync(world: World) -> None:
-    """strace makes every fsync and fdatasync of the workers fail with EIO while a phone pushes."""
-    phone = world.phone()
-    write_notes(phone, 12)
-    pids = [argument for pid in world.server.workers_alive() for argument in ("-p", str(pid))]
-    words = [
-        "strace",
-        "-f",
-        "-q",
-        *pids,
-        "-e",
-        "trace=fsync,fdatasync",
-        "-e",
-        "inject=fsync,fdatasync:error=EIO",
-    ]
-    with subprocess.Popen([*words, "-o", "/dev/null"], stderr=subprocess.DEVNULL) as tracing:
-        try:
-            time.sleep(1)
-            assert attempt(phone), "it was acknowledged all the same"
-            assert phone.outbox().unsent == 12
-            assert world.times_busy()
-        finally:
-            tracing.terminate()
-
-
-@case(
-    "F15",
-    "A database that would lose what it acknowledged",
-    seen="the server refuses to start, and says why",
-    engines=POSTGRESQL,
-)
-def unsafe_settings(world: World) -> None:
-    """PostgreSQL with fsync off, and a database with synchronous_commit off, as after somebody's tuning."""
-    without_fsync = cluster_in(world.home, durable=False).url("postgres")
-    name = f"hasty_{uuid4().hex}"
-    assert isinstance(world.cluster, Cluster)
-    hasty = world.cluster.create_database(name)
-    with world.cluster.connect() as connection:
-        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-    for url, setting in ((without_fsync, "fsync=off"), (hasty, "synchronous_commit=off")):
-        data = world.folder / setting
-        environment = {
-            **os.environ,
-            "DOORSTEP_DATABASE": url,
-            "DOORSTEP_DATA": str(data),
-            "DOORSTEP_ALLOW_UNSAFE_DATABASE": "0",
-        }
-        assert world.server.warm is not None
-        code, said = world.server.warm.run(["serve"], environment, data.with_suffix(".log"))
-        assert code == 2, said
-        assert setting in said
 
 
 @case("F16", "Deadlock", seen="nothing: the server repeats the transaction", engines=POSTGRESQL)
@@ -147,16 +33,16 @@ def deadlock(world: World) -> None:
     before = _deadlocks(world)
     for item in items:
         phone.tick(item, verified=True)
-    with _rival(world) as rival, _rival(world, autocommit=True) as watcher:
+    with rival(world) as holding, rival(world, autocommit=True) as watcher:
         # The one whose patience ends first is the victim: it has to be the server.
-        rival.execute("SET deadlock_timeout = '30s'")
-        rival.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [items[1]])
+        holding.execute("SET deadlock_timeout = '30s'")
+        holding.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [items[1]])
         came: list[str | None] = []
         pushing = threading.Thread(target=lambda: came.append(attempt(phone)))
         pushing.start()
-        wait_until(lambda: _is_waited_for(rival, watcher))
-        rival.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [items[0]])
-        rival.rollback()
+        wait_until(lambda: is_waited_for(holding, watcher))
+        holding.execute("SELECT 1 FROM field.checklist_items WHERE id = %s FOR UPDATE", [items[0]])
+        holding.rollback()
         pushing.join(30)
     wait_until(lambda: _deadlocks(world) > before)
     assert came == [None]
@@ -175,10 +61,10 @@ def terminated_connections(world: World) -> None:
     write_notes(phone, 30)
     pushing, ended = threading.Thread(target=attempt, args=(phone,)), 0
     pushing.start()
-    with _rival(world, autocommit=True) as rival:
+    with rival(world, autocommit=True) as holding:
         until = time.monotonic() + world.rounds(2, 20)
         while time.monotonic() < until:
-            ended += rival.execute(
+            ended += holding.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).rowcount
@@ -193,10 +79,10 @@ def exhausted_connections(world: World) -> None:
     phone = world.phone()
     write_notes(phone, 12)
     with contextlib.ExitStack() as others:
-        first = others.enter_context(_rival(world, autocommit=True))
+        first = others.enter_context(rival(world, autocommit=True))
         with contextlib.suppress(psycopg.OperationalError):
             while True:
-                others.enter_context(_rival(world, autocommit=True))
+                others.enter_context(rival(world, autocommit=True))
         first.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
             " AND pid <> pg_backend_pid() AND query NOT LIKE '' AND application_name = ''"
@@ -204,7 +90,7 @@ def exhausted_connections(world: World) -> None:
         )
         with contextlib.suppress(psycopg.OperationalError):
             while True:
-                others.enter_context(_rival(world, autocommit=True))
+                others.enter_context(rival(world, autocommit=True))
         assert attempt(phone)
         assert world.times_busy()
 
@@ -362,36 +248,20 @@ def second_server(world: World) -> None:
         connection.execute("UPDATE account SET server = ?", (world.proxy.url,))
 
 
-def _rival(world: World, *, autocommit: bool = False) -> psycopg.Connection:
-    url = make_url(world.url)
-    return psycopg.connect(
-        host=url.host, port=url.port, user=url.username, dbname=url.database, autocommit=autocommit
-    )
-
-
 def _deadlocks(world: World) -> int:
-    with _rival(world, autocommit=True) as rival:
-        row = rival.execute(
+    with rival(world, autocommit=True) as holding:
+        row = holding.execute(
             "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         ).fetchone()
     return int(row[0]) if row else 0
 
 
-def _is_waited_for(rival: psycopg.Connection, watcher: psycopg.Connection) -> bool:
-    """Whether somebody waits for `rival`; the cluster has other databases, and others wait for each other."""
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-    return watcher.execute(waiting, [rival.info.backend_pid]).fetchone() is not None
-
-
 CASES = (
-    unsafe_settings,
     deadlock,
     terminated_connections,
     exhausted_connections,
-    failing_fsync,
     restored_backup,
     removed_log,
     live_copy,
     second_server,
-    full_disk,
 )

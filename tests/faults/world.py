@@ -40,6 +40,7 @@ DRAINED_WITHIN = 60.0
 BUSY = 503
 TEN_MINUTES = timedelta(minutes=10)
 VISITS_EACH = 2
+CLOCK_OFFSET = "DOORSTEP_CLOCK_OFFSET_SECONDS"
 
 
 class Heard(NamedTuple):
@@ -95,6 +96,16 @@ class Verdict:
 
 
 @dataclass
+class MovedClock:
+    """A clock that is `ahead` of the machine's."""
+
+    ahead: timedelta
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+@dataclass
 class World:
     """One deployment. `thorough` runs the long variant of a fault.
 
@@ -108,6 +119,7 @@ class World:
     proxy: FaultProxy
     firm: Firm
     wiring: Wiring
+    clock: MovedClock
     thorough: bool = False
     home: Path = Path()
     cluster: Cluster | OwnCluster | None = None
@@ -120,6 +132,13 @@ class World:
     measured: str = ""
     """What the case took the time of, in a sentence for the table."""
     _made: int = 0
+
+    def set_clock(self, ahead: timedelta) -> None:
+        """The firm's clock jumps to so much ahead of the machine's; the server starts again with it."""
+        self.clock.ahead = ahead
+        self.server.stop()
+        self.server.environment[CLOCK_OFFSET] = str(ahead.total_seconds())
+        self.server.start()
 
     def rounds(self, quick: int, thorough: int) -> int:
         """How often to do it."""
@@ -264,15 +283,6 @@ def wait_until(holds: Callable[[], Any], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def shifted(by: timedelta) -> Clock:
-    """A clock that is off."""
-
-    def clock() -> datetime:
-        return utc_now() + by
-
-    return clock
-
-
 @contextlib.contextmanager
 def world_on(
     url: str,
@@ -283,20 +293,32 @@ def world_on(
     warm: Warm | None = None,
     environment: dict[str, str] | None = None,
     is_new: bool = False,
+    time_zone: str = "UTC",
+    ahead: timedelta = timedelta(0),
 ) -> Iterator[World]:
-    """A server on this database with a small firm in it; `is_new`: the database has no tables yet."""
+    """A server on this database with a small firm in it; `is_new`: the database has no tables yet.
+
+    The firm is in `time_zone`, and its clock, the server's with it, is `ahead` of the machine's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if is_new:
         upgrade(url)
-    variables = {"DOORSTEP_THROTTLE": "0", "DOORSTEP_ALLOW_UNSAFE_DATABASE": "1", **(environment or {})}
+    clock = MovedClock(ahead)
+    variables = {
+        "DOORSTEP_THROTTLE": "0",
+        "DOORSTEP_ALLOW_UNSAFE_DATABASE": "1",
+        "DOORSTEP_TIME_ZONE": time_zone,
+        CLOCK_OFFSET: str(ahead.total_seconds()),
+        **(environment or {}),
+    }
     server = ServerProcess(url, folder / "server", variables, workers=workers, warm=warm)
-    settings = cheap_settings(url, server.data, secret=None)
+    settings = cheap_settings(url, server.data, secret=None, time_zone=time_zone)
     engine = make_engine(url, allow_unsafe=True)
     try:
-        wiring = wire(engine, settings)
+        wiring = wire(engine, settings, clock=clock)
         firm = seed_firm(wiring, technicians=2, visits=VISITS_EACH, console=Console(quiet=True))
         with server, FaultProxy(server.port) as proxy:
-            world = World(engine.dialect.name, url, folder, server, proxy, firm, wiring, thorough)
+            world = World(engine.dialect.name, url, folder, server, proxy, firm, wiring, clock, thorough)
             try:
                 yield world
             finally:

@@ -8,10 +8,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from mobile_client_stub.words import utc_now
 from tests.databases import Databases
 from tests.faults.case import Case
+from tests.faults.clocks import SUMMER_ZONE, end_of_summer
 from tests.faults.own_cluster import own_cluster
-from tests.faults.world import World, world_on
+from tests.faults.world import TEN_MINUTES, World, world_on
 from tests.journeys.warm import Warm
 from tests.postgres import cluster_home, cluster_in
 
@@ -46,6 +48,16 @@ def own_world(
             with world_on(url, folder, thorough=thorough, warm=warm, workers=WORKERS[engine]) as world:
                 world.cluster = own
                 yield world
+        return
+    if case.world == "summer time":
+        ahead = end_of_summer() - TEN_MINUTES - utc_now()
+        with (
+            databases.fresh_url(engine, durable=True) as url,
+            world_on(
+                url, folder, thorough=thorough, warm=warm, time_zone=SUMMER_ZONE.key, ahead=ahead
+            ) as world,
+        ):
+            yield world
         return
     assert case.world == "small disk", case.world
     if engine == "postgresql":

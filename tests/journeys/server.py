@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from mobile_client_stub.transport import certificates
 from tests.journeys.warm import Forked, Warm
 
 START_SECONDS = 60
+ESTABLISHED = "01"
+"""As /proc/net/tcp says it."""
 
 
 def free_port() -> int:
@@ -117,11 +120,27 @@ class ServerProcess:
         """Let it go on."""
         self._signal_all(signal.SIGCONT)
 
+    @property
+    def pid(self) -> int:
+        """The process id of what starts the workers."""
+        assert self._process is not None
+        return self._process.pid
+
     def workers_alive(self) -> list[int]:
         """The process ids of its workers."""
-        assert self._process is not None
-        found = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         return [int(pid) for pid in found.split()]
+
+    def workers_serving(self) -> set[int]:
+        """The process ids of the workers that have a connection of a client's right now."""
+        here = f"{self.port:04X}"
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        sockets = {
+            f"socket:[{words[9]}]"
+            for words in lines
+            if words[1].endswith(f":{here}") and words[3] == ESTABLISHED
+        }
+        return {pid for pid in self.workers_alive() if sockets & _open_files(pid)}
 
     def stop(self) -> None:
         """Ask it to end, and make sure."""
@@ -160,3 +179,12 @@ class ServerProcess:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _open_files(pid: int) -> set[str]:
+    """What the descriptors of a process are, as the kernel names it."""
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.add(str(descriptor.readlink()))
+    return found

@@ -1,0 +1,126 @@
+"""Faults of a new release: two servers on one database, and an upgrade that is killed while it works."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import make_url
+
+from backend.db.upgrade import EXTENSIONS
+from tests.faults.case import case
+from tests.faults.processes import NOTES_A_ROUND, join, push_until
+from tests.faults.world import World, attempt, wait_until, write_notes
+from tests.journeys.server import ServerProcess
+from tests.postgres import Cluster
+
+
+@case(
+    "F18",
+    "Rolling deploy",
+    seen="nothing: phones repeat what the old server left unanswered",
+    engines=("postgresql",),
+)
+def rolling_deploy(world: World) -> None:
+    """A second server starts on the database; the first is stopped in the middle of a push and comes back."""
+    phone = world.phone()
+    second = ServerProcess(world.url, world.server.data, world.server.environment, warm=world.server.warm)
+    with second:
+        write_notes(phone, NOTES_A_ROUND)
+        pushing, _ = push_until(world, phone, 0.02)
+        world.server.stop()
+        world.proxy.upstream = second.port
+        join(pushing)
+        write_notes(phone, NOTES_A_ROUND)
+        wait_until(lambda: attempt(phone) is None)
+        world.server.start()
+        write_notes(phone, NOTES_A_ROUND)
+        pushing, _ = push_until(world, phone, 0.02)
+        world.proxy.upstream = world.server.port
+        second.stop()
+        join(pushing)
+
+
+@case(
+    "F18",
+    "Migration killed half way",
+    seen="nothing half made is left: it runs to its end the next time",
+    quick_on=("postgresql",),
+)
+def killed_migration(world: World) -> None:
+    """`doorstep db upgrade` on an empty database is killed while it works, and run again."""
+    with _another_database(world) as url:
+        _upgrade_and_kill(world, url)
+
+
+@contextlib.contextmanager
+def _another_database(world: World) -> Iterator[str]:
+    """An empty database of the world's engine, by its address."""
+    name = f"another_{uuid4().hex}"
+    if world.engine_name == "sqlite":
+        yield f"sqlite:///{world.folder / name}.sqlite"
+        return
+    assert isinstance(world.cluster, Cluster)
+    url = world.cluster.create_database(name)
+    with world.cluster.connect(name) as connection:
+        for extension in EXTENSIONS:
+            connection.execute(f"CREATE EXTENSION {extension} SCHEMA public")
+    yield url
+    world.cluster.drop_database(name)
+
+
+def _upgrade_and_kill(world: World, url: str) -> None:
+    """Upgrade, kill, upgrade again; then `doorstep check` finds nothing."""
+    data = world.folder / uuid4().hex
+    environment = {**os.environ, "DOORSTEP_DATABASE": url, "DOORSTEP_DATA": str(data)}
+    warm, log = world.server.warm, data.with_suffix(".log")
+    assert warm is not None
+    upgrading = warm.spawn(["db", "upgrade"], environment, log)
+    wait_until(lambda: _is_written_to(url) or upgrading.poll() is not None, 60)
+    assert upgrading.poll() is None, "it was too fast to be killed"
+    os.kill(upgrading.pid, signal.SIGKILL)
+    upgrading.wait(10)
+    for words in (["db", "upgrade"], ["check", "--json"]):
+        code, said = warm.run(words, environment, log)
+        assert code == 0, said
+
+
+def _is_written_to(url: str) -> bool:
+    """Whether somebody is in the middle of a transaction that writes."""
+    if url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(_file(url), isolation_level=None, timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+        return False
+    with _connected(url) as connection:
+        writing = (
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"
+        )
+        return connection.execute(writing).fetchone() is not None
+
+
+def _connected(url: str) -> psycopg.Connection:
+    there = make_url(url)
+    return psycopg.connect(
+        host=there.host,
+        port=there.port,
+        user=there.username,
+        dbname=there.database,
+        autocommit=True,
+        options="-c search_path=field,public",
+    )
+
+
+def _file(url: str) -> Path:
+    return Path(str(make_url(url).database))
+
+
+CASES = (rolling_deploy, killed_migration)
