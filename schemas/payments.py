@@ -74,6 +74,21 @@ class DisputeState(StrEnum):
     LOST = "lost"
 
 
+class MatterKind(StrEnum):
+    """What waits for somebody of finance."""
+
+    CASH_COMPLAINT = "cash_complaint"
+    CHARGES_UNBILLED = "charges_unbilled"
+    MESSAGE_REFUSED = "message_refused"
+    MESSAGE_WAITING = "message_waiting"
+    MESSAGE_UNSENT = "message_unsent"
+    MONEY_TO_REFUND = "money_to_refund"
+    REFUND_TO_APPROVE = "refund_to_approve"
+    REFUND_TO_TRANSFER = "refund_to_transfer"
+    DISPUTE = "dispute"
+    BANK_ENTRY = "bank_entry"
+
+
 class Channel(StrEnum):
     """How a customer is told of a bill."""
 
@@ -369,6 +384,29 @@ class ComplaintBody(Shape):
     request_id = Id()
     words = Text(max=2000, allow_empty=True)
     said_at = Instant()
+
+
+class MatterBody(Shape):
+    """Something that waits for somebody of finance: what, since when, and what to do next.
+
+    `subject_id` is that of the thing itself: a report, refund, complaint, bank entry. `is_settled_by_hand`:
+    nothing ends it but somebody who says so.
+    """
+
+    kind = Enumeration(MatterKind)
+    subject_id = Id()
+    request_id = Id(allow_none=True)
+    since = Instant()
+    words = Text(max=2000, allow_empty=True)
+    next = Line(max=400)
+    is_settled_by_hand = Flag()
+
+
+class SettleMatter(Shape):
+    """What was done about it."""
+
+    kind = Enumeration(MatterKind, required=True)
+    words = Text(max=LONGEST_REASON, required=True)
 
 
 class PersonBody(Shape):

@@ -18,6 +18,7 @@ from backend.payments.badges import KIND as BADGE
 from backend.payments.badges import BadgeTransport
 from backend.payments.billing import bill_what_was_approved, end_deposits_of_done_work
 from backend.payments.databases import TwoSides, open_both
+from backend.payments.desk_routes import desk
 from backend.payments.inbox import poll, work_inbox
 from backend.payments.links import PaymentLinks
 from backend.payments.pages import pages
@@ -88,6 +89,7 @@ def create_payments_app(wiring: PaymentsWiring) -> Flask:
     app = Flask("backend.payments", static_folder=None, template_folder=None)
     api = install_web(app, wiring.settings)
     api.register_blueprint(finance)
+    api.register_blueprint(desk)
     api.register_blueprint(webhooks)
     app.register_blueprint(pages)
     if any(isinstance(provider, StubProvider) for provider in wiring.providers.values()):

@@ -39,6 +39,8 @@ def bill_what_was_approved(factory: UnitOfWorkFactory, terms: Terms) -> int:
                 made += bill_report(uow, terms, report_id) is not None
         except DomainError as error:
             log.error("billing.refused", report=str(report_id), code=error.code)
+        except Exception:
+            log.exception("billing.stalled", report=str(report_id))
     return made
 
 
@@ -48,19 +50,35 @@ def bill_report(uow: UnitOfWork, terms: Terms, report_id: UUID) -> PaymentReques
     report = field_side.billable_report(uow.session, report_id)
     if report is None:
         return None
-    lines = bill(
-        report.charges,
-        report.covers,
-        report.signed_on,
-        tax_of={part: rate.basis_points for part, rate in queries.tax_rates(uow.session).items()},
-        usual_tax=terms.usual_tax_basis_points,
-    )
+    lines = _lines(uow, terms, report)
     hold_work_order(uow, report.whom.work_order_id)
     request = _write_request(uow, terms, report, lines)
     issue(uow, request, taxes_of(lines))
     if not tell_customer(uow, terms, request, report.whom.contact, notice_id=uow.mint_id()):
         log.warning("billing.nobody_to_tell", request=str(request.id))
     return request
+
+
+def why_not_billed(uow: UnitOfWork, terms: Terms, report_id: UUID) -> str:
+    """What keeps charges from being billed, in words; it is tried, and nothing is written."""
+    report = field_side.billable_report(uow.session, report_id)
+    if report is None:
+        return "They have just been billed."
+    try:
+        _lines(uow, terms, report)
+    except DomainError as error:
+        return f"{error.title} {error.detail}"
+    return "They can be billed now; what stopped it stands in the log (billing.refused, rounds.stalled)."
+
+
+def _lines(uow: UnitOfWork, terms: Terms, report: field_side.BillableReport) -> list[BilledLine]:
+    return bill(
+        report.charges,
+        report.covers,
+        report.signed_on,
+        tax_of={part: rate.basis_points for part, rate in queries.tax_rates(uow.session).items()},
+        usual_tax=terms.usual_tax_basis_points,
+    )
 
 
 def issue(uow: UnitOfWork, request: PaymentRequest, taxes: Mapping[int, tuple[int, int]]) -> None:

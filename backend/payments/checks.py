@@ -15,6 +15,7 @@ from backend.payments import queries
 from backend.payments.badges import badge_state
 from backend.payments.databases import TwoSides
 from backend.payments.inbox import Providers
+from backend.payments.matters import LONGEST_WAIT
 from backend.payments.models import BankStatement
 from backend.payments.queries import field_side
 from backend.payments.rules.deposits import could_be_used
@@ -26,8 +27,6 @@ from schemas.visits import PaymentBadgeState
 LONGEST_SUSPENSE = timedelta(days=5)
 LONGEST_TRANSIT = timedelta(days=14)
 """How long a provider's payout may be on its way to the bank, and then wait to be cleared."""
-LONGEST_WAIT = timedelta(hours=1)
-"""For a message of a provider, or for an outbox row, before somebody has to look."""
 _AT_ONCE = 500
 
 
@@ -65,6 +64,7 @@ def check_ledger(sides: TwoSides) -> LedgerChecked:
         checked.faults += _deposits_that_went_astray(session)
         checked.faults += _badges_that_lie(session)
         checked.faults += _what_waits_too_long(session, now)
+        checked.faults += _what_nobody_looked_into(session, now)
     return checked
 
 
@@ -133,6 +133,20 @@ def _what_waits_too_long(session: Session, now: datetime) -> Iterator[str]:
     for refund in queries.refunds_to_send(session):
         if refund.asked_at < now - LONGEST_SUSPENSE:
             yield f"refund {refund.id}: approved, and no outcome"
+
+
+def _what_nobody_looked_into(session: Session, now: datetime) -> Iterator[str]:
+    """What `GET /matters` shows to finance, and stood there for too long."""
+    for report_id, at in field_side.reports_unbilled_since(session, now - LONGEST_WAIT, _AT_ONCE):
+        yield f"report {report_id}: charges that were approved on {at.date().isoformat()} are not billed"
+    for unsent in queries.unsent_messages(session):
+        yield f"outbox message {unsent.id} ({unsent.kind}): given up"
+    for refused in queries.refused_messages(session):
+        if refused.at < now - LONGEST_SUSPENSE:
+            yield f"message {refused.event_id}: refused, and nobody looked into it"
+    for complaint in queries.unsettled_complaints(session):
+        if complaint.said_at < now - LONGEST_SUSPENSE:
+            yield f"complaint {complaint.id}: nobody looked into it"
 
 
 def reconcile(sides: TwoSides, providers: Providers) -> list[str]:

@@ -18,6 +18,12 @@ def alarm_letter(alarms: Sequence[str]) -> dict[str, str]:
     return {"subject": f"Payments: {len(alarms)} to look at", "text": text}
 
 
+def complaint_letter() -> dict[str, str]:
+    """Subject and text of the mail to finance when a customer was asked for cash: that, and no more."""
+    text = "A customer says that somebody asked for cash. What was said, and what to do: GET /matters.\n"
+    return {"subject": "Payments: a complaint to look into", "text": text}
+
+
 def request_text(request: PaymentRequest, address: str, firm: str) -> str:
     """The text message: whose bill it is and where to find it; what and how much stands behind the link."""
     what = request.kind.value  # "bill" or "deposit"

@@ -12,6 +12,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.payments import queries
 from backend.payments.checkouts import open_checkout
 from backend.payments.inbox import provider_named
+from backend.payments.letters import complaint_letter
 from backend.payments.links import link_hash
 from backend.payments.models import CashComplaint
 from backend.payments.receipts import kept_receipt
@@ -104,6 +105,10 @@ def complain_about_cash(token: str) -> AnyResponse:
     with payments_wiring().factory.begin() as uow:
         asked = queries.request_by_link(uow.session, link_hash(token))
         uow.add(CashComplaint(id=uow.mint_id(), request_id=asked.id, words=form["words"], said_at=uow.now))
+        # Somebody must act: finance hears that there is something, once a day for a bill, and not what.
+        for address in queries.addresses_of_finance(uow.session):
+            key = f"complaint:{asked.id}:{uow.now.date()}:{address}"
+            uow.post("mail", {"to": address, **complaint_letter()}, key=key)
     return redirect(url_for("payment_pages.payment_page", token=token, said="cash"), code=303)
 
 

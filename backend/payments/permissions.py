@@ -28,6 +28,8 @@ PERMISSIONS = frozenset(
         "deposit:withdraw",
         "dispute:read",
         "journal:read",
+        "matter:read",
+        "matter:settle",
         "part_tax_rate:read",
         "part_tax_rate:set",
         "payment_request:read",
@@ -41,6 +43,7 @@ PERMISSIONS = frozenset(
         "refund:confirm",
         "refund:decline",
         "refund:read",
+        "unsent_message:retry",
     }
 )
 

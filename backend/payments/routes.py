@@ -15,7 +15,7 @@ from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import actions
 from backend.payments.bank.statements import Imported
 from backend.payments.inbox import provider_named, take_message
-from backend.payments.models import BillChannel, CashComplaint, PartTaxRate, Person, Reconciliation
+from backend.payments.models import BillChannel, CashComplaint, PartTaxRate, Reconciliation
 from backend.payments.people import SignedIn
 from backend.payments.rules.books import Aged, journal_as_beancount, journal_as_csv
 from backend.payments.wiring import payments_wiring
@@ -29,7 +29,6 @@ from schemas.payments import (
     ComplaintBody,
     ConfirmRefund,
     DeclineRefund,
-    DisputeBody,
     ImportedBody,
     ImportStatement,
     JournalQuery,
@@ -39,7 +38,6 @@ from schemas.payments import (
     PaymentRequestBody,
     PaymentRequestQuery,
     PaymentRequestWithLines,
-    PersonBody,
     ReconciliationBody,
     RefundBody,
     RequestDeposit,
@@ -241,28 +239,10 @@ def set_part_tax_rate(uow: UnitOfWork, person: Actor, fields: Fields, part_id: U
     return actions.set_part_tax_rate(uow, person, part_id, **fields)
 
 
-@finance.get("/people", answer=PersonBody, many=True, permission="person:read")
-def list_people(uow: UnitOfWork, person: Actor) -> Sequence[Person]:
-    """Everybody of finance."""
-    return actions.list_people(uow, person)
-
-
-@finance.post("/people/<uuid:person_id>/disable", answer=PersonBody, permission="person:disable")
-def disable_person(uow: UnitOfWork, person: Actor, person_id: UUID) -> Person:
-    """Let somebody of finance in no more; whoever is signed in is out at once."""
-    return actions.disable_person(uow, person, person_id)
-
-
 @finance.get("/cash-complaints", answer=ComplaintBody, many=True, permission="cash_complaint:read")
 def list_cash_complaints(uow: UnitOfWork, person: Actor) -> Sequence[CashComplaint]:
     """Customers who say that somebody asked for cash."""
     return actions.list_cash_complaints(uow, person)
-
-
-@finance.get("/disputes", answer=DisputeBody, many=True, permission="dispute:read")
-def list_disputes(uow: UnitOfWork, person: Actor) -> Sequence[dict[str, object]]:
-    """Card payments that their holders' banks dispute, and what to do next."""
-    return actions.list_disputes(uow, person)
 
 
 @finance.get("/refunds", answer=RefundBody, many=True, permission="refund:read")

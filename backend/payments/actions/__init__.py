@@ -19,6 +19,7 @@ from backend.payments.actions.matching import (
     match_bank_entry,
     unmatch_bank_entry,
 )
+from backend.payments.actions.matters import list_matters, retry_unsent_message, settle_matter
 from backend.payments.actions.people import disable_person, list_people
 from backend.payments.actions.refunding import (
     SeenRefund,
@@ -49,6 +50,7 @@ __all__ = [
     "list_cash_complaints",
     "list_disputes",
     "list_matched_entries",
+    "list_matters",
     "list_part_tax_rates",
     "list_payment_requests",
     "list_people",
@@ -58,9 +60,11 @@ __all__ = [
     "match_bank_entry",
     "read_journal",
     "request_deposit",
+    "retry_unsent_message",
     "send_payment_request",
     "set_customer_bill_channel",
     "set_part_tax_rate",
+    "settle_matter",
     "show_ageing",
     "show_customer_statement",
     "show_payment_request",

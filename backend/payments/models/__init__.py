@@ -10,6 +10,7 @@ from backend.payments.models.bank import BankEntry, BankFile, BankStatement
 from backend.payments.models.base import CHAIN, LEDGER, METADATAS, SCHEMA
 from backend.payments.models.disputes import Dispute, DisputeStep
 from backend.payments.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction, Reconciliation
+from backend.payments.models.matters import SettledMatter
 from backend.payments.models.people import LedgerAudit, Person, PersonSession
 from backend.payments.models.providers import Checkout, InboxEvent, InboxOutcome
 from backend.payments.models.refunds import Refund, RefundStep
@@ -53,6 +54,7 @@ __all__ = [
     "Refund",
     "RefundStep",
     "RequestLine",
+    "SettledMatter",
 ]
 
 CHANGING = frozenset({"outbox_messages", "people", "sessions"})

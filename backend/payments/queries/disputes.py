@@ -8,12 +8,15 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from backend.payments.models import Dispute, DisputeStep, PaymentRequest
 from schemas.payments import DisputeState
 
-_DECIDED = (DisputeState.WON, DisputeState.LOST)
+_STEP = aliased(DisputeStep)
+_IS_DECIDED = exists().where(
+    _STEP.dispute_id == Dispute.id, _STEP.state.in_((DisputeState.WON, DisputeState.LOST))
+)
 _MOST_SHOWN = 500
 
 
@@ -40,8 +43,11 @@ def dispute_steps(session: Session, dispute_id: UUID) -> dict[DisputeState, date
     return {state: at for state, at in rows}  # noqa: C416 - dict() is not typed
 
 
-def disputes(session: Session, request_id: UUID | None = None) -> Sequence[Disputed]:
-    """Disputes, of a request or all, the newest first; at most 500, as somebody is to read them."""
+def disputes(
+    session: Session, request_id: UUID | None = None, *, undecided: bool = False
+) -> Sequence[Disputed]:
+    """Disputes, of a request or all, or those that nobody decided, the newest first; at most 500, as somebody
+    is to read them."""
     statement = (
         select(Dispute, PaymentRequest.number, DisputeStep.state, DisputeStep.at)
         .join(PaymentRequest, PaymentRequest.id == Dispute.request_id)
@@ -50,6 +56,8 @@ def disputes(session: Session, request_id: UUID | None = None) -> Sequence[Dispu
     )
     if request_id is not None:
         statement = statement.where(Dispute.request_id == request_id)
+    if undecided:
+        statement = statement.where(~_IS_DECIDED)
     found: dict[UUID, Disputed] = {}
     order = list(DisputeState)
     for dispute, number, state, at in session.execute(statement.limit(_MOST_SHOWN * len(order))):
@@ -61,10 +69,9 @@ def disputes(session: Session, request_id: UUID | None = None) -> Sequence[Dispu
 
 def disputed_checkouts(session: Session, provider: str) -> Sequence[str]:
     """The checkouts of disputes that nobody decided yet."""
-    decided = exists().where(DisputeStep.dispute_id == Dispute.id, DisputeStep.state.in_(_DECIDED))
     return session.scalars(
         select(Dispute.checkout_id)
-        .where(Dispute.provider == provider, ~decided)
+        .where(Dispute.provider == provider, ~_IS_DECIDED)
         .distinct()
         .order_by(Dispute.checkout_id)
     ).all()

@@ -146,6 +146,19 @@ def billable_report_ids(session: Session, limit: int) -> Sequence[UUID]:
     ).all()
 
 
+def reports_unbilled_since(session: Session, moment: datetime, limit: int) -> Sequence[tuple[UUID, datetime]]:
+    """Reports that were signed before then and have charges that are not billed, the oldest first."""
+    rows = session.execute(
+        select(_REPORTS.c.id, _REPORTS.c.closed_at)
+        .join(_CHARGES, _CHARGES.c.report_id == _REPORTS.c.id)
+        .where(_is_billable(), _REPORTS.c.closed_at < moment)
+        .distinct()
+        .order_by(_REPORTS.c.closed_at, _REPORTS.c.id)
+        .limit(limit)
+    )
+    return [(report_id, closed_at) for report_id, closed_at in rows]
+
+
 def billable_report(session: Session, report_id: UUID) -> BillableReport | None:
     """What is to be billed of a report; None when it was billed meanwhile."""
     charges = _billable_charges(session, report_id)

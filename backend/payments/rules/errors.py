@@ -46,6 +46,12 @@ class RefundNotFound(RecordNotFound):
     title = "There is no such refund."
 
 
+class MatterNotFound(RecordNotFound):
+    """Nothing of this kind and id waits for anybody."""
+
+    title = "There is no such matter."
+
+
 class PersonNotFound(RecordNotFound):
     """Nobody of finance has this id."""
 

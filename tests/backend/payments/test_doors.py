@@ -63,6 +63,9 @@ GET    /part-tax-rates                                   finance
 POST   /parts/<part_id>/set-tax-rate                     finance
 GET    /people                                           finance
 POST   /people/<person_id>/disable                       finance
+GET    /matters                                          finance
+POST   /matters/<subject_id>/settle                      finance
+POST   /unsent-messages/<message_id>/retry               finance
 GET    /cash-complaints                                  finance
 """
 TABLE = {
