@@ -49,6 +49,17 @@ class HttpTimestamper(TimeStamper):
         super().__init__()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         self._url = url
 
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+        """A token over that hash; whatever else the authority sends is TimestampRequestError."""
+        try:
+            token = await super().async_timestamp(message_digest, md_algorithm)
+            stamped = token["content"]["encap_content_info"]["content"].parsed["message_imprint"]
+            if stamped["hashed_message"].native != message_digest:
+                raise TimestampRequestError("the timestamp authority stamped something else")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:  # what the parts of garbage raise
+            raise TimestampRequestError(f"the timestamp authority answers garbage: {error}") from error
+        return token
+
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
         """The authority's answer; raises TimestampRequestError."""
         try:
