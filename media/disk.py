@@ -114,11 +114,8 @@ class DiskStore:
                 self._publish(arrived[0], declared.key)
             else:
                 self.put_stream(declared, (chunk for part in arrived for chunk in _pieces(part)))
-        except (UploadMissing, FileNotFoundError) as missing:
-            # Perhaps somebody else completed the same bytes in this moment.
-            if stored := self.head(declared.key):
-                return stored
-            raise missing if isinstance(missing, UploadMissing) else UploadMissing("Send it again.") from None
+        except FileNotFoundError:  # somebody else completed the same bytes in this moment
+            raise UploadMissing("Send it again.") from None
         except (ContentHashDiffers, ContentLengthDiffers):
             self._throw_away(declared)
             raise

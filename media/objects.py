@@ -132,9 +132,9 @@ class ObjectStore(Protocol):
     def promote(self, declared: DeclaredObject) -> StoredObject:
         """Read back what a device sent, and make it the object when it is what was declared.
 
-        Raises `UploadMissing` while not everything has arrived, and an `UploadRefused` when it is not what
-        was declared; what has the wrong length or hash is then thrown away. What somebody else made an
-        object in the meantime is one.
+        Raises `UploadMissing` while not everything has arrived, be it an object already or not, and an
+        `UploadRefused` when it is not what was declared; what has the wrong length or hash is then thrown
+        away.
         """
         ...
 

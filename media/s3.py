@@ -113,8 +113,6 @@ class S3Store:
             except (ContentHashDiffers, ContentLengthDiffers):
                 self.bucket.delete(_incoming(declared))
                 raise
-            except UploadMissing:
-                return self._stored(declared)  # somebody else completed the same bytes in this moment
             self.bucket.delete(_incoming(declared))
         return StoredObject(declared.key, declared.sha256, declared.size)
 
@@ -145,9 +143,6 @@ class S3Store:
         """Whether the bucket is there and lets us in; StorageUnavailable says why not."""
         with self.bucket.asking():
             self.bucket.client.head_bucket(Bucket=self.bucket.name)
-
-    def _stored(self, declared: DeclaredObject) -> StoredObject:
-        return StoredObject(declared.key, declared.sha256, self.bucket.size_of(declared.key))
 
     def _read_back(self, declared: DeclaredObject) -> str:
         """The ETag of what was sent, once every byte of it was read and found right."""

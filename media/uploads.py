@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 from media.checking import check_type
 from media.disk import DiskStore
-from media.errors import ContentHashDiffers, ContentLengthDiffers, ContentTypeDiffers
+from media.errors import ContentHashDiffers, ContentLengthDiffers, ContentTypeDiffers, UploadMissing
 from media.objects import CHUNK, PART, DeclaredObject, DeclaredPart, ObjectStore, StoredObject, parts_of
 from media.signing import CHECKSUM_HEADER
 from media.sniffing import SNIFFED_BYTES
@@ -52,14 +52,21 @@ class Readable(Protocol):
 
 
 def begin_upload(
-    store: ObjectStore, declared: DeclaredObject, part_hashes: Sequence[str] = (), *, now: datetime
+    store: ObjectStore,
+    declared: DeclaredObject,
+    part_hashes: Sequence[str] = (),
+    *,
+    now: datetime,
+    known: bool = False,
 ) -> UploadTicket:
-    """Step 1. How to send the declared bytes; equal bytes that are there already need not be sent again.
+    """Step 1. How to send the declared bytes.
 
+    `known`: whoever asks may have these bytes anyway; then, when they are there, they need not be sent again.
+    Anybody else sends them whether they are there or not: who knows only a hash must not get a file for it.
     More than `PART` bytes go in parts, and asking again tells which of them have arrived. Raises
     `PartsUndeclared` when their hashes are missing.
     """
-    if _found(store, declared):
+    if known and _found(store, declared):
         return UploadTicket(needed=False)
     if declared.size <= PART:
         presigned = store.presign_put(declared, now=now)
@@ -96,14 +103,21 @@ def receive_upload(
     store.take(part, chunks_of(body))
 
 
-def confirm_upload(store: ObjectStore, declared: DeclaredObject) -> StoredObject:
+def confirm_upload(store: ObjectStore, declared: DeclaredObject, *, known: bool = False) -> StoredObject:
     """Step 3. The receipt: the store has these bytes, whole, and they are what they were declared to be.
 
+    They were sent (step 2), or are there and `known` to whoever asks (step 1).
     Raises `UploadMissing` (send them first), or an `UploadRefused` (declared wrongly, or sent wrongly).
     """
-    stored = store.head(declared.key)
+    stored = store.head(declared.key) if known else None
     if stored is None:
-        return store.promote(declared)
+        try:
+            return store.promote(declared)
+        except UploadMissing:
+            # Perhaps the same device completed them in this moment, in another request.
+            stored = store.head(declared.key) if known else None
+            if stored is None:
+                raise
     if stored.size != declared.size:
         raise ContentLengthDiffers(
             f"The file has {stored.size} bytes, {declared.size} were declared.",

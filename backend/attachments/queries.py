@@ -35,6 +35,12 @@ def media_for(session: Session, actor: Actor, media_id: UUID, *, lock: bool = Fa
     return one_row(session, locked(statement) if lock else statement, MediaNotFound)
 
 
+def has_bytes_on_record(session: Session, actor: Actor, media: Media) -> bool:
+    """Whether `actor` may have the bytes that this medium declares anyway: they are stored as one he sees."""
+    same = (Media.object_key == media.object_key) & (Media.state == MediaState.STORED)
+    return session.scalars(media_visible_to(actor).where(same).limit(1)).one_or_none() is not None
+
+
 def list_media(
     session: Session,
     actor: Actor,

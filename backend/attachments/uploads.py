@@ -7,7 +7,7 @@ from backend.access.actor import Actor
 from backend.access.permissions import check
 from backend.attachments.actions import complete_media
 from backend.attachments.models import Media
-from backend.attachments.queries import media_for
+from backend.attachments.queries import has_bytes_on_record, media_for
 from backend.attachments.rules import (
     LARGEST_STROKE_FILE,
     STROKES,
@@ -16,7 +16,7 @@ from backend.attachments.rules import (
 )
 from backend.db.unit_of_work import UnitOfWorkFactory
 from media.disk import DiskStore
-from media.errors import UploadLinkInvalid, UploadRefused
+from media.errors import UploadLinkInvalid, UploadMissing, UploadRefused
 from media.objects import DeclaredObject, ObjectStore
 from media.uploads import (
     Readable,
@@ -35,13 +35,13 @@ def offer_upload(
     *,
     part_hashes: Sequence[str] = (),
 ) -> UploadTicket:
-    """How to send the bytes of a medium, or that they are here already.
+    """How to send the bytes of a medium, or that they are here already, in a medium that `actor` sees.
 
     Raises MediaNotFound, PartsUndeclared, StorageUnavailable.
     """
     check(actor, "media:upload")
-    declared = _declared(_read(factory, actor, media_id))
-    return begin_upload(store, declared, part_hashes, now=factory.clock())
+    media, known = _read(factory, actor, media_id)
+    return begin_upload(store, _declared(media), part_hashes, now=factory.clock(), known=known)
 
 
 def take_upload(
@@ -68,24 +68,33 @@ def finish_upload(factory: UnitOfWorkFactory, store: ObjectStore, actor: Actor, 
     Raises MediaNotFound; UploadMissing while nothing whole has arrived (the record stays as it is).
     """
     check(actor, "media:complete")
-    reason = _fault(store, _read(factory, actor, media_id))
+    media, known = _read(factory, actor, media_id)
+    try:
+        reason = _fault(store, media, known=known)
+    except UploadMissing:
+        # Two media with the same bytes may be sent at once: whoever completes the first completes both.
+        if known or not _read(factory, actor, media_id)[1]:
+            raise
+        reason = _fault(store, media, known=True)
     with factory.begin() as uow:
         return complete_media(uow, actor, media_id, rejected_because=reason)
 
 
-def _read(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> Media:
+def _read(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> tuple[Media, bool]:
+    """The medium, and whether the actor may have its bytes anyway."""
     with factory.begin(write=False) as uow:
-        return media_for(uow.session, actor, media_id)
+        media = media_for(uow.session, actor, media_id)
+        return media, has_bytes_on_record(uow.session, actor, media)
 
 
 def _declared(media: Media) -> DeclaredObject:
     return DeclaredObject(media.sha256, media.size, media.content_type)
 
 
-def _fault(store: ObjectStore, media: Media) -> str | None:
+def _fault(store: ObjectStore, media: Media, *, known: bool) -> str | None:
     """Why the stored bytes cannot be what was declared; None when they are. Raises UploadMissing."""
     try:
-        confirm_upload(store, _declared(media))
+        confirm_upload(store, _declared(media), known=known)
         if media.content_type == STROKES:
             with store.open(media.object_key) as file:
                 check_strokes(file.read(LARGEST_STROKE_FILE + 1))

@@ -141,11 +141,25 @@ class ObjectStoreContract:
             "x-amz-checksum-sha256",
         }
 
-    def test_bytes_that_are_there_need_not_be_sent_again(self, store: ObjectStore, door: Door) -> None:
+    def test_bytes_that_are_there_need_not_be_sent_again_by_whoever_may_have_them(
+        self, store: ObjectStore, door: Door
+    ) -> None:
         store.put_stream(declared(JPEG), in_pieces(JPEG))
-        ticket = begin_upload(store, declared(JPEG), now=door.now())
+        ticket = begin_upload(store, declared(JPEG), now=door.now(), known=True)
         assert not ticket.needed
         assert (ticket.url, ticket.parts) == (None, None)
+
+    def test_who_knows_only_a_hash_gets_no_receipt_for_what_others_sent(
+        self, store: ObjectStore, door: Door
+    ) -> None:
+        store.put_stream(declared(JPEG), in_pieces(JPEG))
+        ticket = begin_upload(store, declared(JPEG), now=door.now())
+        assert ticket.needed
+        with pytest.raises(UploadMissing):
+            confirm_upload(store, declared(JPEG))
+        assert door.put(ticket, JPEG).accepted
+        assert confirm_upload(store, declared(JPEG)) == store.head(declared(JPEG).key)
+        assert list(store.keys()) == [declared(JPEG).key]
 
     def test_there_is_no_receipt_before_the_bytes(self, store: ObjectStore) -> None:
         with pytest.raises(UploadMissing):
@@ -153,18 +167,18 @@ class ObjectStoreContract:
 
     def test_the_receipt_names_the_stored_bytes(self, store: ObjectStore) -> None:
         stored = store.put_stream(declared(JPEG), in_pieces(JPEG))
-        assert confirm_upload(store, declared(JPEG)) == stored
+        assert confirm_upload(store, declared(JPEG), known=True) == stored
 
     def test_a_receipt_is_refused_for_another_length(self, store: ObjectStore) -> None:
         store.put_stream(declared(JPEG), in_pieces(JPEG))
         other = type(declared(JPEG))(declared(JPEG).sha256, len(JPEG) + 1, "image/jpeg")
         with pytest.raises(ContentLengthDiffers):
-            confirm_upload(store, other)
+            confirm_upload(store, other, known=True)
 
     def test_a_receipt_is_refused_for_another_type(self, store: ObjectStore) -> None:
         store.put_stream(declared(JPEG), in_pieces(JPEG))
         with pytest.raises(ContentTypeDiffers):
-            confirm_upload(store, declared(JPEG, "image/png"))
+            confirm_upload(store, declared(JPEG, "image/png"), known=True)
 
     # --- what a device sends ------------------------------------------------------------------------------
 
@@ -177,8 +191,8 @@ class ObjectStoreContract:
         assert list(store.keys()) == []
         stored = confirm_upload(store, declared(JPEG))
         assert list(store.keys()) == [stored.key]
-        assert confirm_upload(store, declared(JPEG)) == stored == store.head(stored.key)
-        assert not begin_upload(store, declared(JPEG), now=door.now()).needed
+        assert confirm_upload(store, declared(JPEG), known=True) == stored == store.head(stored.key)
+        assert not begin_upload(store, declared(JPEG), now=door.now(), known=True).needed
 
     def test_an_address_may_be_used_twice_to_the_same_effect(self, store: ObjectStore, door: Door) -> None:
         ticket = begin_upload(store, declared(JPEG), now=door.now())
@@ -328,7 +342,7 @@ class ObjectStoreContract:
     ) -> None:
         door.put(begin_upload(store, declared(JPEG), now=door.now()), JPEG)
         with ThreadPoolExecutor(3) as pool:
-            receipts = list(pool.map(lambda _: confirm_upload(store, declared(JPEG)), range(3)))
+            receipts = list(pool.map(lambda _: confirm_upload(store, declared(JPEG), known=True), range(3)))
         assert len(set(receipts)) == 1
         assert list(store.keys()) == [declared(JPEG).key]
 

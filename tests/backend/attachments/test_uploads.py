@@ -91,6 +91,21 @@ def test_the_same_bytes_twice_are_one_object_and_are_sent_once(site: Site) -> No
     assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
 
 
+def test_who_knows_only_the_hash_of_a_file_does_not_get_the_file(site: Site) -> None:
+    secret = site.register()
+    site.put(secret)
+    site.complete(secret)
+    with site.api.factory.begin() as uow:
+        other = reports.a_visit_under_way(uow)
+    thief = Site(site.api, other, site.api.of(other.technician.id))
+    claimed = thief.register()
+    assert thief.client.post(f"/media/{claimed}/upload").json["needed"] is True
+    problem(thief.complete(claimed), 409, "upload-missing")
+    problem(thief.client.get(f"/media/{claimed}/content"), 409, "media-not-stored")
+    thief.put(claimed)
+    assert thief.complete(claimed).json["state"] == "stored", "who has the bytes needs no hash"
+
+
 WRONG = (
     (PHOTO[:-1], "content-length-differs"),
     (PHOTO + b"x", "content-length-differs"),
