@@ -39,8 +39,6 @@ def bill_what_was_approved(factory: UnitOfWorkFactory, terms: Terms) -> int:
                 made += bill_report(uow, terms, report_id) is not None
         except DomainError as error:
             log.error("billing.refused", report=str(report_id), code=error.code)
-        except Exception:
-            log.exception("billing.stalled", report=str(report_id))
     return made
 
 

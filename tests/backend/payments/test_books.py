@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import os
 import re
 from collections import defaultdict
 from decimal import Decimal
@@ -15,6 +16,7 @@ from flask import Flask
 from pypdfium2 import PdfDocument
 from structlog.testing import capture_logs
 
+from backend.outbox import transports
 from backend.payments.actions import show_ageing
 from backend.payments.app import create_payments_app
 from backend.payments.models import PaymentRequest
@@ -105,13 +107,13 @@ def test_a_receipt_says_what_was_for_and_how_it_was_paid(firm: Firm, browser: Cl
 def test_a_receipt_that_the_disk_does_not_take_is_asked_for_later_and_nothing_of_it_is_left(
     lite_firm: Firm, is_full: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk takes half of a file; for a read-only one stands a file where the folder should be."""
+    """A full disk takes a part of a file; for a read-only one stands a file where the folder should be."""
     request = half_paid(lite_firm)
     link = lite_firm.payments.terms.links.address_of(request.id).partition("8001")[2]
     browser = Client(create_payments_app(lite_firm.payments))
     folder = lite_firm.payments.payments.receipt_folder
     if is_full:
-        monkeypatch.setattr(Path, "write_bytes", half_written)
+        monkeypatch.setattr(transports, "fsync", no_space_left)
     else:
         folder.touch()
     with capture_logs() as log:
@@ -127,9 +129,8 @@ def test_a_receipt_that_the_disk_does_not_take_is_asked_for_later_and_nothing_of
     assert browser.get(f"{link}/receipt.pdf").data.startswith(b"%PDF")
 
 
-def half_written(file: Path, content: bytes) -> int:
-    with file.open("wb") as half:
-        half.write(content[: len(content) // 2])
+def no_space_left(file: int) -> None:
+    os.truncate(file, 10)
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
