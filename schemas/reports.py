@@ -112,6 +112,12 @@ class CloseServiceReport(Shape):
     reason = Text(required=True, max=2000)
 
 
+class ReleaseServiceReport(Shape):
+    """Why a file of a closed report will never come; it is printed in the report."""
+
+    reason = Text(required=True, max=2000)
+
+
 class ServiceReportBody(RecordShape):
     """A service report. `media_stored` of `media_expected` files have arrived; it is sealed when all have."""
 

@@ -159,6 +159,7 @@ GRANTS: Mapping[str, frozenset[Role]] = {
     "service_report:mark_absent": frozenset({T}),
     "service_report:read": frozenset({T, D, F, M, A}),
     "service_report:refuse": frozenset({T}),
+    "service_report:release": frozenset({D, M, A}),
     "service_report:sign": frozenset({T}),
     "service_report:write": frozenset({T}),
     # aftercare

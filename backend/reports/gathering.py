@@ -11,11 +11,11 @@ from uuid import UUID
 from backend.access.permissions import SYSTEM
 from backend.access.queries import key_of_device, user_names
 from backend.attachments.queries import media_of_visit
-from backend.attachments.showing import shown_of
+from backend.attachments.showing import Shown, shown_of
 from backend.customers.queries import asset_for, customer_for, site_for
 from backend.db.unit_of_work import UnitOfWork
 from backend.parts.queries import parts_by_id, usages_of_visit
-from backend.reports.models import DeviceManifest, ReportAddendum, ServiceReport
+from backend.reports.models import DeviceManifest, ReportAddendum, ReportRelease, ServiceReport
 from backend.reports.queries import (
     any_row,
     card_of_visit,
@@ -23,6 +23,7 @@ from backend.reports.queries import (
     documents_of_report,
     head_of_chain,
     manifest_of,
+    release_of,
     removed_parts_of_visit,
     standing_charges,
     steps_of_visit,
@@ -31,6 +32,7 @@ from backend.reports.rules import EvidenceRefused, SignedManifest, read_manifest
 from backend.reports.seal.content import (
     ANSWERS,
     FORM,
+    LOST,
     MANIFEST,
     SIGNATURE,
     Answer,
@@ -40,6 +42,7 @@ from backend.reports.seal.content import (
     Firm,
     Medium,
     Part,
+    Released,
     Report,
     Signed,
     Visited,
@@ -90,7 +93,8 @@ def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> G
     report = any_row(uow.session, ServiceReport, report_id)
     signed = device_manifest_of(uow.session, report.id)
     shown = None if signed is None else _read(signed)
-    media, objects = _media(uow, report, guarded=letterhead.guarded)
+    release = release_of(uow.session, report.id)
+    media, objects = _media(uow, report, release, guarded=letterhead.guarded)
     content = _content(uow, report, letterhead, DocumentKind.REPORT, report.id)
     content["report"] = Report(
         findings=report.findings,
@@ -133,6 +137,7 @@ def gather_report(uow: UnitOfWork, report_id: UUID, letterhead: Letterhead) -> G
         media=media,
         answer=_answer(report, shown),
         signed=None if signed is None else _signed(uow, signed),
+        released=None if release is None else _released(uow, release),
     )
     attached = (
         {}
@@ -209,13 +214,18 @@ def _email(uow: UnitOfWork, report: ServiceReport) -> str | None:
     return customer_for(uow.session, SYSTEM, order.customer_id).email
 
 
-def _media(uow: UnitOfWork, report: ServiceReport, *, guarded: bool) -> tuple[list[Medium], dict[str, str]]:
+def _media(
+    uow: UnitOfWork, report: ServiceReport, release: ReportRelease | None, *, guarded: bool
+) -> tuple[list[Medium], dict[str, str]]:
     """The files in the order of the manifest, and the objects that are printed, by medium."""
     known = {medium.id: medium for medium in media_of_visit(uow.session, report.visit_id)}
     lines = manifest_of(uow.session, report).entries
-    shown = shown_of(uow.session, [known[line.media_id] for line in lines], guarded=guarded)
-    if missing := len(lines) - len(shown):
-        raise FilesUnexamined(f"{missing} of {len(lines)} files are still to be looked at.")
+    here = [known[line.media_id] for line in lines if line.stored or release is None]
+    shown = dict(shown_of(uow.session, here, guarded=guarded))
+    if unseen := len(here) - len(shown):
+        raise FilesUnexamined(f"{unseen} of {len(lines)} files are still to be looked at.")
+    lost = Shown(None, LOST)
+    shown |= {line.media_id: lost for line in lines if line.media_id not in shown}
     listed = [
         Medium(
             id=str(line.media_id),
@@ -311,6 +321,11 @@ def _signed(uow: UnitOfWork, signed: DeviceManifest) -> Signed:
         made_at=write_instant(signed.made_at),
         received_at=write_instant(signed.received_at),
     )
+
+
+def _released(uow: UnitOfWork, release: ReportRelease) -> Released:
+    by = user_names(uow.session, [release.released_by])[release.released_by]
+    return Released(reason=release.reason, by=by, at=write_instant(release.released_at))
 
 
 def _instant(moment: datetime | None) -> str | None:

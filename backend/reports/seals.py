@@ -13,9 +13,9 @@ from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.reports.models import SealedDocument, ServiceReport
 from backend.reports.queries import (
     documents_of_report,
-    manifest_states,
     of_visit_for,
     sealing_of,
+    stored_files,
     trouble_with_seal,
 )
 from backend.reports.rules import CLOSED, ReportNotIssued, Sealing
@@ -57,9 +57,9 @@ def _waiting_for(uow: UnitOfWork, report: ServiceReport) -> list[str]:
     if report.status not in CLOSED:
         return ["The customer has not answered the report yet."]
     missing = report.media_expected - report.media_stored
-    if missing:
+    if missing and report.seal_state is SealState.NONE:
         return [f"{missing} of {report.media_expected} files have not arrived: see its manifest."]
-    unseen = len(unexamined_among(uow.session, manifest_states(uow.session, report.id)))
+    unseen = len(unexamined_among(uow.session, stored_files(uow.session, report.id)))
     if unseen:
         return [f"{unseen} of {report.media_expected} files are still to be looked at: see doorstep outbox."]
     trouble = trouble_with_seal(uow.session, report.id)

@@ -27,11 +27,13 @@ from backend.reports.actions import (
     add_report_addendum,
     add_report_charge,
     close_service_report,
+    release_service_report,
     withdraw_report_charge,
 )
 from backend.requests import actions as requesting
 from backend.requests.models import CaseTouch
 from backend.visits import actions as visiting
+from backend.visits.queries import visit_by_id
 from schemas.access import Role
 from schemas.aftercare import CallbackStatus
 from schemas.attachments import MediaKind
@@ -233,6 +235,12 @@ def close_report(uow: UnitOfWork, actor: Actor) -> UUID:
     return case_id
 
 
+def release_report(uow: UnitOfWork, actor: Actor) -> UUID:
+    work = reports.a_signed_report(uow)
+    release_service_report(uow, actor, work.report_id, reason="The phone fell into a river.")
+    return visit_by_id(uow.session, work.visit_id).work_order_id
+
+
 def add_addendum(uow: UnitOfWork, actor: Actor) -> UUID:
     work, case_id = a_case(uow)
     close_service_report(uow, access.an_actor(uow), work.report_id, reason="The phone fell into a river.")
@@ -297,6 +305,7 @@ ATTEMPTS: Mapping[str, Try] = {
     "report_charge:add": charge,
     "report_charge:withdraw": withdraw,
     "service_report:close": close_report,
+    "service_report:release": release_report,
 }
 
 

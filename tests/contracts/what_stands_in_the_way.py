@@ -25,6 +25,7 @@ POST /service-reports/<report_id>/freeze              report-not-ready          
 POST /service-reports/<report_id>/sign                report-not-frozen            backend/reports/test_reports.py::test_a_report_is_signed_with_ink_of_this_visit_after_it_was_frozen
 POST /service-reports/<report_id>/refuse              report-not-frozen            backend/reports/test_report_routes.py::test_a_frozen_report_may_be_signed_by_its_technician_and_is_only_shown_to_the_office
 POST /service-reports/<report_id>/mark-absent         report-not-frozen            backend/reports/test_reports.py::test_a_report_whose_files_are_all_here_asks_for_its_seal_when_it_is_closed
+POST /service-reports/<report_id>/release             report-transition-refused    evidence/test_missing_files.py::test_a_report_whose_file_is_lost_is_issued_by_the_offices_word_and_says_so
 GET /service-reports/<report_id>/document             report-not-issued            evidence/test_issuing.py::test_the_last_file_brings_the_sealed_report_to_the_customer
 GET /seals/<name>                                     document-not-found           evidence/test_issuing.py::test_whoever_holds_a_file_learns_of_it_by_its_hash_and_nothing_about_people
 POST /report-addenda                                  report-not-issued            evidence/test_issuing.py::test_an_addendum_names_the_document_that_it_follows

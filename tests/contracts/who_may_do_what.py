@@ -214,6 +214,7 @@ POST   /service-reports/<report_id>/sign                        own   403   403 
 POST   /service-reports/<report_id>/refuse                      own   403   403   403   403   401   401
 POST   /service-reports/<report_id>/mark-absent                 own   403   403   403   403   401   401
 POST   /service-reports/<report_id>/close                       403   yes   403   yes   yes   401   401
+POST   /service-reports/<report_id>/release                     403   yes   403   yes   yes   401   401
 GET    /service-reports/<report_id>/seal                        own   yes   yes   yes   yes   401   401
 GET    /service-reports/<report_id>/document                    own   yes   403   yes   yes   401   401
 GET    /seals/<name>                                            yes   yes   yes   yes   yes   yes   yes

@@ -213,6 +213,7 @@ def _content(number: int, ids: list[str], seen: Seen, evidence: Evidence) -> dic
                 "made_at": AT,
                 "received_at": AT,
             },
+            "released": None,
         },
         "addendum": None,
         "chain": {"number": number, "previous": "0" * 64, "follows": None},

@@ -14,6 +14,7 @@ from backend.reports.actions.report import (
     freeze_service_report,
     mark_absent_service_report,
     refuse_service_report,
+    release_service_report,
     sign_service_report,
     write_service_report,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "override_conduct_rule",
     "record_removed_part",
     "refuse_service_report",
+    "release_service_report",
     "settle_removed_part",
     "sign_service_report",
     "waive_conduct_step",

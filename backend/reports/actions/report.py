@@ -9,10 +9,27 @@ from backend.access.permissions import requires
 from backend.attachments.queries import media_of_visit, unexamined_among
 from backend.db.unit_of_work import UnitOfWork
 from backend.reports.evidence import EvidenceFields, take_evidence
-from backend.reports.models import ReportMedia, ServiceReport
-from backend.reports.queries import SEAL_MESSAGE, draft_state, manifest_states, standing_charges, visit_of
-from backend.reports.rules import Claimed, ReportVerb, SignedManifest, check_ready, next_status
+from backend.reports.models import ReportMedia, ReportRelease, ServiceReport
+from backend.reports.queries import (
+    SEAL_MESSAGE,
+    draft_state,
+    locked_report_of_visit,
+    manifest_states,
+    release_of,
+    standing_charges,
+    visit_of,
+)
+from backend.reports.rules import (
+    Claimed,
+    ReportVerb,
+    SignedManifest,
+    check_ready,
+    check_releasable,
+    next_status,
+)
 from backend.reports.standing import check_written, editable_report, report_in_the_field
+from backend.visits.queries import visit_by_id
+from backend.visits.steps import touch_by_work
 from schemas.attachments import MediaKind, MediaState
 from schemas.manifest import Ending
 from schemas.reports import SealState, SignerRole
@@ -143,8 +160,26 @@ def close_service_report(uow: UnitOfWork, actor: Actor, report_id: UUID, *, reas
     return _close(uow, actor, report, None, frozenset(here))
 
 
+@requires("service_report:release")
+def release_service_report(uow: UnitOfWork, actor: Actor, report_id: UUID, *, reason: str) -> ServiceReport:
+    """The office has a closed report issued though files of it will never come, and says why, on paper.
+
+    Their hashes stay in it: a file that turns up can still be held against what the phone signed.
+    Raises ReportTransitionRefused when nothing is missing or it was released before, ReportNotFound.
+    """
+    report = locked_report_of_visit(uow.session, visit_of(uow.session, ServiceReport, report_id))
+    assert report is not None, "it was found by its id"
+    released = release_of(uow.session, report_id) is not None
+    check_releasable(report.status, report.media_expected - report.media_stored, released=released)
+    touch_by_work(uow, actor, visit_by_id(uow.session, report.visit_id))
+    uow.add(ReportRelease(report_id=report_id, reason=reason, released_by=actor.doer_id, released_at=uow.now))
+    seal_when_complete(uow, report)
+    return report
+
+
 def seal_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
-    """Count the files of a closed report that have arrived, and ask for its seal when none is missing.
+    """Count the files of a closed report that have arrived, and ask for its seal when none is missing,
+    or the office said that it is issued without.
 
     And not before each was looked at: what is printed are the pictures made of them, and nothing that a
     scanner objects to. The seal is made after this transaction (`backend.reports.sealing`); with it the
@@ -153,9 +188,11 @@ def seal_when_complete(uow: UnitOfWork, report: ServiceReport) -> None:
     states = manifest_states(uow.session, report.id)
     report.media_expected = len(states)
     report.media_stored = sum(state is MediaState.STORED for state in states.values())
-    if report.media_stored == report.media_expected and report.seal_state is SealState.NONE:
+    complete = report.media_stored == report.media_expected or release_of(uow.session, report.id) is not None
+    if complete and report.seal_state is SealState.NONE:
         report.seal_state = SealState.DUE
-    if report.seal_state is SealState.DUE and not unexamined_among(uow.session, states):
+    here = [media_id for media_id, state in states.items() if state is MediaState.STORED]
+    if report.seal_state is SealState.DUE and not unexamined_among(uow.session, here):
         uow.post(SEAL_MESSAGE, {"report_id": str(report.id)}, key=str(report.id))
         uow.hasten(SEAL_MESSAGE, key=str(report.id))  # it may have been tried without a scan, and put off
     uow.flush()

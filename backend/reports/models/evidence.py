@@ -29,6 +29,17 @@ class DeviceManifest(Base):
     received_at: Mapped[datetime]
 
 
+class ReportRelease(Base):
+    """That the office has a closed report issued without the files that will never come, and why."""
+
+    __tablename__ = "report_releases"
+
+    report_id: Mapped[UUID] = mapped_column(ForeignKey("service_reports.id"), primary_key=True)
+    reason: Mapped[str]
+    released_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    released_at: Mapped[datetime]
+
+
 class ReportAddendum(Record):
     """Something said about an issued report afterwards; `number` counts them, from 1."""
 
@@ -106,7 +117,13 @@ class SealAnchor(Base):
     anchored_at: Mapped[datetime]
 
 
-for _table in ("device_manifests", "sealed_documents", "document_timestamps", "seal_anchors"):
+for _table in (
+    "device_manifests",
+    "report_releases",
+    "sealed_documents",
+    "document_timestamps",
+    "seal_anchors",
+):
     append_only(Base.metadata, _table)
 
 _HEAD = f"INSERT INTO seal_head (id, number, chain_sha256) VALUES (1, 0, '{BEGINNING}')"  # noqa: S608

@@ -6,8 +6,10 @@ from backend.reports.queries.manifests import (
     last_manifest_of,
     manifest_of,
     manifest_states,
+    release_of,
     reports_awaiting_media,
     stored_answers,
+    stored_files,
 )
 from backend.reports.queries.reports import (
     any_row,
@@ -83,6 +85,7 @@ __all__ = [
     "of_visit_for",
     "of_visits_visible_to",
     "override_of",
+    "release_of",
     "removed_parts_of_visit",
     "report_of_visit",
     "reports_awaiting_media",
@@ -95,6 +98,7 @@ __all__ = [
     "standing_charges",
     "steps_of_visit",
     "stored_answers",
+    "stored_files",
     "trouble_with_seal",
     "visit_of",
     "visit_of_charge",

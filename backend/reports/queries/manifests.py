@@ -12,6 +12,7 @@ from backend.parts.queries import usages_of_visit
 from backend.reports.models import (
     DeviceManifest,
     ReportMedia,
+    ReportRelease,
     ServiceReport,
 )
 from backend.reports.queries.reports import (
@@ -90,6 +91,17 @@ def manifest_states(session: Session, report_id: UUID) -> Mapping[UUID, MediaSta
     """How far each file of a closed report is."""
     ids = session.scalars(select(ReportMedia.media_id).where(ReportMedia.report_id == report_id)).all()
     return media_states(session, ids)
+
+
+def release_of(session: Session, report_id: UUID) -> ReportRelease | None:
+    """That the office lets the report be issued without all of its files."""
+    return session.get(ReportRelease, report_id)
+
+
+def stored_files(session: Session, report_id: UUID) -> Sequence[UUID]:
+    """The files of a closed report that are here."""
+    states = manifest_states(session, report_id)
+    return [media_id for media_id, state in states.items() if state is MediaState.STORED]
 
 
 def manifest_of(session: Session, report: ServiceReport) -> ReportManifest:

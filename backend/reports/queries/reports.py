@@ -35,7 +35,7 @@ from backend.reports.rules import (
 )
 from schemas.attachments import MediaState
 from schemas.parts import PartKind
-from schemas.reports import ReportStatus
+from schemas.reports import ReportStatus, SealState
 from sync.transaction import find, keep, row_if_locked
 
 R = TypeVar("R", bound=Record)
@@ -248,10 +248,12 @@ def list_of_visits(
     return fetch_page(session, statement, page, key=key)
 
 
-WAITS_FOR_FILES = ServiceReport.status.in_(CLOSED) & (
-    ServiceReport.media_stored < ServiceReport.media_expected
+WAITS_FOR_FILES = (
+    ServiceReport.status.in_(CLOSED)
+    & (ServiceReport.media_stored < ServiceReport.media_expected)
+    & (ServiceReport.seal_state == SealState.NONE)
 )
-"""Closed, and not all of its files are here."""
+"""Closed, not all of its files are here, and nobody has said that it is issued without them."""
 
 
 def list_service_reports(

@@ -37,6 +37,7 @@ from schemas.reports import (
     OfVisitQuery,
     Readiness,
     RefuseServiceReport,
+    ReleaseServiceReport,
     RemovedPartBody,
     ReportChargeBody,
     ReportChargeQuery,
@@ -210,6 +211,17 @@ def mark_absent_service_report(
 def close_service_report(uow: UnitOfWork, actor: Actor, fields: Fields, report_id: UUID) -> ServiceReport:
     """The office closes what nobody on site can close any more, and says why; no signature is made up."""
     return actions.close_service_report(uow, actor, report_id, **fields)
+
+
+@room.post(
+    "/service-reports/<uuid:report_id>/release",
+    body=ReleaseServiceReport,
+    answer=ServiceReportBody,
+    permission="service_report:release",
+)
+def release_service_report(uow: UnitOfWork, actor: Actor, fields: Fields, report_id: UUID) -> ServiceReport:
+    """Have a report issued without the files that will never come; it says on paper which, and why."""
+    return actions.release_service_report(uow, actor, report_id, **fields)
 
 
 @room.get(

@@ -56,6 +56,7 @@ from backend.reports.rules.states import (
     PossibleTransition,
     ReportVerb,
     check_editable,
+    check_releasable,
     next_status,
 )
 
@@ -104,6 +105,7 @@ __all__ = [
     "chain_hash",
     "check_editable",
     "check_ready",
+    "check_releasable",
     "claim_faults",
     "media_faults",
     "next_status",

@@ -69,6 +69,19 @@ def next_status(status: ReportStatus, verb: ReportVerb) -> ReportStatus:
     )
 
 
+def check_releasable(status: ReportStatus, missing: int, *, released: bool) -> None:
+    """Refuse (`ReportTransitionRefused`) to have issued without files what is open, or lacks none."""
+    if status not in CLOSED:
+        refused = "It is not closed: no file belongs to it yet. Close it in the customer's place instead."
+    elif status is ReportStatus.ISSUED or released:
+        refused = "It is issued without them already, or will be in a moment: GET /service-reports/{id}/seal"
+    elif not missing:
+        refused = "No file is missing. What it waits for says GET /service-reports/{id}/seal"
+    else:
+        return
+    raise ReportTransitionRefused(refused, status=status)
+
+
 def check_editable(status: ReportStatus) -> None:
     """Refuse (`ReportSealed`) every edit of what the customer has been shown."""
     if status is not ReportStatus.DRAFT:

@@ -19,6 +19,10 @@ REPORT, MANIFEST, ANSWERS, SIGNATURE = "report.json", "manifest.json", "answers.
 """What is attached to a sealed file: the data, and what the phone signed."""
 
 
+LOST = "the file is missing"
+"""Why a file is left out that never came."""
+
+
 class Firm(TypedDict):
     """The letterhead."""
 
@@ -143,6 +147,14 @@ class Signed(TypedDict):
     received_at: str
 
 
+class Released(TypedDict):
+    """Whose word it is, and why, that files of the report will never come."""
+
+    reason: str
+    by: str
+    at: str
+
+
 class Report(TypedDict):
     """The body of a report."""
 
@@ -156,6 +168,7 @@ class Report(TypedDict):
     media: list[Medium]
     answer: Answer
     signed: Signed | None
+    released: Released | None
 
 
 class Addendum(TypedDict):

@@ -27,7 +27,7 @@ from backend.paper.styles import (
     text,
 )
 from backend.reports.seal.amounts import amount
-from backend.reports.seal.content import Content, Medium, Report, spoken
+from backend.reports.seal.content import LOST, Case, Content, Medium, Report, spoken
 from backend.reports.seal.drawn import Caption, Hand, NumberedCanvas, QrCode, photo_of
 
 MARGIN = 18 * mm
@@ -148,6 +148,7 @@ def _body(content: Content, files: Mapping[str, Path]) -> Iterable[Flowable]:
         yield from _prose(report, language)
         yield from _things(report, language)
         yield from _photos(report, files, content["case"]["time_zone"])
+        yield from _missing(report, content["case"])
         yield from _conduct(report, language)
         yield from _feedback(report, language)
         yield from _answer(content, report, files)
@@ -225,6 +226,20 @@ def _photo(medium: Medium, files: Mapping[str, Path], width: float, zone: str) -
     picture = photo_of(files.get(medium["id"]), width, 46 * mm, medium["type"])
     missing = [text(_left_out(medium), SMALL, bold=True)] if medium["left_out"] else []
     return [picture, text(label, SMALL), *missing, Caption(f"SHA-256 {medium['sha256'][:16]}…")]
+
+
+def _missing(report: Report, case: Case) -> Iterable[Flowable]:
+    """Whose word it is that files will never come."""
+    released = report.get("released")  # not in documents of the first form
+    if released is None:
+        return
+    count = sum(medium["left_out"] == LOST for medium in report["media"])
+    said = [
+        text(f"{count} of {len(report['media'])} files are missing, and will not come.", BODY, bold=True),
+        text(released["reason"], BODY, language=case["language"]),
+        text(f"{released['by']}, {_clock(released['at'], case['time_zone'])}", SMALL, color=SOFT),
+    ]
+    yield from _section("Missing files", said)
 
 
 def _left_out(medium: Medium) -> str:
