@@ -49,9 +49,11 @@ def snapshot_through(reading: Engine, looks: Looks, now: datetime) -> Iterator[S
         try:
             yield Snapshot(asking.all, asking.ahead, now, "postgresql")
         finally:
-            if pooled.is_valid:
+            try:
                 asking.settle()
-                roll_back(pooled)
+            finally:
+                if pooled.is_valid:
+                    roll_back(pooled)
     finally:
         looks.give_back(pooled)
 

@@ -95,12 +95,17 @@ def end_deposits_of_done_work(factory: UnitOfWorkFactory) -> int:
     """
     with factory.begin(write=False) as uow:
         orders = field_side.over_with_deposits(uow.session, AT_ONCE)
+    ended = 0
     for work_order_id, status in orders:
         why = DepositEnd(status.value)
-        with factory.begin() as uow:
-            hold_work_order(uow, work_order_id)
-            end_deposits(uow, work_order_id, why, f"{why.value}:{work_order_id}")
-    return len(orders)
+        try:
+            with factory.begin() as uow:
+                hold_work_order(uow, work_order_id)
+                end_deposits(uow, work_order_id, why, f"{why.value}:{work_order_id}")
+            ended += 1
+        except Exception:
+            log.exception("billing.stalled", work_order_id=str(work_order_id))
+    return ended
 
 
 def _write_request(

@@ -8,7 +8,7 @@ from backend.db.unit_of_work import UnitOfWork
 from backend.payments import ledger, queries
 from backend.payments.badges import ask_for_badge
 from backend.payments.models import Dispute, DisputeStep
-from backend.payments.providers import DisputeSeen, PaymentSeen
+from backend.payments.providers import DisputeMove, DisputeSeen, PaymentSeen
 from backend.payments.receiving import receive, take_back
 from backend.payments.rules import postings
 from backend.payments.rules.money import Money
@@ -23,22 +23,30 @@ def follow_dispute(
 
     Whoever calls holds the request. A dispute that is heard of when it is over is posted from its beginning.
     """
-    is_news = is_step = _note(uow, provider, request_id, payment, seen)
-    of = f"{payment.payment_id}:{seen.id}"
-    clearing = Account(AccountKind.CLEARING, seen.money.currency, detail=provider)
-    if seen.is_taken:
-        _post_fee(uow, provider, seen.fee, f"dispute_fee:{of}")
-        kind = TransactionKind.DISPUTED
-        back = TakenBack(clearing, seen.money.minor, provider, f"dispute:{of}", kind, uow.now)
-        is_news |= take_back(uow, request_id, back)
-    if seen.is_given_back:
-        _post_fee(uow, provider, None if seen.fee_back is None else -seen.fee_back, f"dispute_fee_back:{of}")
-        kind = TransactionKind.DISPUTE_WON
-        receipt = Receipt(clearing, seen.money.minor, provider, f"dispute_won:{of}", kind, uow.now)
-        is_news |= receive(uow, request_id, receipt)
-    if is_step and seen.state is DisputeState.LOST:
-        _give_up(uow, provider, request_id, seen.money, f"dispute_lost:{of}")
+    is_news = _note(uow, provider, request_id, payment, seen)
+    for move in seen.moves:
+        is_news |= _post(uow, provider, request_id, payment, move)
+    if seen.state is DisputeState.LOST and any(move.money.minor < 0 for move in seen.moves):
+        _give_up(uow, provider, request_id, seen.money, f"dispute_lost:{payment.payment_id}:{seen.id}")
     return is_news
+
+
+def _post(uow: UnitOfWork, provider: str, request_id: UUID, payment: PaymentSeen, move: DisputeMove) -> bool:
+    """Post one movement and its fee; whether it is new."""
+    of, money = f"{payment.payment_id}:{move.id}", move.money
+    clearing = Account(AccountKind.CLEARING, money.currency, detail=provider)
+    if move.fee is not None:
+        ledger.post(uow, postings.fee(provider, move.fee, f"dispute_fee:{of}", uow.now))
+    if money.minor > 0:
+        won = TransactionKind.DISPUTE_WON
+        return receive(
+            uow, request_id, Receipt(clearing, money.minor, provider, f"dispute_won:{of}", won, uow.now)
+        )
+    # Before disputes were followed, what was taken for one was posted under its payment alone.
+    if queries.transaction_keys(uow.session, provider, [f"dispute:{payment.payment_id}"]):
+        return False
+    back = TakenBack(clearing, -money.minor, provider, f"dispute:{of}", TransactionKind.DISPUTED, uow.now)
+    return take_back(uow, request_id, back)
 
 
 def _note(uow: UnitOfWork, provider: str, request_id: UUID, payment: PaymentSeen, seen: DisputeSeen) -> bool:
@@ -68,13 +76,10 @@ def _note(uow: UnitOfWork, provider: str, request_id: UUID, payment: PaymentSeen
     return True
 
 
-def _post_fee(uow: UnitOfWork, provider: str, money: Money | None, key: str) -> None:
-    if money is not None:
-        ledger.post(uow, postings.fee(provider, money, key, uow.now))
-
-
 def _give_up(uow: UnitOfWork, provider: str, request_id: UUID, money: Money, key: str) -> None:
-    """What was paid otherwise meanwhile is not owed, and nothing of it is given up."""
+    """Once. What was paid otherwise meanwhile is not owed, and nothing of it is given up."""
+    if queries.transaction_keys(uow.session, provider, [key]):
+        return
     owed = queries.standing_of(uow.session, request_id).owed
     lost = Money(min(money.minor, owed), money.currency)
     if lost.minor and ledger.post(uow, postings.dispute_lost(provider, key, request_id, lost, uow.now)):

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 200
 KEPT_HEADERS = 4_000
 PATIENCE = timedelta(hours=1)
+STILL_MOVING = timedelta(days=14)
+"""For so long after a dispute is decided its money may still move."""
 """How long a message may speak of a checkout that we do not know: our own row may not be committed yet."""
 
 Providers = Mapping[str, Provider]
@@ -117,12 +119,12 @@ def _settle(factory: UnitOfWorkFactory, event_id: UUID, state: InboxState, detai
 
 
 def poll(factory: UnitOfWorkFactory, provider: Provider, since: datetime) -> int:
-    """Ask about checkouts nobody told us anything of, and about disputes that are not decided: messages may
-    never come. Of how many there was something to post."""
+    """Ask about checkouts nobody told us anything of, and about disputes that are not decided for a while:
+    messages may never come. Of how many there was something to post."""
     with factory.begin(write=False) as uow:
         unanswered = queries.unanswered_checkouts(uow.session, provider.name, since)
         checkout_ids = [checkout.provider_id for checkout in unanswered]
-        checkout_ids += queries.disputed_checkouts(uow.session, provider.name)
+        checkout_ids += queries.disputed_checkouts(uow.session, provider.name, uow.now - STILL_MOVING)
     found = 0
     for checkout_id in checkout_ids:
         try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from backend.reports.anchors import Anchored, NamedAnchor, gather_anchors
+from backend.reports.anchors import Anchored, AnchorsFound, NamedAnchor, gather_anchors
 from backend.reports.models import SealedDocument
 from backend.reports.queries import anchors, chain_from, head_of_chain
 from backend.reports.rules import BEGINNING, Link, broken_links
@@ -33,12 +33,11 @@ class ChainFound:
 
 @dataclass(frozen=True)
 class _Written:
-    """The chain as the data base has it: its links with their hashes, its head, its anchors."""
+    """The chain as the data base has it: its links with their hashes, and its head."""
 
     links: Sequence[tuple[Link, str]]
     keys: Sequence[str]
     head: tuple[int, str]
-    anchors: Sequence[NamedAnchor]
 
 
 def check_chain(
@@ -54,16 +53,27 @@ def check_chain(
     `folder` is that of the seal's keys. `search` looks through the whole store for anchors that nobody names
     any more. No transaction is open while files are read.
     """
+    # First: an anchor may be written at any time, and names a document that was there before it.
+    anchored = _gather(factory, store, folder, search=search)
     with factory.begin(write=False) as uow:
         written = _read(uow)
-    found = ChainFound(documents=len(written.links))
-    found.faults += _link_faults(written)
-    found.faults += _anchor_faults(written, store, folder, found, search=search)
+    found = ChainFound(documents=len(written.links), anchors=len(anchored.said))
+    found.faults += (*_link_faults(written), *anchored.faults, *_anchor_faults(written, anchored.said))
     for at, ((link, _), key) in enumerate(zip(written.links, written.keys, strict=True)):
         progress(at, found.documents)
         found.faults += _file_faults(store, link, key, found)
     progress(found.documents, found.documents)
     return found
+
+
+def _gather(factory: UnitOfWorkFactory, store: ObjectStore, folder: Path, *, search: bool) -> AnchorsFound:
+    with factory.begin(write=False) as uow:
+        named = [NamedAnchor(Anchored(a.number, a.chain_sha256), a.object_key) for a in anchors(uow.session)]
+    try:
+        return gather_anchors(named, store, folder, search=search)
+    except StorageUnavailable as refused:
+        why = f"The anchors in the store were not read: {refused.detail} Check again when the store answers."
+        return AnchorsFound(frozenset(), [why])
 
 
 def _read(uow: UnitOfWork) -> _Written:
@@ -74,8 +84,7 @@ def _read(uow: UnitOfWork) -> _Written:
             keys.append(row.object_key)
         uow.session.expunge_all()  # a long chain must not lie in memory whole
     head = head_of_chain(uow.session)
-    named = [NamedAnchor(Anchored(a.number, a.chain_sha256), a.object_key) for a in anchors(uow.session)]
-    return _Written(links, keys, (head.number, head.chain_sha256), named)
+    return _Written(links, keys, (head.number, head.chain_sha256))
 
 
 def _pages(uow: UnitOfWork) -> Iterator[list[SealedDocument]]:
@@ -111,18 +120,9 @@ def _link_faults(written: _Written) -> Iterator[str]:
         )
 
 
-def _anchor_faults(
-    written: _Written, store: ObjectStore, folder: Path, found: ChainFound, *, search: bool
-) -> Iterator[str]:
-    try:
-        anchored = gather_anchors(written.anchors, store, folder, search=search)
-    except StorageUnavailable as refused:
-        yield f"The anchors in the store were not read: {refused.detail} Check again when the store answers."
-        return
-    found.anchors = len(anchored.said)
-    yield from anchored.faults
+def _anchor_faults(written: _Written, anchored: Iterable[Anchored]) -> Iterator[str]:
     chains = {link.number: chain for link, chain in written.links}
-    for said in sorted(anchored.said, key=lambda said: (said.number, said.chain_sha256)):
+    for said in sorted(anchored, key=lambda said: (said.number, said.chain_sha256)):
         if said.number not in chains:
             yield (
                 f"Document {said.number} was anchored and is gone: the end of the chain was cut off. "

@@ -107,6 +107,13 @@ def test_a_report_of_the_first_form_has_no_ids_and_is_still_held_against_what_wa
             for member in ("id", "part_id", "waiver"):
                 line.pop(member, None)
     assert signed_faults(content, attached) == []
+    parts = content["report"]["parts"]
+    later = {**parts[0], "quantity": 7}  # used before the seal, and told of after the signature
+    content["report"]["parts"] = [*parts, later]
+    assert signed_faults(content, attached) == []
+    content["report"]["parts"] = [*parts[1:], later]
+    assert signed_faults(content, attached) == ["The phone signed other used parts."]
+    content["report"]["parts"] = parts
     content["report"]["charges"][0]["quantity"] = 3
     assert signed_faults(content, attached) == ["The phone signed other charges."]
 

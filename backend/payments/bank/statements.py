@@ -27,6 +27,7 @@ from backend.payments.rules.postings import (
     TakenBack,
     TransactionKind,
 )
+from backend.payments.rules.refunding import BY_TRANSFER, left_of_payments
 from schemas.payments import RequestKind
 
 _CHUNK = 1 << 16
@@ -176,12 +177,7 @@ def _post(uow: UnitOfWork, iban: str, news: Sequence[_New]) -> None:
     hold(uow, {_request(new) for new in (*matched, *returned)})
     coming = [(_request(new), _receipt(iban, new)) for new in matched]
     every: list[Posting] = receipts(uow, coming)
-    every += [
-        postings.suspended(
-            _bank(iban, new.line), new.id, new.line.amount_minor, f"{iban}:{new.line.key}", _at(new.line)
-        )
-        for new in waiting
-    ]
+    every += [_waiting(iban, new) for new in waiting]
     ledger.post_all(uow, every)
     touched = _requests(uow, {_request(new) for new in matched})
     for request in touched:
@@ -189,7 +185,21 @@ def _post(uow: UnitOfWork, iban: str, news: Sequence[_New]) -> None:
     for work_order_id in {each.work_order_id for each in touched if each.kind is RequestKind.DEPOSIT}:
         use_deposits(uow, work_order_id, f"bank:{news[0].id}")
     for new in returned:
-        take_back(uow, _request(new), _return(iban, new))
+        if _brought(uow, _request(new)) >= -new.line.amount_minor:
+            take_back(uow, _request(new), _return(iban, new))
+        else:  # its transfer was taken off the request by hand: it waits beside it
+            ledger.post(uow, _waiting(iban, new))
+
+
+def _waiting(iban: str, new: _New) -> Posting:
+    line = new.line
+    return postings.suspended(_bank(iban, line), new.id, line.amount_minor, f"{iban}:{line.key}", _at(line))
+
+
+def _brought(uow: UnitOfWork, request_id: UUID) -> int:
+    """What transfers brought for a request and nobody took back or away since, refunds left aside."""
+    left = left_of_payments(queries.payments_of(uow.session, request_id), {})
+    return sum(minor for (source, _), minor in left.items() if source in BY_TRANSFER)
 
 
 def _requests(uow: UnitOfWork, request_ids: set[UUID]) -> list[PaymentRequest]:

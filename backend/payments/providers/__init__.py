@@ -43,21 +43,30 @@ class Message:
 
 
 @dataclass(frozen=True)
+class DisputeMove:
+    """Money that moved because of a dispute, under the provider's `id` of the movement.
+
+    Below 0 it was taken from us, above 0 it came back. `fee`: what the provider kept for that, below 0 what
+    it gave back of an earlier fee.
+    """
+
+    id: str
+    money: Money
+    fee: Money | None = None
+
+
+@dataclass(frozen=True)
 class DisputeSeen:
     """A dispute about a payment, as it stands now. `id` is the provider's name for it.
 
-    The state and the money are told apart: `is_taken` says that the money was taken from us, `is_given_back`
-    that it came back. `fee` is what the provider asks for the dispute, `fee_back` what of that it gave back.
+    The state and the money are told apart: `moves` are all movements so far, the oldest first.
     """
 
     id: str
     state: DisputeState
     money: Money
     reason: str
-    is_taken: bool
-    is_given_back: bool = False
-    fee: Money | None = None
-    fee_back: Money | None = None
+    moves: tuple[DisputeMove, ...] = ()
     respond_by: datetime | None = None
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import stripe
 
-from backend.payments.providers import DisputeSeen, Message, Opened, PaymentSeen, PaymentState
+from backend.payments.providers import DisputeMove, DisputeSeen, Message, Opened, PaymentSeen, PaymentState
 from backend.payments.providers.signing import stamp_of
 from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, WebhookRefused
 from backend.payments.rules.money import Money
@@ -229,32 +229,31 @@ def _state(session: Mapping[str, Any]) -> PaymentState:
 
 
 def _dispute(said: Mapping[str, Any]) -> DisputeSeen:
-    """What moved is read from the movements, not from the state: a bank may ask and never take.
-
-    Amounts are in the currency of the payment; fees only when Stripe settles in it.
-    """
-    currency = str(said["currency"]).upper()
+    """What moved is read from the movements, not from the state: a bank may ask and never take."""
+    money = Money(int(said["amount"]), str(said["currency"]).upper())
     moved = [each for each in said.get("balance_transactions") or () if isinstance(each, Mapping)]
-    taken = [each for each in moved if int(each["amount"]) < 0]
-    given_back = [each for each in moved if int(each["amount"]) > 0]
+    moved.sort(key=lambda each: (int(each.get("created") or 0), int(each["amount"])))
     due_by = _part(said, "evidence_details").get("due_by")
-    undecided = DisputeState.WITHDRAWN if taken else DisputeState.OPENED
+    undecided = DisputeState.OPENED
+    if any(int(each["amount"]) < 0 for each in moved):
+        undecided = DisputeState.WITHDRAWN
     return DisputeSeen(
         id=str(said["id"]),
         state=_DECIDED.get(str(said["status"]), undecided),
-        money=Money(int(said["amount"]), currency),
+        money=money,
         reason=str(said.get("reason") or ""),
-        is_taken=bool(taken),
-        is_given_back=bool(given_back),
-        fee=_fees(taken, currency),
-        fee_back=_fees(given_back, currency),
+        moves=tuple(_move(each, money) for each in moved if int(each["amount"])),
         respond_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
     )
 
 
-def _fees(moved: Iterable[Mapping[str, Any]], currency: str) -> Money | None:
-    fees = sum(int(each["fee"]) for each in moved if str(each["currency"]).upper() == currency)
-    return Money(abs(fees), currency) if fees else None
+def _move(moved: Mapping[str, Any], disputed: Money) -> DisputeMove:
+    """Where Stripe settles in another currency, it is the whole disputed amount, and the fee is not known."""
+    minor, name = int(moved["amount"]), str(moved["id"])
+    if str(moved["currency"]).upper() != disputed.currency:
+        return DisputeMove(name, -disputed if minor < 0 else disputed)
+    fee = int(moved["fee"])
+    return DisputeMove(name, Money(minor, disputed.currency), Money(fee, disputed.currency) if fee else None)
 
 
 def _fee(charge: Mapping[str, Any], currency: str) -> Money | None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from backend.payments.providers import DisputeSeen, Message, Opened, PaymentSeen, PaymentState
+from backend.payments.providers import DisputeMove, DisputeSeen, Message, Opened, PaymentSeen, PaymentState
 from backend.payments.providers.signing import check_signature, signed
 from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, WebhookRefused
 from backend.payments.rules.money import Money
@@ -149,11 +149,11 @@ class StubProvider:
         """What it holds for us."""
         held = [payment for payment in self._payments.values() if payment.money.currency == currency]
         paid = sum(payment.money.minor for payment in held if payment.state is PaymentState.PAID)
-        disputes = [payment.dispute for payment in held if payment.dispute]
-        lost = sum(each.money.minor for each in disputes if each.is_taken and not each.is_given_back)
+        moves = [move for payment in held if payment.dispute for move in payment.dispute.moves]
+        moved = sum(move.money.minor for move in moves)
         gone = sum(sum(payment.refunds.values()) for payment in held)
         gone += sum(money.minor for money in self._payouts if money.currency == currency)
-        return Money(paid - lost - gone, currency)
+        return Money(paid + moved - gone, currency)
 
     # What its customers, and tests, do to it
 
@@ -171,14 +171,17 @@ class StubProvider:
     ) -> Webhook:
         """The customer's bank asks about the payment, takes the money back, or decides who has it."""
         payment = self._payment(checkout_id)
-        was_taken = payment.dispute is not None and payment.dispute.is_taken
+        moves = payment.dispute.moves if payment.dispute is not None else ()
+        if not moves and state in (DisputeState.WITHDRAWN, DisputeState.LOST):
+            moves = (DisputeMove(f"mv_1_{checkout_id}", -payment.money),)
+        elif moves and state is DisputeState.WON:
+            moves = (*moves, DisputeMove(f"mv_2_{checkout_id}", payment.money))
         payment.dispute = DisputeSeen(
             id=f"dp_{checkout_id}",
             state=state,
             money=payment.money,
             reason="fraudulent",
-            is_taken=was_taken or state in (DisputeState.WITHDRAWN, DisputeState.LOST),
-            is_given_back=was_taken and state is DisputeState.WON,
+            moves=moves,
         )
         return self.message(f"payment.dispute_{state.value}", checkout_id, now)
 

@@ -67,11 +67,11 @@ def disputes(
     return list(found.values())[:_MOST_SHOWN]
 
 
-def disputed_checkouts(session: Session, provider: str) -> Sequence[str]:
-    """The checkouts of disputes that nobody decided yet."""
+def disputed_checkouts(session: Session, provider: str, decided_since: datetime) -> Sequence[str]:
+    """The checkouts of disputes that nobody decided yet, or since then: the money may move after the word."""
     return session.scalars(
         select(Dispute.checkout_id)
-        .where(Dispute.provider == provider, ~_IS_DECIDED)
+        .where(Dispute.provider == provider, ~(_IS_DECIDED.where(_STEP.at < decided_since)))
         .distinct()
         .order_by(Dispute.checkout_id)
     ).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ _LISTS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
 }
 """What a fault calls it: its name in the report, in the phone's answers, and the fields by both names."""
 
+_MORE_IN_THE_FIRST_FORM = frozenset({"used parts"})
+"""Lists of which the first form also told what came in between signature and seal."""
 _NOT_IN_THE_FIRST_FORM = frozenset({"id", "part_id", "waiver"})
 
 
@@ -100,9 +103,11 @@ def _lists_differ(content: Mapping[str, Any], read: SignedManifest, what: str) -
     if content["form"] != FORM:
         fields = {one: other for one, other in fields.items() if one not in _NOT_IN_THE_FIRST_FORM}
     signed: Any = read.answers[there]
-    written_lines = [[line[name] for name in fields] for line in content["report"][here]]
-    signed_lines = [[as_stored(line[name]) for name in fields.values()] for line in signed]
-    return sorted(map(repr, written_lines)) != sorted(map(repr, signed_lines))
+    written = Counter(repr([line[name] for name in fields]) for line in content["report"][here])
+    shown = Counter(repr([as_stored(line[name]) for name in fields.values()]) for line in signed)
+    if content["form"] != FORM and what in _MORE_IN_THE_FIRST_FORM:
+        return bool(shown - written)
+    return written != shown
 
 
 def _ends(answer: Mapping[str, Any]) -> list[object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from backend.payments import queries
@@ -10,7 +12,10 @@ from backend.payments.app import create_payments_app
 from backend.payments.checks import check_ledger, reconcile
 from backend.payments.inbox import poll
 from backend.payments.models import PaymentRequest
-from backend.payments.rules.postings import AccountKind
+from backend.payments.providers import DisputeMove
+from backend.payments.receiving import take_back
+from backend.payments.rules.money import Money
+from backend.payments.rules.postings import Account, AccountKind, TakenBack, TransactionKind
 from schemas.payments import DisputeState
 from tests.api import Client
 from tests.backend.payments.bank_files import Paid, statement_file
@@ -125,6 +130,50 @@ def test_a_decision_that_nobody_told_is_asked_for(lite_firm: Firm) -> None:
     assert poll(lite_firm.payments.factory, lite_firm.stub, lite_firm.clock()) == 1
     assert lite_firm.standing(request).state == "paid"
     assert poll(lite_firm.payments.factory, lite_firm.stub, lite_firm.clock()) == 0
+
+
+def test_money_that_moves_again_is_posted_again(lite_firm: Firm) -> None:
+    request = paid_by_card(lite_firm, 10_000)
+    hear(lite_firm, WITHDRAWN, WON)
+    dispute = lite_firm.stub._payments[checkout(lite_firm)].dispute
+    assert dispute is not None
+    again = DisputeMove("mv_again", Money(-10_000, "EUR"), Money(1_500, "EUR"))
+    lite_firm.stub._payments[checkout(lite_firm)].dispute = replace(dispute, moves=(*dispute.moves, again))
+    assert poll(lite_firm.payments.factory, lite_firm.stub, lite_firm.clock()) == 1
+    assert lite_firm.standing(request).owed == 10_000
+    assert journal(lite_firm)[-2:] == [
+        ("fee", {"clearing": -1_500, "fees": 1_500}),
+        ("disputed", {"clearing": -10_000, "receivable": 10_000}),
+    ]
+
+
+def test_nothing_is_given_up_before_it_was_taken(lite_firm: Firm) -> None:
+    request = paid_by_card(lite_firm, 10_000)
+    hear(lite_firm, OPENED)
+    payment = lite_firm.stub._payments[checkout(lite_firm)]
+    assert payment.dispute is not None
+    payment.dispute = replace(payment.dispute, state=LOST)
+    poll(lite_firm.payments.factory, lite_firm.stub, lite_firm.clock())
+    assert len(journal(lite_firm)) == 2
+    lite_firm.clock.advance(days=2)
+    hear(lite_firm, LOST)
+    assert [kind for kind, _ in journal(lite_firm)[2:]] == ["disputed", "dispute_lost"]
+    assert lite_firm.standing(request).owed == 0
+
+
+def test_what_was_posted_before_disputes_were_followed_is_not_posted_again(lite_firm: Firm) -> None:
+    request = paid_by_card(lite_firm, 10_000)
+    payment_id = lite_firm.stub._payments[checkout(lite_firm)].payment_id
+    clearing_account = Account(AccountKind.CLEARING, "EUR", detail="stub")
+    kind, at = TransactionKind.DISPUTED, lite_firm.clock()
+    with lite_firm.payments.factory.begin() as uow:
+        old = TakenBack(clearing_account, 10_000, "stub", f"dispute:{payment_id}", kind, at)
+        assert take_back(uow, request.id, old)
+    hear(lite_firm, WITHDRAWN)
+    assert lite_firm.standing(request).owed == 10_000
+    hear(lite_firm, WON)
+    assert lite_firm.standing(request).state == "paid"
+    sound(lite_firm)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,17 @@ def sound(firm: Firm) -> None:
     assert [fault for fault in faults if "badge" not in fault] == []
 
 
+def test_a_transfer_that_comes_back_after_its_match_was_undone_is_owed_once(lite_firm: Firm) -> None:
+    request = lite_firm.asked(10_000)
+    take(lite_firm, statement_file([Paid(10_000, request.reference)]))
+    unmatch(lite_firm, request)
+    back = Paid(-10_000, request.reference, returned=True, bank_reference="back")
+    take(lite_firm, statement_file([back], day="2026-03-04"))
+    assert lite_firm.standing(request).owed == 10_000
+    assert waiting(lite_firm) == [-10_000, 10_000]
+    sound(lite_firm)
+
+
 def test_the_second_person_may_say_no_and_then_nothing_goes_back(firm: Firm) -> None:
     request = paid_by_card(firm)
     refund = ask(firm, request, 10_000)

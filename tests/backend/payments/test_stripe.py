@@ -215,7 +215,8 @@ def test_a_card_payment_with_its_fee_is_posted_once_whatever_tells_of_it(
     ):
         dispute["status"] = status
         if move is not None:
-            moved = {"object": "balance_transaction", "amount": move[0], "fee": move[1], "currency": "eur"}
+            moved = {"object": "balance_transaction", "id": f"txn_{kind}", "currency": "eur"}
+            moved |= {"amount": move[0], "fee": move[1]}
             dispute["balance_transactions"].append(moved)
         tell(lite_firm, card, event(f"charge.dispute.{kind}", dispute))
         work_inbox(factory, every)
