@@ -28,7 +28,7 @@ from backend.paper.styles import (
 )
 from backend.reports.seal.amounts import amount
 from backend.reports.seal.content import LOST, Case, Content, Medium, Report, spoken
-from backend.reports.seal.drawn import Caption, Hand, NumberedCanvas, QrCode, photo_of
+from backend.reports.seal.drawn import Caption, Hand, NoPicture, NumberedCanvas, QrCode, photo_of
 
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN
@@ -223,7 +223,10 @@ def _photos(report: Report, files: Mapping[str, Path], zone: str) -> Iterable[Fl
 
 def _photo(medium: Medium, files: Mapping[str, Path], width: float, zone: str) -> list[Flowable]:
     label = f"{_KINDS.get(medium['kind'], 'File')}, {_clock(medium['taken_at'], zone)}"
-    picture = photo_of(files.get(medium["id"]), width, 46 * mm, medium["type"])
+    if medium["left_out"]:
+        picture: Flowable = NoPicture("left out", width, 23 * mm)
+    else:
+        picture = photo_of(files.get(medium["id"]), width, 46 * mm, medium["type"])
     missing = [text(_left_out(medium), SMALL, bold=True)] if medium["left_out"] else []
     return [picture, text(label, SMALL), *missing, Caption(f"SHA-256 {medium['sha256'][:16]}…")]
 
