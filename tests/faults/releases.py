@@ -6,19 +6,23 @@ import contextlib
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import make_url
+from alembic import command
+from sqlalchemy import Inspector, inspect, make_url, text
 
-from backend.db.upgrade import EXTENSIONS
+from backend.db.engine import make_engine, migrating, reading
+from backend.db.upgrade import EXTENSIONS, alembic_config, prepare_database
 from tests.faults.case import case
 from tests.faults.processes import NOTES_A_ROUND, join, push_until
 from tests.faults.world import World, attempt, wait_until, write_notes
 from tests.journeys.server import ServerProcess
 from tests.postgres import Cluster
+
+FIRST_RELEASE = "0001"
 
 
 @case(
@@ -51,12 +55,31 @@ def rolling_deploy(world: World) -> None:
     "F18",
     "Migration killed half way",
     seen="nothing half made is left: it runs to its end the next time",
-    quick_on=("postgresql",),
+    quick_on=(),
 )
 def killed_migration(world: World) -> None:
     """`doorstep db upgrade` on an empty database is killed while it works, and run again."""
     with _another_database(world) as url:
         _upgrade_and_kill(world, url)
+
+
+@case(
+    "F18",
+    "Migration of a firm killed half way",
+    seen="nothing half made is left: it runs to its end the next time, and every row is there",
+    quick_on=("postgresql",),
+)
+def killed_migration_of_a_firm(world: World) -> None:
+    """The same on a database as the first release had it, with a firm's rows in it."""
+    write_notes(phone := world.phone(), 4)
+    assert attempt(phone) is None
+    with _another_database(world) as url:
+        before = _fill_as_the_first_release(world, url)
+        assert before["visits"]
+        assert before["sync_mutations"]
+        _upgrade_and_kill(world, url)
+        after = _counts(url, before)
+        assert all(after[table] >= count for table, count in before.items()), (before, after)
 
 
 @contextlib.contextmanager
@@ -73,6 +96,66 @@ def _another_database(world: World) -> Iterator[str]:
             connection.execute(f"CREATE EXTENSION {extension} SCHEMA public")
     yield url
     world.cluster.drop_database(name)
+
+
+def _fill_as_the_first_release(world: World, url: str) -> dict[str, int]:
+    """The first release's tables, with what the world's database has for them; how many rows each got."""
+    engine = make_engine(url)
+    with migrating(engine).begin() as connection:
+        prepare_database(connection)
+        command.upgrade(alembic_config(connection), FIRST_RELEASE)
+        columns = _columns_of_both(inspect(connection), inspect(world.wiring.engine))
+    engine.dispose()
+    if world.engine_name == "sqlite":
+        _copy_sqlite(world.url, url, columns)
+    else:
+        _copy_postgresql(world.url, url, columns)
+    return _counts(url, columns)
+
+
+def _columns_of_both(old: Inspector, new: Inspector) -> dict[str, str]:
+    """By table what both releases have; no table of which an old row needs what today's has not."""
+    columns = {}
+    for table in set(old.get_table_names()) & set(new.get_table_names()) - {"alembic_version"}:
+        today = {column["name"] for column in new.get_columns(table)}
+        there = old.get_columns(table)
+        if all(column["name"] in today or column["nullable"] for column in there):
+            columns[table] = ", ".join(column["name"] for column in there if column["name"] in today)
+    return columns
+
+
+def _copy_sqlite(source: str, target: str, columns: Mapping[str, str]) -> None:
+    with contextlib.closing(sqlite3.connect(_file(target), isolation_level=None)) as connection:
+        connection.execute("ATTACH ? AS world", (str(_file(source)),))
+        for table, names in columns.items():
+            connection.execute(
+                f"INSERT OR IGNORE INTO main.{table} ({names}) SELECT {names} FROM world.{table}"
+            )
+
+
+def _copy_postgresql(source: str, target: str, columns: Mapping[str, str]) -> None:
+    with contextlib.ExitStack() as life:
+        read, write = (life.enter_context(_connected(url)) for url in (source, target))
+        write.execute("SET session_replication_role = replica")  # no triggers, and no order among the tables
+        for table, names in columns.items():
+            write.execute(f"DELETE FROM {table}")
+            with (
+                read.cursor().copy(f"COPY {table} ({names}) TO STDOUT") as rows,
+                write.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as taken,
+            ):
+                for row in rows:
+                    taken.write(row)
+
+
+def _counts(url: str, tables: Iterable[str]) -> dict[str, int]:
+    engine = make_engine(url)
+    with reading(engine).connect() as connection:
+        counts = {
+            name: int(connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one())
+            for name in tables
+        }
+    engine.dispose()
+    return counts
 
 
 def _upgrade_and_kill(world: World, url: str) -> None:
@@ -123,4 +206,4 @@ def _file(url: str) -> Path:
     return Path(str(make_url(url).database))
 
 
-CASES = (rolling_deploy, killed_migration)
+CASES = (rolling_deploy, killed_migration, killed_migration_of_a_firm)
