@@ -7,7 +7,7 @@ from backend.access.actor import Actor
 from backend.access.permissions import check
 from backend.attachments.actions import complete_media
 from backend.attachments.models import Media
-from backend.attachments.queries import has_bytes_on_record, media_for
+from backend.attachments.queries import may_have_bytes, media_for
 from backend.attachments.rules import (
     LARGEST_STROKE_FILE,
     STROKES,
@@ -84,7 +84,7 @@ def _read(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> tuple[Med
     """The medium, and whether the actor may have its bytes anyway."""
     with factory.begin(write=False) as uow:
         media = media_for(uow.session, actor, media_id)
-        return media, has_bytes_on_record(uow.session, actor, media)
+        return media, may_have_bytes(uow.session, actor, media)
 
 
 def _declared(media: Media) -> DeclaredObject:
