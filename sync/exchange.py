@@ -163,8 +163,9 @@ class Exchange:
         beginning = self._head(status.epoch, snapshot.now) + pull.read_first(snapshot)
         if pull.is_over():
             return AnswerText(beginning + self._tail_of(pull, status.epoch))
+        asked = pull.ask(snapshot)
         kept = life.pop_all()
-        rest = self._rest(pull, snapshot, pull.ask(snapshot), status.epoch, kept)
+        rest = self._rest(pull, snapshot, asked, status.epoch, kept)
         return AnswerText(beginning, rest, kept.close)
 
     def _pull_after(self, start: Start, status: Status) -> Pull:

@@ -27,7 +27,7 @@ from backend.payments.rules.postings import (
     TakenBack,
     TransactionKind,
 )
-from backend.payments.rules.refunding import BY_TRANSFER, UNMATCHED, left_of_payments
+from backend.payments.rules.refunding import was_taken_away
 from schemas.payments import RequestKind
 
 _CHUNK = 1 << 16
@@ -185,7 +185,7 @@ def _post(uow: UnitOfWork, iban: str, news: Sequence[_New]) -> None:
     for work_order_id in {each.work_order_id for each in touched if each.kind is RequestKind.DEPOSIT}:
         use_deposits(uow, work_order_id, f"bank:{news[0].id}")
     for new in returned:
-        if _was_taken_away(uow, _request(new), -new.line.amount_minor):
+        if was_taken_away(queries.payments_of(uow.session, _request(new)), -new.line.amount_minor):
             ledger.post(uow, _waiting(iban, new))  # beside its transfer, which waits as well
         else:
             take_back(uow, _request(new), _return(iban, new))
@@ -194,15 +194,6 @@ def _post(uow: UnitOfWork, iban: str, news: Sequence[_New]) -> None:
 def _waiting(iban: str, new: _New) -> Posting:
     line = new.line
     return postings.suspended(_bank(iban, line), new.id, line.amount_minor, f"{iban}:{line.key}", _at(line))
-
-
-def _was_taken_away(uow: UnitOfWork, request_id: UUID, minor: int) -> bool:
-    """Whether somebody undid a match of this request, and what transfers left it is less than that."""
-    moved = queries.payments_of(uow.session, request_id)
-    if not any(key.startswith(UNMATCHED) for _, key, _ in moved):
-        return False
-    left = left_of_payments(moved, {})
-    return sum(each for (source, _), each in left.items() if source in BY_TRANSFER) < minor
 
 
 def _requests(uow: UnitOfWork, request_ids: set[UUID]) -> list[PaymentRequest]:

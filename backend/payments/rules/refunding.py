@@ -51,6 +51,17 @@ def left_of_payments(
     return left
 
 
+def was_taken_away(moved: Sequence[tuple[str, str, int]], minor: int) -> bool:
+    """Whether somebody undid a match, and transfers have less than that left: then it is none of theirs.
+
+    `moved` as for `left_of_payments`.
+    """
+    if not any(key.startswith(UNMATCHED) for _, key, _ in moved):
+        return False
+    left = left_of_payments(moved, {})
+    return sum(each for (source, _), each in left.items() if source in BY_TRANSFER) < minor
+
+
 def _payment_id(key: str) -> str:
     """Of `payment:p1`, `dispute:p1:d1` and `dispute_won:p1:d1` the payment; a bank's key is its own."""
     key = key.removeprefix(UNMATCHED)
