@@ -64,17 +64,27 @@ def check(engine: SyncEngine) -> Report:
 
 
 def _refresh_everything(engine: SyncEngine) -> None:
-    """Expand and refresh until no mark is left, also for audiences that have never pulled."""
+    """Expand and refresh until no mark is left, also for audiences that have never pulled.
+
+    After an upgrade feeds keep bodies of an older shape until they are next pulled: these are rewritten too.
+    """
     for _ in range(_ROUNDS):
         engine.expand()
         with engine.host.begin(write=False) as uow:
             connection = uow.session.connection()
-            zones = {row.audience: row.time_zone for row in connection.execute(select(FEEDS))}
-            marked = set(connection.execute(select(MARKS.c.audience).distinct()).scalars())
-        if not marked:
+            feeds = {row.audience: row for row in connection.execute(select(FEEDS))}
+            due = set(connection.execute(select(MARKS.c.audience).distinct()).scalars())
+        zones = {key: feed.time_zone for key, feed in feeds.items()}
+        due |= {key for key, feed in feeds.items() if _has_an_older_shape(engine, feed)}
+        if not due:
             return
-        for key in sorted(marked):
+        for key in sorted(due):
             engine.refresh(Audience.parse(key), zones.get(key) or "UTC")
+
+
+def _has_an_older_shape(engine: SyncEngine, feed: Row[Any]) -> bool:
+    kind, collections = Audience.parse(feed.audience).kind, engine.collections
+    return kind in collections.audience_kinds() and collections.must_rewrite(kind, feed.shape)
 
 
 def _check_feed(engine: SyncEngine, session: Session, feed: Row[Any], report: Report) -> None:

@@ -17,6 +17,7 @@ from backend.visits.models import WorkOrder
 from mobile_client_stub import journal
 from mobile_client_stub.phone import Phone
 from schemas.visits import WorkOrderStatus
+from sync.feed import hash_of, signed
 from sync.models import CHANGES, FEED_ROWS, FEEDS, MUTATIONS
 from tests.api import Api
 from tests.clock import SettableClock
@@ -128,6 +129,20 @@ def test_a_body_that_was_altered_is_noticed(app: Flask, phone: Phone, damage: Co
     found = faults(app, phone)
     assert "has another hash than its body" in found
     assert "has an old body" in found
+
+
+def test_bodies_of_an_older_release_are_rewritten_and_then_judged(
+    app: Flask, phone: Phone, damage: Connection
+) -> None:
+    row = damage.execute(select(FEED_ROWS).where(FEED_ROWS.c.collection == "visits")).one()
+    body = row.body.replace("dispatched", "as_it_was_called")
+    older = {"body": body, "hash": signed(hash_of("visits", row.record_id, body))}
+    damage.execute(update(FEED_ROWS).where(FEED_ROWS.c.record_id == row.record_id).values(**older))
+    there = FEEDS.c.audience == row.audience
+    digest = damage.execute(select(FEEDS.c.digest).where(there)).scalar_one() - row.hash + older["hash"]
+    damage.execute(update(FEEDS).where(there).values(shape="visits:0", digest=signed(digest)))
+    damage.commit()
+    assert checked(app, phone).faults == []
 
 
 def test_a_change_behind_the_hooks_back_is_noticed(app: Flask, phone: Phone, damage: Connection) -> None:
