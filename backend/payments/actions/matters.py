@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from backend.access.actor import Actor
@@ -30,25 +30,34 @@ def settle_matter(uow: UnitOfWork, person: Actor, subject_id: UUID, *, kind: Mat
     Raises MatterNotFound, also for what ends with what is done about it.
     """
     queries.lock_subject(uow.session, subject_id)
-    if queries.is_settled(uow.session, kind, subject_id):
-        return
-    there = {
-        MatterKind.CASH_COMPLAINT: lambda: {each.id for each in queries.unsettled_complaints(uow.session)},
-        MatterKind.MESSAGE_REFUSED: lambda: {each.event_id for each in queries.refused_messages(uow.session)},
-        MatterKind.MESSAGE_UNSENT: lambda: {each.id for each in queries.unsent_messages(uow.session)},
-    }
-    if kind not in there or subject_id not in there[kind]():
+    waiting = _settled_by_hand(uow, kind)
+    if subject_id not in waiting:
+        if queries.is_settled(uow.session, kind, subject_id):
+            return
         raise MatterNotFound("See GET /matters for what waits, and what of it is settled by hand.")
     uow.add(
         SettledMatter(
             id=uow.mint_id(),
             kind=kind,
             subject_id=subject_id,
+            subject_revision=waiting[subject_id],
             words=words,
             at=uow.now,
             person_id=person.user_id,
         )
     )
+
+
+def _settled_by_hand(uow: UnitOfWork, kind: MatterKind) -> Mapping[UUID, int]:
+    """What of a kind waits until somebody says so, with its revision: 0 for what cannot come up again."""
+    match kind:
+        case MatterKind.CASH_COMPLAINT:
+            return {each.id: 0 for each in queries.unsettled_complaints(uow.session)}
+        case MatterKind.MESSAGE_REFUSED:
+            return {each.event_id: 0 for each in queries.refused_messages(uow.session)}
+        case MatterKind.MESSAGE_UNSENT:
+            return {each.id: each.revision for each in queries.unsent_messages(uow.session)}
+    return {}
 
 
 @requires("unsent_message:retry")

@@ -13,13 +13,17 @@ from schemas.payments import MatterKind
 
 
 class SettledMatter(LedgerBase):
-    """That a complaint, a refused or an unsent message was dealt with: by whom, and how."""
+    """That a complaint, a refused or an unsent message was dealt with: by whom, and how.
+
+    `subject_revision`: of an unsent message, which may be retried and given up again; else 0.
+    """
 
     __tablename__ = "settled_matters"
-    __table_args__ = (UniqueConstraint("kind", "subject_id"),)
+    __table_args__ = (UniqueConstraint("kind", "subject_id", "subject_revision"),)
 
     kind: Mapped[MatterKind]
     subject_id: Mapped[UUID]
+    subject_revision: Mapped[int]
     words: Mapped[str]
     at: Mapped[datetime]
     person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))

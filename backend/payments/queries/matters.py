@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, exists, func, literal, select
+from sqlalchemy import ColumnElement, Exists, Uuid, exists, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.db.outbox_message import OutboxMessage, OutboxState
@@ -30,13 +30,11 @@ MOST_SHOWN = 200
 
 
 def is_settled(session: Session, kind: MatterKind, subject_id: UUID) -> bool:
-    """Whether somebody dealt with this."""
+    """Whether somebody dealt with this, if it was before it came up again."""
     return bool(session.scalar(select(_settled(kind, literal(subject_id, Uuid())))))
 
 
-def _settled(
-    kind: MatterKind, subject: InstrumentedAttribute[UUID] | ColumnElement[UUID]
-) -> ColumnElement[bool]:
+def _settled(kind: MatterKind, subject: InstrumentedAttribute[UUID] | ColumnElement[UUID]) -> Exists:
     return exists().where(SettledMatter.kind == kind, SettledMatter.subject_id == subject)
 
 
@@ -76,12 +74,13 @@ def messages_waiting(session: Session, before: datetime) -> Sequence[tuple[UUID,
 
 
 def unsent_messages(session: Session) -> Sequence[OutboxMessage]:
-    """What the outbox gave up and nobody dealt with."""
+    """What the outbox gave up and nobody dealt with since: one that is given up again is there again."""
+    settled = _settled(MatterKind.MESSAGE_UNSENT, OutboxMessage.id).where(
+        SettledMatter.subject_revision == OutboxMessage.revision  # no retry leaves it as it was
+    )
     return session.scalars(
         select(OutboxMessage)
-        .where(
-            OutboxMessage.state == OutboxState.DEAD, ~_settled(MatterKind.MESSAGE_UNSENT, OutboxMessage.id)
-        )
+        .where(OutboxMessage.state == OutboxState.DEAD, ~settled)
         .order_by(OutboxMessage.created_at, OutboxMessage.id)
         .limit(MOST_SHOWN)
     ).all()

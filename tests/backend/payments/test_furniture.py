@@ -33,7 +33,7 @@ def test_every_use_case_of_finance_asks_for_a_permission_and_every_permission_is
 def test_the_migrated_ledger_is_what_the_models_say(firm: Firm, tmp_path: Path) -> None:
     engine = firm.payments.factory.engine
     with engine.connect() as connection:
-        assert MigrationContext.configure(connection).get_current_revision() == "0008"
+        assert MigrationContext.configure(connection).get_current_revision() == "0009"
     if firm.is_postgresql:  # SQLite's inspector would also see the field's file beside it
         with engine.connect() as connection:
             assert differences(connection, METADATAS) == []

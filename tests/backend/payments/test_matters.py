@@ -9,6 +9,9 @@ from uuid import uuid4
 from flask import Flask
 
 from backend.db.outbox_message import OutboxMessage, OutboxState
+from backend.outbox.rules import PermanentFailure
+from backend.outbox.sending import send_due
+from backend.outbox.transports import Outgoing
 from backend.payments import billing
 from backend.payments.app import create_payments_app
 from backend.payments.checks import check_ledger
@@ -124,6 +127,28 @@ def test_a_message_that_was_given_up_is_tried_again_by_whoever_put_it_right(firm
     firm.deliver()
     assert (kinds(noor), len(firm.mails())) == ([], 1)
     assert noor.post(f"/unsent-messages/{matter['subject_id']}/retry").status_code == 404
+
+
+def test_a_message_that_is_given_up_again_after_it_was_settled_is_seen_again(
+    firm: Firm, noor: Client
+) -> None:
+    firm.billed()
+    refusing = {"mail": _refuse}
+    for _ in range(2):
+        assert send_due(firm.payments.factory, refusing) == 0
+        (matter,) = seen(noor)
+        assert matter["kind"] == "message_unsent"
+        for _ in range(2):
+            assert settle(noor, matter) == 204
+            assert kinds(noor) == [], "somebody dealt with it, and it is still unsent"
+        assert noor.post(f"/unsent-messages/{matter['subject_id']}/retry").status_code == 204
+        assert settle(noor, matter) == 204, "said a second time while it is tried again"
+    firm.deliver()
+    assert (kinds(noor), len(firm.mails())) == ([], 1)
+
+
+def _refuse(_: Outgoing) -> None:
+    raise PermanentFailure("no such mailbox")
 
 
 def test_money_that_is_the_customers_and_refunds_in_hand_are_seen(firm: Firm, noor: Client) -> None:

@@ -17,7 +17,7 @@ from backend.db.engine import make_engine, migrating
 from backend.db.outbox_message import OutboxMessage
 from backend.db.upgrade import alembic_config, prepare_database, upgrade
 from backend.payments.models import CHAIN, Notice
-from backend.payments.queries import messages_of_notices
+from backend.payments.queries import messages_of_notices, unsent_messages
 from schemas.payments import Channel
 from tests.databases import Databases
 
@@ -37,6 +37,14 @@ MAILED = (
 WAITS = (
     "INSERT INTO outbox_messages (id, created_at, revision, kind, key, payload, state, attempts, "
     f"next_attempt_at) VALUES (:id, '{NOON}', 1, :kind, :key, '{{}}', 'due', 0, '{NOON}')"
+)
+DEAD_AND_SETTLED = (
+    "INSERT INTO people (id, email, display_name, password_hash, created_at) "
+    f"VALUES (:id, 'noor@example.org', 'Noor', 'x', '{NOON}')",
+    "INSERT INTO outbox_messages (id, created_at, revision, kind, key, payload, state, attempts, "
+    f"next_attempt_at) VALUES (:id, '{NOON}', 3, 'mail', 'k', '{{}}', 'dead', 1, '{NOON}')",
+    "INSERT INTO settled_matters (id, kind, subject_id, words, at, person_id) "
+    f"VALUES (:id, 'message_unsent', :id, 'Talked to Ada.', '{NOON}', :id)",
 )
 NEVER_CHANGED = ("ended_deposits", "request_lines", "payment_requests")
 
@@ -87,6 +95,23 @@ def test_what_was_mailed_before_counts_as_told_and_its_message_is_still_found(
         for verb in ("DELETE FROM notices", "UPDATE notices SET address = 'x'"):
             with pytest.raises(DBAPIError, match=r"append_only|never changed"), engine.begin() as connection:
                 connection.execute(text(verb))
+
+
+def test_an_unsent_message_that_was_settled_before_stays_so_until_it_is_given_up_again(
+    engine_name: str, databases: Databases, tmp_path: Path
+) -> None:
+    id_ = uuid4().hex
+    with ledger_at("0008", engine_name, databases, tmp_path) as (url, engine):
+        with engine.begin() as connection:
+            for statement in DEAD_AND_SETTLED:
+                connection.execute(text(statement), {"id": id_})
+        upgrade(url, CHAIN)
+        with Session(engine) as session:
+            assert unsent_messages(session) == []
+            session.execute(text("UPDATE outbox_messages SET revision = 6"))
+            assert len(unsent_messages(session)) == 1
+        with pytest.raises(DBAPIError, match=r"append_only|never changed"), engine.begin() as connection:
+            connection.execute(text("DELETE FROM settled_matters"))
 
 
 def test_what_was_billed_before_is_a_bill_and_can_still_not_be_changed(
