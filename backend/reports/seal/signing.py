@@ -27,6 +27,8 @@ from backend.reports.seal.keys import SealFolder, SealKeyMissing
 FIELD = "CompanySeal"
 TIMESTAMP_TYPE = "application/timestamp-query"
 _PATIENCE = 10.0  # seconds
+_SIGNATURE_ROOM = 4096
+"""Bytes for a signature and what it says of itself, without its certificates and a timestamp."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,25 @@ def _signed(
     )
     out = io.BytesIO()
     # In a loop of its own: the library would look for one that is running in this thread.
-    asyncio.run(signers.async_sign_pdf(writer, metadata, signer, timestamper=timestamper, output=out))
+    asyncio.run(
+        signers.async_sign_pdf(
+            writer,
+            metadata,
+            signer,
+            timestamper=timestamper,
+            bytes_reserved=_room_for(signer) if timestamper is None else None,
+            output=out,
+        )
+    )
     return out.getvalue()
+
+
+def _room_for(signer: Signer) -> int:
+    """How many hexadecimal digits to leave in the file; the library would sign once more to know."""
+    certificates = {certificate.dump() for certificate in signer.cert_registry}
+    if signer.signing_cert is not None:
+        certificates.add(signer.signing_cert.dump())
+    return 2 * (_SIGNATURE_ROOM + sum(map(len, certificates)))
 
 
 def _time_in(pdf: bytes) -> datetime | None:

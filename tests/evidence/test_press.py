@@ -1,0 +1,39 @@
+"""What the press leaves in a file: streams as bytes, and room for every certificate of the key."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from asn1crypto import pem, x509
+from reportlab.pdfgen.canvas import Canvas
+
+from backend.reports.seal.press import Press
+from backend.reports.seal.signing import seal, signer_of
+from tests.evidence.documents import sealed_files
+from tests.evidence.issuing import a_folder
+
+CHAIN = 12
+
+
+def test_pictures_and_fonts_are_bytes_and_not_letters(tmp_path: Path) -> None:
+    (file,) = sealed_files(Press(a_folder(tmp_path / "company"), None), [1], random.Random(1), tmp_path)
+    assert b"/FontFile2" in file
+    assert b"ASCII85" not in file
+
+
+def test_a_key_with_a_long_chain_of_certificates_seals(tmp_path: Path) -> None:
+    company = a_folder(tmp_path / "company")
+    signer = signer_of(company)
+    chain = []
+    for number in range(CHAIN):
+        other = a_folder(tmp_path / str(number))
+        certificate = other.certificate_file(other.current()).read_bytes()
+        chain.append(x509.Certificate.load(pem.unarmor(certificate)[2]))
+    signer.cert_registry.register_multiple(chain)
+    page = Canvas(str(tmp_path / "page.pdf"))
+    page.drawString(72, 72, "A new valve.")
+    page.save()
+    sealed = seal((tmp_path / "page.pdf").read_bytes(), {}, signer, None, firm="Doorstep")
+    written = sealed.pdf.lower()
+    assert all(certificate.dump().hex().encode() in written for certificate in chain)
