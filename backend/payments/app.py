@@ -16,7 +16,7 @@ from backend.access.secret import derive, server_secret
 from backend.outbox.transports import Transport, mail_transport
 from backend.payments.badges import KIND as BADGE
 from backend.payments.badges import BadgeTransport
-from backend.payments.billing import bill_what_was_approved, end_deposits_of_done_work
+from backend.payments.billing import Unbilled, bill_what_was_approved, end_deposits_of_done_work
 from backend.payments.databases import TwoSides, open_both
 from backend.payments.desk_routes import desk
 from backend.payments.inbox import poll, work_inbox
@@ -115,6 +115,7 @@ class Rounds:
 
     def __init__(self, wiring: PaymentsWiring) -> None:
         self._wiring = wiring
+        self._unbilled = Unbilled()
         self._polled_at: datetime | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
@@ -132,7 +133,7 @@ class Rounds:
         """One round; the steps that failed. Each is by itself: one that fails keeps no other from it."""
         wiring, now = self._wiring, self._wiring.clock()
         steps: dict[str, Callable[[], object]] = {
-            "billing": partial(bill_what_was_approved, wiring.factory, wiring.terms),
+            "billing": partial(bill_what_was_approved, wiring.factory, wiring.terms, self._unbilled),
             "deposits": partial(end_deposits_of_done_work, wiring.factory),
             "inbox": partial(work_inbox, wiring.factory, wiring.providers),
             "refunds": partial(send_refunds, wiring.factory, wiring.providers),

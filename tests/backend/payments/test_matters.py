@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
+import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from backend.db.outbox_message import OutboxMessage, OutboxState
 from backend.outbox.rules import PermanentFailure
 from backend.outbox.sending import send_due
 from backend.outbox.transports import Outgoing
 from backend.payments import billing
-from backend.payments.app import create_payments_app
+from backend.payments.app import Rounds, create_payments_app
 from backend.payments.checks import check_ledger
+from backend.payments.models import PaymentRequest
 from backend.payments.rules.errors import AmountUnusable
 from backend.payments.rules.money import Money
 from tests.api import Client
@@ -90,6 +95,40 @@ def test_charges_that_cannot_be_billed_are_seen_with_the_reason_and_keep_no_othe
     assert settle(noor, matter) == 404, "nothing but a bill ends it"
     firm.bill()
     assert kinds(noor) == []
+
+
+@pytest.mark.parametrize("failure", [AmountUnusable("Check the amount."), KeyError("nobody foresaw")])
+def test_reports_that_cannot_be_billed_do_not_keep_later_ones_waiting_and_are_all_tried_again(
+    lite_firm: Firm, failure: Exception
+) -> None:
+    """With room for two a round, and three in the way: a round bills what is new, and tries one again."""
+    rounds = Rounds(lite_firm.payments)
+    stuck = [lite_firm.signed_report(("Labour", 500)).report_id for _ in range(3)]
+    with few_at_once(2, again=1):
+        with patch("backend.payments.billing.bill", side_effect=failure):
+            assert [rounds.once() for _ in range(2)] == [[], []]
+            lite_firm.clock.advance(hours=2)
+            assert kinds(desk_of(lite_firm)) == ["charges_unbilled"] * 3
+        lite_firm.signed_report(("Pump", 700))
+        with patch("backend.payments.billing.bill", side_effect=_refused(500)) as tried:
+            assert rounds.once() == []
+            assert billed(lite_firm) == [700]
+            rounds.once(), rounds.once()
+            assert len(tried.mock_calls) == 4, "one that is new, and one again in each round"
+        for _ in stuck:
+            rounds.once()
+    assert billed(lite_firm) == [500, 500, 500, 700]
+
+
+@contextmanager
+def few_at_once(most: int, *, again: int) -> Iterator[None]:
+    with patch.object(billing, "AT_ONCE", most), patch.object(billing, "AGAIN_AT_ONCE", again):
+        yield
+
+
+def billed(firm: Firm) -> list[int]:
+    with firm.payments.factory.begin(write=False) as uow:
+        return sorted(uow.session.scalars(select(PaymentRequest.gross_minor)))
 
 
 def _refused(minor: int) -> Any:
