@@ -29,9 +29,9 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 200
 KEPT_HEADERS = 4_000
 PATIENCE = timedelta(hours=1)
+"""How long a message may speak of a checkout that we do not know: our own row may not be committed yet."""
 STILL_MOVING = timedelta(days=14)
 """For so long after a dispute is decided its money may still move."""
-"""How long a message may speak of a checkout that we do not know: our own row may not be committed yet."""
 
 Providers = Mapping[str, Provider]
 
