@@ -39,7 +39,7 @@ from backend.payments.refunds import send_refunds
 from backend.payments.rules.errors import RefundTooLarge, SecondPersonNeeded, SourceKeyContradicted
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind, Posting, Receipt, TransactionKind, received
-from backend.payments.rules.refunding import left_of_payments
+from backend.payments.rules.refunding import left_of_payments, was_taken_away
 from backend.payments.rules.standing import Standing
 from backend.payments.views import show_bill
 from schemas.payments import ClearTo, RefundState
@@ -293,6 +293,40 @@ def test_a_payment_gives_back_what_it_brought_less_refunds_returns_and_disputes(
     assert left_of_payments(moved, {"a": 100}) == left, "the return is of the transfer of its amount"
     moved[3] = ("bank", "c", -450)
     assert left_of_payments(moved, {"a": 100}) == {**left, ("bank", "a"): 0, ("suspense", "b"): 250}
+
+
+def test_an_undone_match_takes_from_its_own_transfer_and_not_from_another_of_its_amount() -> None:
+    moved = [("bank", "a", 500), ("bank", "b", 500), ("suspense", "c", 900), ("bank", "unmatched:b", -500)]
+    left = {("bank", "a"): 500, ("bank", "b"): 0, ("suspense", "c"): 900}
+    assert left_of_payments(moved, {}) == left
+    moved.append(("suspense", "unmatched:c", -900))
+    assert left_of_payments(moved, {}) == {**left, ("suspense", "c"): 0}
+    moved.append(("bank", "r", -500))
+    assert left_of_payments(moved, {}) == dict.fromkeys(left, 0), "a return is of one that still counts"
+
+
+A, B, CARD = ("bank", "a", 500), ("suspense", "b", 500), ("stub", "payment:p1", 900)
+UNDONE, RETURNED = ("suspense", "unmatched:b", -500), ("bank", "r", -500)
+
+
+@pytest.mark.parametrize(
+    ("moved", "minor", "is_away"),
+    [
+        ([B, UNDONE], 500, True),
+        ([B, UNDONE, CARD], 500, True),
+        ([A, B, UNDONE], 500, False),
+        ([A, B, UNDONE], 501, True),
+        ([A, B, UNDONE, RETURNED], 500, True),
+        ([A, RETURNED], 500, False),
+        ([A], 900, False),
+        ([], 500, False),
+    ],
+)
+def test_a_returned_transfer_was_taken_away_when_a_match_was_undone_and_too_little_is_left_of_transfers(
+    moved: list[tuple[str, str, int]], minor: int, is_away: bool
+) -> None:
+    """Where nobody undid a match, a return of more than came in is the customer's to owe."""
+    assert was_taken_away(moved, minor) is is_away
 
 
 def test_fees_and_payouts_leave_suspense(lite_firm: Firm) -> None:
