@@ -32,8 +32,8 @@ def test_the_demos_day_holds(databases: Databases, engine_name: str, warm: Warm,
 
 
 WHOLE_CITY = os.environ.get("DOORSTEP_TEST_WHOLE_CITY") == "1"
-REQUESTS, ROUNDS = (591, 76) if WHOLE_CITY else (197, 28)
-"""How many requests come in, and in how many rounds eight technicians visit them: a third of the city's."""
+REQUESTS, ROUNDS = (591, 76) if WHOLE_CITY else (118, 17)
+"""How many requests come in, and in how many rounds eight technicians visit them: a fifth of the city's."""
 
 
 @pytest.mark.slow
