@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from backend.db.outbox_message import OutboxMessage, OutboxState, put_off_at
 from backend.db.paging import Page, PageRequest, fetch_page
 from backend.db.unit_of_work import UnitOfWork
-from backend.outbox.rules import SLOW_KINDS, Lane
+from backend.outbox.rules import KINDS_OF, OWN_KINDS, SLOW_KINDS, Lane
 
 _MOST_LINES = 500
 
@@ -26,11 +26,12 @@ class OutboxFigures:
 
 
 def _is_due(now: datetime, lane: Lane, resting: Collection[str]) -> ColumnElement[bool]:
-    slow = OutboxMessage.kind.in_(SLOW_KINDS)
     due = (OutboxMessage.state == OutboxState.DUE) & (OutboxMessage.next_attempt_at <= now)
     if resting:
         due &= OutboxMessage.kind.not_in(sorted(resting))
-    return due & (slow if lane is Lane.SLOW else ~slow)
+    if lane in KINDS_OF:
+        return due & OutboxMessage.kind.in_(sorted(KINDS_OF[lane]))
+    return due & OutboxMessage.kind.not_in(sorted(SLOW_KINDS | OWN_KINDS))
 
 
 def is_anything_due(session: Session, now: datetime, lane: Lane, resting: Collection[str] = ()) -> bool:

@@ -22,16 +22,23 @@ KEPT_AFTER_SENDING = timedelta(days=90)
 SLOW_KINDS = frozenset({"examine", "seal", "timestamp", "anchor", "sms"})
 """What takes seconds and comes by the hundred has a worker of its own, so that no mail waits behind it."""
 
+OWN_KINDS = frozenset({"badge"})
+"""What goes from one database of ours to the other waits for nobody outside: not for a mail server either."""
 
 PATIENT_KINDS = frozenset({"examine", "seal", "timestamp", "anchor"})
 """What our own records wait for: tried until it works, however long a key, store or scanner is away."""
 
 
 class Lane(StrEnum):
-    """Which messages a worker takes: those of `SLOW_KINDS`, or all others."""
+    """Which messages a worker takes: those of `SLOW_KINDS`, those of `OWN_KINDS`, or all others."""
 
     QUICK = "quick"
     SLOW = "slow"
+    OWN = "own"
+
+
+KINDS_OF = {Lane.SLOW: SLOW_KINDS, Lane.OWN: OWN_KINDS}
+"""The kinds that have a lane of their own."""
 
 
 _PERSONAL = re.compile(r"[^\s'\"<>{}()\[\],;:=]+@[^\s'\"<>{}()\[\],;:=]+|\+\d{6,15}\b|/p/[\w-]{20,}")

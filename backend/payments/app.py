@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -13,7 +13,9 @@ from flask import Flask
 from uuid_utils.compat import uuid7
 
 from backend.access.secret import derive, server_secret
+from backend.outbox.rules import Lane
 from backend.outbox.transports import Transport, mail_transport
+from backend.outbox.worker import OutboxWorker
 from backend.payments.badges import KIND as BADGE
 from backend.payments.badges import BadgeTransport
 from backend.payments.billing import Unbilled, bill_what_was_approved, end_deposits_of_done_work
@@ -108,6 +110,14 @@ def transports(wiring: PaymentsWiring) -> Mapping[str, Transport]:
             settings.sms_url, settings.sms_folder, sender=settings.sms_sender, key=settings.sms_key
         )
     return every
+
+
+def start_outbox(wiring: PaymentsWiring) -> Sequence[OutboxWorker]:
+    """Start to carry it, a thread per lane: no badge waits for a mail server, and no mail for a gateway."""
+    workers = [OutboxWorker(wiring.factory, transports(wiring), lane=lane) for lane in Lane]
+    for worker in workers:
+        worker.start()
+    return workers
 
 
 class Rounds:

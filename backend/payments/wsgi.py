@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from backend.outbox.rules import Lane
-from backend.outbox.worker import OutboxWorker
-from backend.payments.app import Rounds, create_payments_app, transports, wire_payments
+from backend.payments.app import Rounds, create_payments_app, start_outbox, wire_payments
 from backend.payments.settings import read_payments_settings
 
 wiring = wire_payments(read_payments_settings())
 application = create_payments_app(wiring)
-outboxes = [OutboxWorker(wiring.factory, transports(wiring), lane=lane) for lane in Lane]
-for outbox in outboxes:
-    outbox.start()
+outbox = start_outbox(wiring)
 rounds = Rounds(wiring)
 rounds.start()

@@ -10,8 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from backend.outbox.worker import OutboxWorker
-from backend.payments.app import Rounds, create_payments_app, transports, wire_payments
+from backend.payments.app import Rounds, create_payments_app, start_outbox, wire_payments
 from backend.payments.providers.stub import SIGNATURE
 from backend.payments.settings import read_payments_settings
 from tests.backend.payments.test_providers import checkout_of
@@ -34,5 +33,5 @@ _firm = Firm(wiring.payments.field_database_url, wiring.sides.field, wiring, Set
 _messages = payments_made(_firm, int(os.environ["DOORSTEP_BENCH_PAYMENTS"]))
 Path(os.environ["DOORSTEP_BENCH_MESSAGES"]).write_text("\n".join(_messages))
 application = create_payments_app(wiring)
-OutboxWorker(wiring.factory, transports(wiring)).start()
+start_outbox(wiring)
 Rounds(wiring).start()

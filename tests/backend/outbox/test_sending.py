@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -151,9 +152,23 @@ def test_a_carrier_that_is_away_is_asked_once_and_left_alone_for_a_while(databas
 def test_a_carrier_that_is_away_holds_up_no_other_kind(database: Database) -> None:
     away, fine = Carrier(CarrierAway("no answer")), Carrier()
     post(database, "a", "b")
-    post(database, "c", kind="badge")
-    assert send_due(database.factory, {"mail": away, "badge": fine}) == 1
+    post(database, "c", kind="push")
+    assert send_due(database.factory, {"mail": away, "push": fine}) == 1
     assert (len(away.carried), len(fine.carried)) == (1, 1)
+
+
+def test_each_kind_is_of_one_lane(database: Database) -> None:
+    every = {"mail": Lane.QUICK, "push": Lane.QUICK, "sms": Lane.SLOW, "seal": Lane.SLOW, "badge": Lane.OWN}
+    for kind in every:
+        post(database, f"a {kind}", kind=kind)
+    taken: dict[str, Lane] = {}
+    for lane in Lane:
+        send_due(database.factory, {kind: partial(_take, taken, lane) for kind in every}, lane=lane)
+    assert taken == every
+
+
+def _take(taken: dict[str, Lane], lane: Lane, message: Outgoing) -> None:
+    taken[message.kind] = lane
 
 
 def test_a_failure_tells_the_log_no_address_no_number_and_no_link(database: Database) -> None:

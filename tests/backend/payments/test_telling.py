@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ from structlog.testing import capture_logs
 from backend.outbox.rules import CarrierAway, PermanentFailure
 from backend.outbox.sending import send_due
 from backend.outbox.transports import Outgoing, Transport
-from backend.payments.app import transports
+from backend.payments.app import start_outbox, transports
 from backend.payments.models import PaymentRequest
 from backend.payments.rules.telling import Contact, Texting, mobile_number, way_to_tell
 from backend.payments.settings import read_payments_settings
@@ -26,8 +27,11 @@ from backend.settings import SettingsError
 from backend.visits.models import ConfirmationLink
 from backend.visits.queries import token_digest
 from schemas.payments import Channel
+from schemas.visits import PaymentBadgeState
 from tests.api import Client
+from tests.backend.outbox.test_sending import wait_for
 from tests.backend.payments.sms_gateway import SmsGateway, sms_gateway
+from tests.backend.payments.test_providers import checkout_of, tell, work
 from tests.backend.payments.world import Firm, an_order, firm_on
 from tests.clock import SettableClock
 from tests.databases import Databases
@@ -102,13 +106,33 @@ def test_the_way_to_tell_is_the_wanted_one_else_mail_else_a_text() -> None:
     assert way_to_tell(Contact(None, "030 1"), None, texting) is None
 
 
+def test_a_mail_server_that_does_not_answer_holds_up_no_badge(
+    databases: Databases, clock: SettableClock, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        url = f"smtp://127.0.0.1:{hole.getsockname()[1]}"
+        with firm_on(databases, "sqlite", clock, tmp_path, mail_url=url) as firm:
+            request = firm.billed()
+            workers = start_outbox(firm.payments)
+            hole.settimeout(10)
+            attempt, _ = hole.accept()
+            with attempt:
+                tell(firm, firm.stub.pay(checkout_of(firm, request), firm.clock()))
+                work(firm)
+                wait_for(lambda: firm.badge(request) is PaymentBadgeState.PAID)
+                mail = "SELECT attempts FROM outbox_messages WHERE kind = 'mail' AND state = 'due'"
+                with firm.payments.factory.begin(write=False) as uow:
+                    assert uow.session.execute(text(mail)).all() == [(1,)], "the attempt at it still waits"
+            assert all(worker.stop() for worker in workers)
+
+
 def test_a_customer_without_a_mail_address_gets_the_link_by_text_and_no_sum(
     firm: Firm, noor: Client, gateway: SmsGateway
 ) -> None:
     request = firm.billed(14_550, contact={"phone": "0170 1234567"})
     assert notice(noor, request)["state"] == "waiting"
     send_due(firm.payments.factory, transports(firm.payments))
-    assert gateway.taken == [], "the lane of mails and badges waits for no gateway"
+    assert gateway.taken == [], "mails wait for no gateway"
     firm.deliver()
     (sent,) = gateway.taken
     assert (sent["To"], sent["From"]) == (MOBILE, "Doorstep")
