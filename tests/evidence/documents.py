@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -37,8 +37,11 @@ WORDS = [
 ]
 
 
-def job_of(number: int, dice: random.Random, folder: Path) -> dict[str, Any]:
-    """What goes to the press for the sealed report of that number."""
+def job_of(number: int, dice: random.Random, folder: Path, photos: Sequence[bytes] = ()) -> dict[str, Any]:
+    """What goes to the press for the sealed report of that number, with those photos of the work.
+
+    The files lie in the folder by their SHA-256.
+    """
     ids = [str(UUID(int=dice.getrandbits(128), version=4)) for _ in range(6)]
     report = {
         "id": ids[0],
@@ -47,21 +50,18 @@ def job_of(number: int, dice: random.Random, folder: Path) -> dict[str, Any]:
     }
     end = [number % 500 + 20, number // 500 % 100 + 90]  # no two reports have the same ink
     ink = f'{{"width": 600, "height": 200, "strokes": [[[10, 50], {end}]]}}'.encode()
-    hand = folder / f"{ids[2]}.json"
-    hand.write_bytes(ink)
-    medium = {
-        "id": ids[2],
-        "kind": "signature",
-        "sha256": hashlib.sha256(ink).hexdigest(),
-        "size": len(ink),
-        "content_type": "application/json",
-    }
-    seen = _seen(dice, report, medium)
+    media = [_medium(ids[2], "signature", ink, "application/json")]
+    for photo in photos:
+        medium_id = str(UUID(int=dice.getrandbits(128), version=4))
+        media.append(_medium(medium_id, "after", photo, "image/jpeg"))
+    for medium, content in zip(media, (ink, *photos), strict=True):
+        (folder / medium["sha256"]).write_bytes(content)
+    seen = _seen(dice, report, media)
     evidence = _evidence(ids, seen)
     return {
         "do": "seal",
         "content": _content(number, ids, seen, evidence),
-        "files": {ids[2]: str(hand)},
+        "files": {medium["id"]: str(folder / medium["sha256"]) for medium in media},
         "attached": {
             "manifest.json": evidence.manifest,
             "answers.json": evidence.answers,
@@ -71,18 +71,34 @@ def job_of(number: int, dice: random.Random, folder: Path) -> dict[str, Any]:
     }
 
 
-def sealed_files(press: Press, numbers: Iterable[int], dice: random.Random, folder: Path) -> list[bytes]:
-    """The sealed reports of those numbers, made one after the other."""
+def sealed_files(
+    press: Press, numbers: Iterable[int], dice: random.Random, folder: Path, photos: Sequence[bytes] = ()
+) -> list[bytes]:
+    """The sealed reports of those numbers, made one after the other.
+
+    Every second one has one to three of the photos, each another one; all have a drawn signature.
+    """
     files = []
     for number in numbers:
-        job = job_of(number, dice, folder)
+        taken = dice.sample(photos, dice.randint(1, 3)) if photos and number % 2 == 0 else []
+        job = job_of(number, dice, folder, taken)
         answer = press.do(job)
         assert "error" not in answer, answer
         files.append(Path(job["out"]).read_bytes())
     return files
 
 
-def _seen(dice: random.Random, report: dict[str, Any], medium: dict[str, Any]) -> Seen:
+def _medium(medium_id: str, kind: str, content: bytes, content_type: str) -> dict[str, Any]:
+    return {
+        "id": medium_id,
+        "kind": kind,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size": len(content),
+        "content_type": content_type,
+    }
+
+
+def _seen(dice: random.Random, report: dict[str, Any], media: list[dict[str, Any]]) -> Seen:
     """What the customer saw: two steps, one of them waived, a part used, one taken out, a charge, a card."""
     step, waived, usage, part, removed, charge = (
         str(UUID(int=dice.getrandbits(128), version=4)) for _ in range(6)
@@ -121,7 +137,7 @@ def _seen(dice: random.Random, report: dict[str, Any], medium: dict[str, Any]) -
             }
         ],
         {"quality": 5, "words": "Friendly."},
-        [medium],
+        media,
     )
 
 
@@ -149,7 +165,7 @@ def _evidence(ids: list[str], seen: Seen) -> Evidence:
 def _content(number: int, ids: list[str], seen: Seen, evidence: Evidence) -> dict[str, Any]:
     public = public_half(DEVICE_KEY)
     card = dict.fromkeys(("punctuality", "conduct", "quality", "cleanliness", "words")) | seen.card
-    report, (medium,) = seen.report, seen.media
+    report, signature = seen.report, seen.media[0]
     return {
         "form": FORM,
         "kind": "report",
@@ -187,13 +203,14 @@ def _content(number: int, ids: list[str], seen: Seen, evidence: Evidence) -> dic
             "media": [
                 {
                     "id": medium["id"],
-                    "kind": "signature",
+                    "kind": medium["kind"],
                     "sha256": medium["sha256"],
                     "size": medium["size"],
                     "type": medium["content_type"],
                     "taken_at": AT,
                     "left_out": None,
                 }
+                for medium in seen.media
             ],
             "answer": {
                 "ending": "signed",
@@ -203,7 +220,7 @@ def _content(number: int, ids: list[str], seen: Seen, evidence: Evidence) -> dic
                 "at": AT,
                 "statement": "I have read this report.",
                 "language": "en",
-                "signature": medium["id"],
+                "signature": signature["id"],
             },
             "signed": {
                 "manifest_sha256": evidence.sha256,

@@ -7,14 +7,17 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from asn1crypto import cms, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.timestamps import TimeStamper
 
-from backend.reports.seal.content import ANSWERS, MANIFEST, REPORT, SIGNATURE, canonical
+from backend.reports.seal.content import ANSWERS, MANIFEST, REPORT, SIGNATURE, canonical, fingerprint_of
 from backend.reports.seal.keys import SealFolder
+from backend.reports.seal.layout import lay_out
 from backend.reports.seal.signing import seal, signer_of
 from backend.reports.seal.verifying import attachments_of, trust_of
 
@@ -28,6 +31,8 @@ class Forger:
     revoked: SealFolder
     own: SealFolder
     authority: TimeStamper
+    originals: Path
+    """Where the files lie that the reports show, by their SHA-256."""
 
     def forge(self, dice: random.Random, number: int) -> tuple[str, bytes]:
         """One forgery, and what it is called; the first ones are of every kind, the others as it comes."""
@@ -88,12 +93,27 @@ class Forger:
         return self._sealed_by(self.company, file, attached, None)
 
     def photo_of_another(self, dice: random.Random) -> bytes:
-        """Sealed by the company's own key, with another file in the place of one that the phone signed."""
-        file, other = dice.sample(list(self.files), 2)
-        attached = _attached(file)
-        content, others = json.loads(attached[REPORT]), json.loads(_attached(other)[REPORT])
-        content["report"]["media"][0]["sha256"] = others["report"]["media"][0]["sha256"]
-        return self._sealed_by(self.company, file, {**attached, REPORT: canonical(content)}, None)
+        """Sealed by the company's own key: on its page, and in its data, a photo out of another report."""
+        (attached, photo), (_, other) = self._with_a_photo(dice), self._with_a_photo(dice)
+        while other["sha256"] == photo["sha256"]:  # two reports may show the same one
+            _, other = self._with_a_photo(dice)
+        content = json.loads(attached[REPORT])
+        media = content["report"]["media"]
+        next(each for each in media if each["id"] == photo["id"]).update(
+            sha256=other["sha256"], size=other["size"]
+        )
+        data = canonical(content)
+        shown = {medium["id"]: self.originals / medium["sha256"] for medium in media}
+        page = lay_out(content, fingerprint_of(data), shown)
+        return self._sealed(self.company, page, {**attached, REPORT: data}, None)
+
+    def _with_a_photo(self, dice: random.Random) -> tuple[dict[str, bytes], dict[str, Any]]:
+        """What is attached to a report that shows photos, and one of these."""
+        while True:
+            attached = _attached(self._file(dice))
+            media = json.loads(attached[REPORT])["report"]["media"]
+            if photos := [medium for medium in media if medium["type"] == "image/jpeg"]:
+                return attached, dice.choice(photos)
 
     def other_charge(self, dice: random.Random) -> bytes:
         """Sealed by the company's own key, with a charge that the customer was not shown."""
@@ -129,7 +149,12 @@ class Forger:
         self, folder: SealFolder, file: bytes, attached: Mapping[str, bytes], clock: TimeStamper | None
     ) -> bytes:
         first = file[: file.index(b"%%EOF") + 6]  # the page as it was before the seal
-        return seal(first, attached, signer_of(folder), clock, firm="Hearth & Home").pdf
+        return self._sealed(folder, first, attached, clock)
+
+    def _sealed(
+        self, folder: SealFolder, page: bytes, attached: Mapping[str, bytes], clock: TimeStamper | None
+    ) -> bytes:
+        return seal(page, attached, signer_of(folder), clock, firm="Hearth & Home").pdf
 
 
 KINDS: Mapping[str, tuple[int, Callable[[Forger, random.Random], bytes]]] = {

@@ -1,44 +1,37 @@
 """Seal many reports, check each, and forge more of them: what passes for genuine though it is not.
 
-Offline a forgery is held against the certificates, online against the table of what was sealed. The work is
-spread over processes that are forked: they share keys, authorities and files.
+Offline a forgery is held against the certificates; online the application is asked by HTTP, as the page
+/verify asks it. The work is spread over processes that are forked: they share keys, authorities and files.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
 
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.orm import Session
-
-from backend.reports.models import DocumentTimestamp, SealedDocument
-from backend.reports.queries import sealing_named
-from backend.reports.rules import BEGINNING, DocumentNotFound
 from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.press import Press
 from backend.reports.seal.verifying import Trust, trust_of, verify
-from schemas.seals import DocumentKind, TimestampState
 from tests.evidence.documents import sealed_files
 from tests.evidence.issuing import NOW, Authority, a_folder
 from tests.evidence.mutations import Forger
+from tests.evidence.online import browser, is_matched, write_down
+from tests.media.pictures import a_picture
 
 AT_ONCE = 20
 """Reports or forgeries that a process takes at a time."""
-DATABASE = "sealed.sqlite"
+PHOTOS = 12
+"""Different ones that the reports share."""
 A, B = TypeVar("A"), TypeVar("B")
 
 
@@ -72,6 +65,7 @@ class Bench:
     authority: Authority
     trust: Trust
     forger: Forger
+    photos: Sequence[bytes]
 
 
 def run_trial(
@@ -92,7 +86,7 @@ def run_trial(
         say("sealed", min(number * AT_ONCE, reports), reports)
     told.seal_seconds = sum(taken) / reports
     told.size = round(statistics.median(len(file) for file in bench.forger.files))
-    _write_down(folder, bench.forger.files)
+    write_down(folder, bench.forger.files)
     taken = []
     for faults, unknown, seconds in _spread(_checked, bench, _batches(reports), processes):
         told.refused_reports += faults
@@ -116,8 +110,9 @@ def _a_bench(folder: Path, seed: int) -> Bench:
     (stolen,) = revoked.all_keys()
     genuine, old = trust_of(company, authority.pem), trust_of(revoked)
     trust = Trust([*genuine.seals, *old.seals], genuine.authorities, {stolen.name: NOW - timedelta(days=1)})
-    forger = Forger([], company, revoked, a_folder(folder / "own"), Authority("Another one"))
-    return Bench(folder, seed, company, authority, trust, forger)
+    forger = Forger([], company, revoked, a_folder(folder / "own"), Authority("Another one"), folder)
+    photos = [a_picture(320 + 16 * number, 240) for number in range(PHOTOS)]
+    return Bench(folder, seed, company, authority, trust, forger, photos)
 
 
 def _batches(count: int) -> Iterator[range]:
@@ -149,7 +144,7 @@ def _with_shared(task: tuple[Callable[[Bench, A], B], A]) -> B:
 def _sealed(bench: Bench, numbers: range) -> tuple[list[bytes], float]:
     begun = time.process_time()
     dice = random.Random(f"{bench.seed}/{numbers.start}")
-    files = sealed_files(Press(bench.company, bench.authority), numbers, dice, bench.folder)
+    files = sealed_files(Press(bench.company, bench.authority), numbers, dice, bench.folder, bench.photos)
     return files, time.process_time() - begun
 
 
@@ -158,18 +153,18 @@ def _checked(bench: Bench, numbers: range) -> tuple[list[str], int, float]:
     files = [bench.forger.files[number - 1] for number in numbers]
     faults = [fault for file in files for fault in verify(file, bench.trust).faults]
     seconds = time.process_time() - begun
-    with _asked(bench) as session:
-        unknown = sum(not _is_known(session, file) for file in files)
+    with browser(bench.folder) as asked:
+        unknown = sum(not is_matched(asked, file) for file in files)
     return faults, unknown, seconds
 
 
 def _forged(bench: Bench, numbers: range) -> list[tuple[str, bool, bool]]:
     """For each forgery its name, and whether it passed offline and online."""
-    with _asked(bench) as session:
+    with browser(bench.folder) as asked:
         found = []
         for number in numbers:
             name, forged = _a_forgery(bench, number)
-            found.append((name, verify(forged, bench.trust).genuine, _is_known(session, forged)))
+            found.append((name, verify(forged, bench.trust).genuine, is_matched(asked, forged)))
         return found
 
 
@@ -179,56 +174,3 @@ def _a_forgery(bench: Bench, number: int) -> tuple[str, bytes]:
         name, forged = bench.forger.forge(dice, number)
         if forged not in bench.forger.files:  # else it came out as the file that it was made of
             return name, forged
-
-
-def _write_down(folder: Path, files: Iterable[bytes]) -> None:
-    """The table of sealed documents as the server has it, without the visits that they are about."""
-    engine = _engine(folder)
-    for model in (SealedDocument, DocumentTimestamp):
-        model.__table__.create(engine)  # type: ignore[attr-defined]  # a table, declared as less
-    with Session(engine) as session:
-        for number, file in enumerate(files, start=1):
-            sha256 = hashlib.sha256(file).hexdigest()
-            session.add(
-                SealedDocument(
-                    number=number,
-                    kind=DocumentKind.REPORT,
-                    subject_id=UUID(int=number),
-                    report_id=UUID(int=number),
-                    sha256=sha256,
-                    size=len(file),
-                    object_key=f"sha256/{sha256}",
-                    fingerprint=f"{number:016}",
-                    content_sha256=sha256,
-                    follows_sha256=None,
-                    previous_chain_sha256=BEGINNING,
-                    chain_sha256=sha256,
-                    key_name=sha256,
-                    sealed_at=datetime.now(UTC),
-                    timestamp=TimestampState.GIVEN,
-                    timestamped_at=None,
-                )
-            )
-        session.commit()
-    engine.dispose()
-
-
-def _engine(folder: Path) -> Engine:
-    """A plain one: it does not mind that there are no visits, and who reads takes no lock from the others."""
-    return create_engine(f"sqlite:///{folder / DATABASE}")
-
-
-@contextmanager
-def _asked(bench: Bench) -> Iterator[Session]:
-    engine = _engine(bench.folder)
-    with Session(engine) as session:
-        yield session
-    engine.dispose()
-
-
-def _is_known(session: Session, file: bytes) -> bool:
-    try:
-        sealing_named(session, hashlib.sha256(file).hexdigest())
-    except DocumentNotFound:
-        return False
-    return True
