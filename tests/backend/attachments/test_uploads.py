@@ -12,6 +12,8 @@ import pytest
 from backend.access.permissions import SYSTEM
 from backend.attachments.storage import current_store
 from backend.dispatch.actions import move_visit
+from media.objects import DeclaredObject
+from media.uploads import confirm_upload
 from schemas.attachments import MediaKind
 from tests.api import Api, Client
 from tests.clock import SettableClock
@@ -104,6 +106,24 @@ def test_who_knows_only_the_hash_of_a_file_does_not_get_the_file(site: Site) -> 
     problem(thief.client.get(f"/media/{claimed}/content"), 409, "media-not-stored")
     thief.put(claimed)
     assert thief.complete(claimed).json["state"] == "stored", "who has the bytes needs no hash"
+
+
+def test_a_file_of_which_a_restored_backup_tells_nothing_is_not_asked_for_again(site: Site) -> None:
+    """The phone let go of it on a receipt that the backup does not have (decision 121)."""
+    lost = site.register()
+    site.put(lost)
+    confirm_upload(site.api.wiring.objects, DeclaredObject(**attachments.declaration(PHOTO)))
+    assert site.client.get(f"/media/{lost}").json["state"] == "expected"
+    assert site.client.post(f"/media/{lost}/upload").json["needed"] is False
+    assert site.complete(lost).json["state"] == "stored"
+    assert site.client.get(f"/media/{lost}/content").data == PHOTO
+    # Now a record tells of it again, and a hash gets nobody else the file.
+    with site.api.factory.begin() as uow:
+        other = reports.a_visit_under_way(uow)
+    stranger = Site(site.api, other, site.api.of(other.technician.id))
+    claimed = stranger.register()
+    assert stranger.client.post(f"/media/{claimed}/upload").json["needed"] is True
+    problem(stranger.complete(claimed), 409, "upload-missing")
 
 
 WRONG = (
