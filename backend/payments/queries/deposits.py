@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from backend.payments.models import (
@@ -15,7 +16,7 @@ from backend.payments.models import (
     LedgerTransaction,
     PaymentRequest,
 )
-from backend.payments.queries.ledger import DEPOSITED, standings
+from backend.payments.queries.ledger import DEPOSITED, IDS, among_ids, standings
 from backend.payments.rules.deposits import Placed
 from backend.payments.rules.postings import AccountKind
 from schemas.payments import DepositEnd, RequestKind
@@ -27,18 +28,21 @@ IS_ENDED = exists().where(EndedDeposit.request_id == PaymentRequest.id)
 
 def work_orders_with_deposits(session: Session, request_ids: Collection[UUID]) -> set[UUID]:
     """Those work orders of these requests for which a deposit was asked."""
-    deposit = aliased(PaymentRequest)
     found: set[UUID] = set()
     for batch in batches(sorted(request_ids)):
-        found |= set(
-            session.scalars(
-                select(deposit.work_order_id)
-                .join(PaymentRequest, PaymentRequest.work_order_id == deposit.work_order_id)
-                .where(PaymentRequest.id.in_(batch), deposit.kind == RequestKind.DEPOSIT)
-                .distinct()
-            )
-        )
+        found |= set(session.scalars(_with_deposits(), {IDS: batch}))
     return found
+
+
+@cache
+def _with_deposits() -> Select[UUID]:
+    deposit = aliased(PaymentRequest)
+    return (
+        select(deposit.work_order_id)
+        .join(PaymentRequest, PaymentRequest.work_order_id == deposit.work_order_id)
+        .where(PaymentRequest.id.in_(among_ids()), deposit.kind == RequestKind.DEPOSIT)
+        .distinct()
+    )
 
 
 def deposit_end(session: Session, deposit_id: UUID) -> DepositEnd | None:
