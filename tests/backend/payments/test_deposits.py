@@ -426,10 +426,10 @@ def test_a_process_that_dies_while_it_bills_leaves_neither_bill_nor_use(lite_fir
 
         def dies(uow: Any, postings: Any) -> int:
             posted(uow, postings)
-            raise InterruptedError
+            raise SystemExit
 
         patch.setattr(ledger, "post_all", dies)
-        with pytest.raises(InterruptedError):
+        with pytest.raises(SystemExit):
             bill_what_was_approved(lite_firm.payments.factory, lite_firm.payments.terms)
     assert seen(lite_firm, deposit) == ("paid", 0, 5_000, 0, 0)
     request = lite_firm.bill()[-1]
