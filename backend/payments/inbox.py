@@ -34,6 +34,7 @@ STILL_MOVING = timedelta(days=14)
 """For so long after a dispute is decided its money may still move."""
 
 Providers = Mapping[str, Provider]
+_WRITTEN_WITH_POSTING = frozenset({InboxState.POSTED, InboxState.NOTHING_NEW})
 
 
 def provider_named(providers: Providers, name: str) -> Provider:
@@ -97,7 +98,7 @@ def _work(factory: UnitOfWorkFactory, provider: Provider, event: tuple[UUID, dat
         message = provider.recall_message(raw)
         if message.checkout_id is None:
             return _settle(factory, event_id, InboxState.IGNORED, f"{message.kind} is about no checkout")
-        state, detail = believe(factory, provider, message.checkout_id)
+        state, detail = believe(factory, provider, message.checkout_id, told_by=event_id)
     except ProviderUnavailable:
         return False
     except ProviderRefused as error:
@@ -106,16 +107,20 @@ def _work(factory: UnitOfWorkFactory, provider: Provider, event: tuple[UUID, dat
         state, detail = InboxState.REFUSED, error.detail
     except DomainError as error:
         state, detail = InboxState.REFUSED, error.detail
-    return _settle(factory, event_id, state, detail)
+    return state in _WRITTEN_WITH_POSTING or _settle(factory, event_id, state, detail)
 
 
 def _settle(factory: UnitOfWorkFactory, event_id: UUID, state: InboxState, detail: str) -> bool:
     if state is InboxState.REFUSED:
         log.error("inbox.refused", event_row=str(event_id))
     with factory.begin() as uow:
-        outcome = {"event_id": event_id, "state": state, "detail": detail, "at": uow.now}
-        queries.keep_outcome(uow.session, outcome)
+        _keep_outcome(uow, event_id, state, detail)
     return True
+
+
+def _keep_outcome(uow: UnitOfWork, event_id: UUID, state: InboxState, detail: str) -> None:
+    outcome = {"event_id": event_id, "state": state, "detail": detail, "at": uow.now}
+    queries.keep_outcome(uow.session, outcome)
 
 
 def poll(factory: UnitOfWorkFactory, provider: Provider, since: datetime) -> int:
@@ -139,9 +144,12 @@ def poll(factory: UnitOfWorkFactory, provider: Provider, since: datetime) -> int
     return found
 
 
-def believe(factory: UnitOfWorkFactory, provider: Provider, checkout_id: str) -> tuple[InboxState, str]:
+def believe(
+    factory: UnitOfWorkFactory, provider: Provider, checkout_id: str, *, told_by: UUID | None = None
+) -> tuple[InboxState, str]:
     """Fetch a payment fresh, hold it against our own rows, and post what is true of it: in any order, once.
 
+    With the posting goes the outcome of the message that told of it: one transaction for both.
     Raises ProviderUnavailable (try again), ProviderRefused (it knows no such checkout).
     """
     seen = provider.look_at(checkout_id)
@@ -157,7 +165,10 @@ def believe(factory: UnitOfWorkFactory, provider: Provider, checkout_id: str) ->
         if (seen.request_id, seen.money.minor, seen.money.currency) != agreed:
             return InboxState.REFUSED, "the payment is not what was agreed: request, amount or currency"
         fresh = _post(uow, provider, checkout.request_id, seen)
-    return (InboxState.POSTED if fresh else InboxState.NOTHING_NEW), seen.payment_id
+        state = InboxState.POSTED if fresh else InboxState.NOTHING_NEW
+        if told_by is not None:
+            _keep_outcome(uow, told_by, state, seen.payment_id)
+    return state, seen.payment_id
 
 
 def _post(uow: UnitOfWork, provider: Provider, request_id: UUID, seen: PaymentSeen) -> bool:

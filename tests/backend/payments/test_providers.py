@@ -243,6 +243,17 @@ def test_a_message_signed_by_the_old_and_the_new_key_is_taken(lite_firm: Firm) -
     assert tell(lite_firm, both)
 
 
+def test_a_posting_and_the_outcome_of_its_message_are_written_together_or_not_at_all(firm: Firm) -> None:
+    request = firm.asked()
+    tell(firm, firm.stub.pay(checkout_of(firm, request), firm.clock()))
+    before = postings(firm)
+    with patch("backend.payments.queries.keep_outcome", side_effect=RuntimeError("it dies here")):
+        assert work(firm) == 0
+    assert (postings(firm), firm.standing(request).state) == (before, "open")
+    assert work(firm) == 1
+    assert (postings(firm), outcomes(firm)) == (before + 1, [InboxState.POSTED])
+
+
 def test_a_message_that_waits_while_the_secret_is_rotated_is_acted_on(lite_firm: Firm) -> None:
     request = lite_firm.asked()
     tell(lite_firm, lite_firm.stub.pay(checkout_of(lite_firm, request), lite_firm.clock()))
