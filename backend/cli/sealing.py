@@ -104,7 +104,10 @@ def check_seals(settings: Settings, search: bool) -> None:
 @click.option("--server", metavar="URL", help="Ask the company's server instead of a data base here.")
 @click.option("--trust", type=click.Path(path_type=Path), help="PEM of the company's certificates.")
 def verify(settings: Settings, file: Path, offline: bool, server: str | None, trust: Path | None) -> None:
-    """Is FILE exactly what the company issued? Exit code 0: yes, 1: no, 2: it could not be looked at."""
+    """Is FILE exactly what the company issued? Exit code 0: yes, 1: no, 2: it could not be looked at.
+
+    3: yes, but for the timestamp, which is of an authority that DOORSTEP_TIMESTAMP_ROOTS does not name.
+    """
     command = [sys.executable, "-m", "backend.reports.seal.inspecting", str(file), str(settings.seal_folder)]
     command += ["--trust", str(trust)] if trust is not None else []
     command += ["--authorities", settings.timestamp_roots] if settings.timestamp_roots else []

@@ -24,11 +24,19 @@ class EnvelopeRefused(Exception):
     """Something about the container is not as we write it; the message says what."""
 
 
+class AuthorityUnknown(EnvelopeRefused):
+    """The timestamp is as an authority writes it, and leads to nobody whom we believe.
+
+    The message is how whoever vouches for the authority is named; anybody may call himself that.
+    """
+
+
 def check_container(file: bytes, gap: tuple[int, int], trusted: Iterable[x509.Certificate]) -> None:
     """Refuse (EnvelopeRefused) a container that is not exactly what we would have written.
 
     `gap` is where the container lies in the file, its angle brackets included; `trusted` are the certificates
-    of the company's seal and of the timestamp authority that we believe.
+    of the company's seal and of the timestamp authority that we believe. Raises AuthorityUnknown when all
+    holds but that nobody whom we believe speaks for the timestamp.
     """
     match = _CONTAINER.fullmatch(file[gap[0] : gap[1]])
     if match is None or len(match[1]) % 2:
@@ -51,16 +59,21 @@ def _check_signed_data(info: cms.ContentInfo, der: bytes, trusted: list[bytes]) 
     (certificate,) = (chosen.chosen for chosen in data["certificates"])
     if certificate.dump() not in trusted:
         raise EnvelopeRefused("another certificate lies in the seal")
-    tokens = []
+    tokens, unknown = [], None
     for attribute in signer["unsigned_attrs"] or ():
         _same(attribute["type"].native, _TIMESTAMP, "unsigned attribute")
         (token,) = attribute["values"]
-        check_token(token, trusted)
+        try:
+            check_token(token, trusted)
+        except AuthorityUnknown as stranger:
+            unknown = stranger  # the rest of the envelope is still to be looked at
         tokens.append(token)
     if len(tokens) > 1:
         raise EnvelopeRefused("there are two timestamps")
     if _anew(signer, certificate, tokens).dump() != der:
         raise EnvelopeRefused("it is not written as we write it")
+    if unknown is not None:
+        raise unknown
 
 
 def _anew(
@@ -97,7 +110,10 @@ def _anew(
 
 
 def check_token(token: cms.ContentInfo, trusted: list[bytes]) -> None:
-    """Refuse a timestamp token with anything beside what the authority's own signature covers."""
+    """Refuse a timestamp token with anything beside what the authority's own signature covers.
+
+    Raises AuthorityUnknown when that is all that is the matter.
+    """
     _same(token["content_type"].native, "signed_data", "timestamp")
     data = token["content"]
     (signer,) = data["signer_infos"]
@@ -111,9 +127,9 @@ def check_token(token: cms.ContentInfo, trusted: list[bytes]) -> None:
     if len(own) != 1:
         raise EnvelopeRefused("the timestamp names another certificate")
     _check_signer(signer, own[0], data)
-    _check_chain(own[0], certificates, trusted)
     if cms.ContentInfo.load(token.dump()).dump(force=True) != token.dump():
         raise EnvelopeRefused("the timestamp is not written in the one canonical form")
+    _check_chain(own[0], certificates, trusted)
 
 
 def _check_signer(signer: cms.SignerInfo, certificate: x509.Certificate, data: cms.SignedData) -> None:
@@ -144,7 +160,7 @@ def _check_chain(own: x509.Certificate, certificates: list[x509.Certificate], tr
         rest.remove(issuer)
         last = issuer
     if last not in known and not any(_is_issued_by(last, one) for one in known):
-        raise EnvelopeRefused("the certificates of the timestamp do not lead to one that we believe")
+        raise AuthorityUnknown(last.issuer.rfc4514_string())
 
 
 def _is_issued_by(certificate: object, issuer: object) -> bool:

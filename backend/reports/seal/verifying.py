@@ -9,7 +9,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ from pyhanko.sign.validation.status import (
 from pyhanko_certvalidator import ValidationContext
 
 from backend.reports.seal.content import FORMS, REPORT, canonical, fingerprint_of
-from backend.reports.seal.envelope import EnvelopeRefused, check_container, check_token
+from backend.reports.seal.envelope import AuthorityUnknown, EnvelopeRefused, check_container, check_token
 from backend.reports.seal.keys import SealFolder
 from backend.reports.seal.signed import signed_faults
 
@@ -51,18 +51,23 @@ class Trust:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found. `faults` is empty when the file is genuine; `content` is what it says of itself."""
+    """What was found. `faults` names what is wrong; `content` is what the file says of itself.
+
+    `unknown_authority`: who vouches for the timestamp, when that is nobody of `Trust.authorities`. Whether
+    the stamp is good can then not be said here; `timestamped_at` is what it claims.
+    """
 
     sha256: str
     faults: Sequence[str]
     content: Mapping[str, Any] | None = None
     fingerprint: str | None = None
     timestamped_at: datetime | None = None
+    unknown_authority: str | None = None
 
     @property
     def genuine(self) -> bool:
         """Whether everything holds."""
-        return not self.faults
+        return not self.faults and self.unknown_authority is None
 
 
 def trust_of(folder: SealFolder, authorities: bytes = b"") -> Trust:
@@ -97,7 +102,10 @@ def _verify(file: bytes, reader: PdfFileReader, trust: Trust, sha256: str) -> Ve
         return Verdict(sha256, [f"It has {len(signatures)} signatures; a sealed report has one."])
     seal = signatures[0]
     status = asyncio.run(_validated(seal, trust))
-    faults = [*_seal_faults(status, seal, trust), *_container_faults(file, seal, trust)]
+    envelope, unknown = _container_faults(file, seal, trust)
+    if unknown is not None:
+        envelope += _stamp_faults(status)
+    faults = [*_seal_faults(status, seal, trust, stamped=unknown is None), *envelope]
     attached = attachments_of(reader)
     content, inner = _content_of(attached)
     return Verdict(
@@ -106,6 +114,7 @@ def _verify(file: bytes, reader: PdfFileReader, trust: Trust, sha256: str) -> Ve
         content,
         fingerprint_of(attached[REPORT]) if REPORT in attached else None,
         None if status.timestamp_validity is None else status.timestamp_validity.timestamp,
+        unknown,
     )
 
 
@@ -117,7 +126,13 @@ async def _validated(seal: EmbeddedPdfSignature, trust: Trust) -> PdfSignatureSt
     )
 
 
-def _seal_faults(status: PdfSignatureStatus, seal: EmbeddedPdfSignature, trust: Trust) -> list[str]:
+def _seal_faults(
+    status: PdfSignatureStatus, seal: EmbeddedPdfSignature, trust: Trust, *, stamped: bool
+) -> list[str]:
+    """What is wrong with the seal; `stamped` is False when its timestamp is not to be judged here."""
+    revocation = _revocation_faults(status, trust)
+    if not stamped:
+        status = replace(status, timestamp_validity=None)
     faults = []
     if not (status.intact and status.valid):
         faults.append("The seal does not fit the file: something in it was changed.")
@@ -133,7 +148,14 @@ def _seal_faults(status: PdfSignatureStatus, seal: EmbeddedPdfSignature, trust: 
         faults.append("The timestamp is not one of an authority that we believe.")
     if not faults and not status.bottom_line:
         faults.append("The seal is not good as a whole.")
-    return faults + _revocation_faults(status, trust)
+    return faults + revocation
+
+
+def _stamp_faults(status: PdfSignatureStatus) -> list[str]:
+    stamp = status.timestamp_validity
+    if stamp is not None and stamp.intact and stamp.valid:
+        return []
+    return ["The timestamp does not fit the seal."]
 
 
 def _revocation_faults(status: PdfSignatureStatus, trust: Trust) -> list[str]:
@@ -146,15 +168,18 @@ def _revocation_faults(status: PdfSignatureStatus, trust: Trust) -> list[str]:
     return ["The key of the seal was revoked, and no timestamp shows that it was used before."]
 
 
-def _container_faults(file: bytes, seal: EmbeddedPdfSignature, trust: Trust) -> list[str]:
+def _container_faults(file: bytes, seal: EmbeddedPdfSignature, trust: Trust) -> tuple[list[str], str | None]:
+    """What is wrong with the envelope, and who vouches for its timestamp when nobody here knows him."""
     begin, length, end, rest = (int(number) for number in seal.byte_range)
     if begin != 0 or end + rest != len(file):
-        return ["The seal does not cover the whole file."]
+        return ["The seal does not cover the whole file."], None
     try:
         check_container(file, (length, end), [*trust.seals, *trust.authorities])
+    except AuthorityUnknown as unknown:
+        return [], str(unknown)
     except EnvelopeRefused as refused:
-        return [f"The seal's envelope was changed: {refused}."]
-    return []
+        return [f"The seal's envelope was changed: {refused}."], None
+    return [], None
 
 
 def attachments_of(reader: PdfFileReader) -> dict[str, bytes]:
@@ -183,11 +208,18 @@ def _content_of(attached: Mapping[str, bytes]) -> tuple[Mapping[str, Any] | None
 
 
 def timestamp_of(token: str, sha256: str, trust: Trust) -> datetime | None:
-    """The time in a token (base64) that came later, over a file's hash; None when it is not good."""
+    """The time in a token (base64) that came later, over a file's hash; None when it is not good.
+
+    Raises AuthorityUnknown when it may be good, and is of nobody whom we believe.
+    """
     digest = bytes.fromhex(sha256)
+    unknown: AuthorityUnknown | None = None
     try:
         info = cms.ContentInfo.load(base64.b64decode(token), strict=True)
-        check_token(info, [certificate.dump() for certificate in trust.authorities])
+        try:
+            check_token(info, [certificate.dump() for certificate in trust.authorities])
+        except AuthorityUnknown as stranger:
+            unknown = stranger
         context = ValidationContext(trust_roots=[*trust.authorities], allow_fetching=False)
         checked = asyncio.run(
             validate_tst_signed_data(
@@ -197,4 +229,8 @@ def timestamp_of(token: str, sha256: str, trust: Trust) -> datetime | None:
         status = TimestampSignatureStatus(**checked)
     except Exception:  # whatever a damaged token makes the libraries raise: it is not good
         return None
-    return status.timestamp if status.intact and status.valid and status.trusted else None
+    if not (status.intact and status.valid):
+        return None
+    if unknown is not None:
+        raise unknown
+    return status.timestamp if status.trusted else None
