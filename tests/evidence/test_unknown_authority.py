@@ -6,12 +6,21 @@ import base64
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from asn1crypto import algos, cms
+from asn1crypto import keys as asn1_keys
+from asn1crypto import x509 as asn1_x509
 from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pyhanko.sign.timestamps import DummyTimeStamper, TimeStamper
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from backend.reports.seal.inspecting import GENUINE, REFUSED, UNSETTLED, main
 from backend.reports.seal.keys import SealFolder
@@ -83,6 +92,50 @@ def test_offline_it_is_told_apart_from_a_forgery_with_the_setting_that_settles_i
 def test_with_another_authority_set_it_is_as_unknown(stamped: Stamped, tmp_path: Path) -> None:
     said = ask(stamped.files[0], tmp_path, stamped.company.path, authority=Authority("Another one"))
     assert_unsettled(said, "timestamp in its seal")
+
+
+def test_a_public_authority_is_known_by_its_root_alone(stamped: Stamped, tmp_path: Path) -> None:
+    """Its tokens bring the certificate between: nobody has to set that."""
+    authority, root = _a_public_authority()
+    (file,) = sealed_files(Press(stamped.company, authority), [1], random.Random(1), tmp_path)
+    verdict = verify(file, trust_of(stamped.company))
+    assert (verdict.genuine, verdict.faults, verdict.unknown_authority) == (False, [], "CN=Root")
+    assert verify(file, trust_of(stamped.company, root)).genuine
+
+
+def _a_public_authority() -> tuple[TimeStamper, bytes]:
+    """An authority two steps below a root, and the root as PEM."""
+    keys = [generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)]
+    names = ("Root", "Middle", "Desk")
+    made = [
+        _certificate(names[at], key, names[max(at - 1, 0)], keys[max(at - 1, 0)], is_desk=at == 2)
+        for at, key in enumerate(keys)
+    ]
+    middle, desk = (asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in made[1:])
+    secret = keys[2].private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    store = SimpleCertificateStore.from_certs([middle])
+    authority = DummyTimeStamper(desk, asn1_keys.PrivateKeyInfo.load(secret), certs_to_embed=store)
+    return authority, made[0].public_bytes(Encoding.PEM)
+
+
+def _certificate(
+    name: str, key: RSAPrivateKey, issuer: str, signer: RSAPrivateKey, *, is_desk: bool
+) -> x509.Certificate:
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(ca=not is_desk, path_length=None), critical=True)
+    )
+    if is_desk:
+        stamping = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        builder = builder.add_extension(stamping, critical=True)
+    return builder.sign(signer, SHA256())
 
 
 def _stamp_of_the_other(stamped: Stamped) -> bytes:
