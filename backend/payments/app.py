@@ -18,7 +18,7 @@ from backend.outbox.transports import Transport, mail_transport
 from backend.outbox.worker import OutboxWorker
 from backend.payments.badges import KIND as BADGE
 from backend.payments.badges import BadgeTransport
-from backend.payments.billing import Unbilled, bill_what_was_approved, end_deposits_of_done_work
+from backend.payments.billing import bill_what_was_approved, end_deposits_of_done_work
 from backend.payments.databases import TwoSides, open_both
 from backend.payments.desk_routes import desk
 from backend.payments.inbox import poll, work_inbox
@@ -36,6 +36,7 @@ from backend.payments.rules.telling import Texting
 from backend.payments.settings import PaymentsSettings
 from backend.payments.stub_pages import stub_pages
 from backend.payments.texts import sms_transport
+from backend.payments.turns import Turns
 from backend.payments.wiring import PaymentsWiring
 from backend.web.serving import install_web
 from backend.web.wiring import EXTENSION
@@ -125,7 +126,7 @@ class Rounds:
 
     def __init__(self, wiring: PaymentsWiring) -> None:
         self._wiring = wiring
-        self._unbilled = Unbilled()
+        self._bills, self._messages = Turns(), Turns()
         self._polled_at: datetime | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
@@ -143,9 +144,9 @@ class Rounds:
         """One round; the steps that failed. Each is by itself: one that fails keeps no other from it."""
         wiring, now = self._wiring, self._wiring.clock()
         steps: dict[str, Callable[[], object]] = {
-            "billing": partial(bill_what_was_approved, wiring.factory, wiring.terms, self._unbilled),
+            "billing": partial(bill_what_was_approved, wiring.factory, wiring.terms, self._bills),
             "deposits": partial(end_deposits_of_done_work, wiring.factory),
-            "inbox": partial(work_inbox, wiring.factory, wiring.providers),
+            "inbox": partial(work_inbox, wiring.factory, wiring.providers, self._messages),
             "refunds": partial(send_refunds, wiring.factory, wiring.providers),
         }
         if self._polled_at is None or now - self._polled_at >= POLL_EVERY:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from uuid import UUID
 
 import structlog
-from sqlalchemy.orm import Session
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import ledger, queries
@@ -19,44 +17,22 @@ from backend.payments.requesting import Asking, Terms, write_request
 from backend.payments.rules.billing import BilledLine, bill, taxes_of
 from backend.payments.rules.postings import issued
 from backend.payments.telling import tell_customer
+from backend.payments.turns import AT_ONCE, Turns
 from schemas.errors import DomainError
 from schemas.payments import DepositEnd
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 200
-AGAIN_AT_ONCE = 50
-"""Of those that could not be billed: with more of them each is tried again in a later round."""
 
-
-@dataclass
-class Unbilled:
-    """Which reports could not be billed when it was tried, the one tried longest ago first."""
-
-    _tried: dict[UUID, None] = field(default_factory=dict)
-
-    def next_of(self, session: Session) -> list[UUID]:
-        """What to bill now: first what was never tried, so that it waits behind nothing else."""
-        found = field_side.billable_report_ids(session, AT_ONCE + len(self._tried))
-        fresh = [report_id for report_id in found if report_id not in self._tried]
-        return [*fresh[:AT_ONCE], *islice(self._tried, AGAIN_AT_ONCE)]
-
-    def note(self, report_id: UUID, *, is_over: bool) -> None:
-        """What came of trying one: it is billed, by whomever, or it goes to the end of those that wait."""
-        self._tried.pop(report_id, None)
-        if not is_over:
-            self._tried[report_id] = None
-
-
-def bill_what_was_approved(factory: UnitOfWorkFactory, terms: Terms, unbilled: Unbilled | None = None) -> int:
+def bill_what_was_approved(factory: UnitOfWorkFactory, terms: Terms, turns: Turns | None = None) -> int:
     """Make payment requests for approved charges that have none; how many were made.
 
     Each report is a transaction of its own: one that cannot be billed keeps no other from it, and is tried
-    again. `unbilled` is what earlier rounds learned.
+    again. `turns` is what earlier rounds learned.
     """
-    unbilled = Unbilled() if unbilled is None else unbilled
+    turns = turns or Turns()
     with factory.begin(write=False) as uow:
-        report_ids = unbilled.next_of(uow.session)
+        report_ids = turns.next_of(partial(field_side.billable_report_ids, uow.session))
     made = 0
     for report_id in report_ids:
         is_over = False
@@ -68,7 +44,7 @@ def bill_what_was_approved(factory: UnitOfWorkFactory, terms: Terms, unbilled: U
             log.error("billing.refused", report=str(report_id), code=error.code)
         except Exception:
             log.exception("billing.stalled", report=str(report_id))
-        unbilled.note(report_id, is_over=is_over)
+        turns.note(report_id, is_over=is_over)
     return made
 
 

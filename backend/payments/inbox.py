@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -21,12 +22,12 @@ from backend.payments.rules.errors import (
     WebhookRefused,
 )
 from backend.payments.rules.postings import Account, AccountKind, Receipt, TransactionKind
+from backend.payments.turns import Turns
 from schemas.errors import DomainError
 from schemas.payments import InboxState
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 200
 KEPT_HEADERS = 4_000
 PATIENCE = timedelta(hours=1)
 """How long a message may speak of a checkout that we do not know: our own row may not be committed yet."""
@@ -72,23 +73,36 @@ def take_message(
         )
 
 
-def work_inbox(factory: UnitOfWorkFactory, providers: Providers) -> int:
-    """Act on every message that waits; how many were settled. One that cannot be settled yet waits on."""
+def work_inbox(factory: UnitOfWorkFactory, providers: Providers, turns: Turns | None = None) -> int:
+    """Act on the messages that wait; how many were settled. One that cannot be settled yet waits on.
+
+    A provider that is away is asked once and not for each of its messages. `turns` is what earlier rounds
+    learned.
+    """
+    turns = turns or Turns()
     with factory.begin(write=False) as uow:
-        waiting = [
-            (event.id, event.provider, event.raw, event.received_at)
-            for event in queries.waiting_events(uow.session, AT_ONCE)
-        ]
-    settled = 0
-    for event_id, name, raw, received_at in waiting:
-        provider = providers.get(name)
-        if provider is None:
+        due = turns.next_of(partial(queries.waiting_event_ids, uow.session, providers))
+        waiting = {
+            event.id: (event.provider, event.raw, event.received_at)
+            for event in queries.waiting_events(uow.session, due)
+        }
+    settled, away = 0, set[str]()
+    for event_id in due:
+        if event_id not in waiting:  # another process was faster
+            turns.note(event_id, is_over=True)
             continue
+        name, raw, received_at = waiting[event_id]
+        is_over = False
         try:
-            settled += _work(factory, provider, (event_id, received_at), raw)
+            if name not in away:
+                is_over = _work(factory, providers[name], (event_id, received_at), raw)
+        except ProviderUnavailable:
+            away.add(name)
         except Exception:
             # It waits on, for everybody to see (`check` counts it), and holds up no other.
             log.exception("inbox.stalled", event_row=str(event_id), provider=name)
+        turns.note(event_id, is_over=is_over)
+        settled += is_over
     return settled
 
 
@@ -100,7 +114,7 @@ def _work(factory: UnitOfWorkFactory, provider: Provider, event: tuple[UUID, dat
             return _settle(factory, event_id, InboxState.IGNORED, f"{message.kind} is about no checkout")
         state, detail = believe(factory, provider, message.checkout_id, told_by=event_id)
     except ProviderUnavailable:
-        return False
+        raise
     except ProviderRefused as error:
         if factory.clock() - received_at < PATIENCE:
             return False
@@ -134,6 +148,9 @@ def poll(factory: UnitOfWorkFactory, provider: Provider, since: datetime) -> int
     for checkout_id in checkout_ids:
         try:
             state, _ = believe(factory, provider, checkout_id)
+        except ProviderUnavailable as error:
+            log.warning("poll.failed", provider=provider.name, code=error.code)
+            break  # it would be asked in vain for each of them
         except DomainError as error:
             log.warning("poll.failed", provider=provider.name, code=error.code)
             continue

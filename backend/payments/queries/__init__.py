@@ -102,6 +102,7 @@ from backend.payments.queries.requests import (
     requests_of_work_order,
     tax_rates,
     unanswered_checkouts,
+    waiting_event_ids,
     waiting_events,
 )
 from backend.payments.queries.writing import (
@@ -202,6 +203,7 @@ __all__ = [
     "unpaid",
     "unsent_messages",
     "unsettled_complaints",
+    "waiting_event_ids",
     "waiting_events",
     "work_orders_with_deposits",
     "work_orders_with_requests",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from backend.db.paging import Page, PageRequest, fetch_page
@@ -139,12 +139,23 @@ def unanswered_checkouts(session: Session, provider: str, since: datetime) -> Se
     ).all()
 
 
-def waiting_events(session: Session, limit: int) -> Sequence[InboxEvent]:
-    """Messages that nobody has worked on, oldest first."""
-    done = exists().where(InboxOutcome.event_id == InboxEvent.id)
+def waiting_event_ids(session: Session, providers: Collection[str], limit: int) -> Sequence[UUID]:
+    """Messages of these providers that nobody has settled, oldest first."""
     return session.scalars(
-        select(InboxEvent).where(~done).order_by(InboxEvent.received_at, InboxEvent.id).limit(limit)
+        select(InboxEvent.id)
+        .where(_is_waiting(), InboxEvent.provider.in_(providers))
+        .order_by(InboxEvent.received_at, InboxEvent.id)
+        .limit(limit)
     ).all()
+
+
+def waiting_events(session: Session, event_ids: Collection[UUID]) -> Sequence[InboxEvent]:
+    """Those of these messages that nobody has settled, in no order."""
+    return session.scalars(select(InboxEvent).where(_is_waiting(), InboxEvent.id.in_(event_ids))).all()
+
+
+def _is_waiting() -> ColumnElement[bool]:
+    return ~exists().where(InboxOutcome.event_id == InboxEvent.id)
 
 
 def tax_rates(session: Session) -> dict[UUID, PartTaxRate]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -28,7 +26,7 @@ from tests.backend.payments.test_bank import take
 from tests.backend.payments.test_deposits import transfer
 from tests.backend.payments.test_disputes import WITHDRAWN, WON, hear
 from tests.backend.payments.test_finance import approve, ask, paid_by_card
-from tests.backend.payments.test_providers import checkout_of, tell, work
+from tests.backend.payments.test_providers import checkout_of, few_at_once, tell, work
 from tests.backend.payments.test_second_thoughts import withdraw
 from tests.backend.payments.world import Firm
 
@@ -118,12 +116,6 @@ def test_reports_that_cannot_be_billed_do_not_keep_later_ones_waiting_and_are_al
         for _ in stuck:
             rounds.once()
     assert billed(lite_firm) == [500, 500, 500, 700]
-
-
-@contextmanager
-def few_at_once(most: int, *, again: int) -> Iterator[None]:
-    with patch.object(billing, "AT_ONCE", most), patch.object(billing, "AGAIN_AT_ONCE", again):
-        yield
 
 
 def billed(firm: Firm) -> list[int]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
@@ -13,7 +15,7 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
-from backend.payments import queries
+from backend.payments import queries, turns
 from backend.payments.app import Rounds, create_payments_app
 from backend.payments.badges import project_badge
 from backend.payments.checkouts import open_checkout
@@ -93,6 +95,39 @@ def test_a_message_may_come_before_our_own_row(lite_firm: Firm) -> None:
     assert checkout_of(lite_firm, request) == checkout
     assert work(lite_firm) == 1
     assert lite_firm.standing(request).state == "paid"
+
+
+@contextmanager
+def few_at_once(most: int, *, again: int) -> Iterator[None]:
+    with patch.object(turns, "AT_ONCE", most), patch.object(turns, "AGAIN_AT_ONCE", again):
+        yield
+
+
+def test_messages_that_cannot_be_settled_yet_keep_no_later_one_waiting(lite_firm: Firm) -> None:
+    """Another shop of the same account, say, whose checkouts are none of ours: with room for two a round."""
+    for _ in range(3):
+        lite_firm.stub.fault(Fault.TIMEOUT_AFTER_OPENING)
+        with pytest.raises(ProviderUnavailable):
+            checkout_of(lite_firm, lite_firm.asked())
+    for checkout in list(lite_firm.stub._payments):
+        tell(lite_firm, lite_firm.stub.pay(checkout, lite_firm.clock()))
+    paid = lite_firm.asked()
+    tell(lite_firm, lite_firm.stub.pay(checkout_of(lite_firm, paid), lite_firm.clock()))
+    inbox = partial(work_inbox, lite_firm.payments.factory, lite_firm.payments.providers, turns.Turns())
+    with few_at_once(2, again=1):
+        assert [inbox(), inbox()] == [0, 1]
+    assert lite_firm.standing(paid).state == "paid"
+    lite_firm.clock.advance(hours=2)
+    assert inbox() == 3
+    assert outcomes(lite_firm) == [InboxState.POSTED, *[InboxState.REFUSED] * 3]
+
+
+def test_a_provider_that_is_away_is_asked_once_in_a_round(lite_firm: Firm) -> None:
+    for request in (lite_firm.asked(), lite_firm.asked()):
+        tell(lite_firm, lite_firm.stub.pay(checkout_of(lite_firm, request), lite_firm.clock()))
+    lite_firm.stub.fault(Fault.AWAY)
+    assert work(lite_firm) == 0
+    assert work(lite_firm) == 2
 
 
 def test_a_dispute_heard_of_before_the_payment_leaves_it_owed(lite_firm: Firm) -> None:
