@@ -106,7 +106,7 @@ def check_seals(settings: Settings, search: bool) -> None:
 def verify(settings: Settings, file: Path, offline: bool, server: str | None, trust: Path | None) -> None:
     """Is FILE exactly what the company issued? Exit code 0: yes, 1: no, 2: it could not be looked at.
 
-    3: yes, but for the timestamp, which is of an authority that DOORSTEP_TIMESTAMP_ROOTS does not name.
+    3: yes, but for the timestamp, which cannot be judged while DOORSTEP_TIMESTAMP_ROOTS names no authority.
     """
     command = [sys.executable, "-m", "backend.reports.seal.inspecting", str(file), str(settings.seal_folder)]
     command += ["--trust", str(trust)] if trust is not None else []

@@ -1,4 +1,4 @@
-"""A timestamp by an authority that the verifier does not know: no forgery, and no proof of when either."""
+"""A timestamp where no authority is set to judge it by: no forgery, and no proof of when either."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def ask(file: bytes, place: Path, company: Path, *more: str, authority: Authorit
 
 def assert_unsettled(said: Result, what: str) -> None:
     assert said.exit_code == UNSETTLED, said.output
-    assert f"UNSETTLED: The {what} is of an authority that is not known here." in said.output
+    assert f"UNSETTLED: The {what} cannot be judged: no authority is set here." in said.output
     assert SETTING in said.output
     assert "CN=Time for Tests" in said.output
     assert "NOT GENUINE" not in said.output
@@ -89,9 +89,12 @@ def test_offline_it_is_told_apart_from_a_forgery_with_the_setting_that_settles_i
     assert (said.exit_code, "UNSETTLED" in said.output) == (GENUINE, False), said.output
 
 
-def test_with_another_authority_set_it_is_as_unknown(stamped: Stamped, tmp_path: Path) -> None:
+def test_with_another_authority_set_it_is_refused(stamped: Stamped, tmp_path: Path) -> None:
+    """No signature covers the place of the stamp: whoever has the file can put his own there."""
     said = ask(stamped.files[0], tmp_path, stamped.company.path, authority=Authority("Another one"))
-    assert_unsettled(said, "timestamp in its seal")
+    assert said.exit_code == REFUSED, said.output
+    assert "NOT GENUINE: The timestamp is of none of the authorities that are set here" in said.output
+    assert "UNSETTLED" not in said.output
 
 
 def test_a_public_authority_is_known_by_its_root_alone(stamped: Stamped, tmp_path: Path) -> None:
@@ -250,3 +253,5 @@ def test_a_stamp_that_came_later_is_told_apart_as_well(
     assert_unsettled(said, "later timestamp")
     said = ask(file, tmp_path, house.folder.path, *data, authority=house.authority)
     assert (said.exit_code, "Timestamped later, at" in said.output) == (GENUINE, True), said.output
+    said = ask(file, tmp_path, house.folder.path, *data, authority=Authority("Another one"))
+    assert (said.exit_code, "Its later timestamp is not good." in said.output) == (REFUSED, True), said.output

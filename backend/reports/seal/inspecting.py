@@ -75,7 +75,7 @@ def _words(known: list[Found], verdict: int) -> list[str]:
 
 def _stranger(what: str, authority: str) -> str:
     return (
-        f"The {what} is of an authority that is not known here. It names {authority!r}, as anybody may. "
+        f"The {what} cannot be judged: no authority is set here. It names {authority!r}, as anybody may. "
         "If that is the company's authority, get its certificate from the authority itself, set "
         "DOORSTEP_TIMESTAMP_ROOTS to that PEM file, and look again."
     )

@@ -169,14 +169,21 @@ def _revocation_faults(status: PdfSignatureStatus, trust: Trust) -> list[str]:
 
 
 def _container_faults(file: bytes, seal: EmbeddedPdfSignature, trust: Trust) -> tuple[list[str], str | None]:
-    """What is wrong with the envelope, and who vouches for its timestamp when nobody here knows him."""
+    """What is wrong with the envelope, and who vouches for its timestamp when no authority is set here.
+
+    Where one is set, anybody else's timestamp is a fault: an unsigned place of the envelope takes any.
+    """
     begin, length, end, rest = (int(number) for number in seal.byte_range)
     if begin != 0 or end + rest != len(file):
         return ["The seal does not cover the whole file."], None
     try:
         check_container(file, (length, end), [*trust.seals, *trust.authorities])
     except AuthorityUnknown as unknown:
-        return [], str(unknown)
+        if not trust.authorities:
+            return [], str(unknown)
+        return [
+            f"The timestamp is of none of the authorities that are set here; it names {str(unknown)!r}."
+        ], None
     except EnvelopeRefused as refused:
         return [f"The seal's envelope was changed: {refused}."], None
     return [], None
@@ -210,7 +217,7 @@ def _content_of(attached: Mapping[str, bytes]) -> tuple[Mapping[str, Any] | None
 def timestamp_of(token: str, sha256: str, trust: Trust) -> datetime | None:
     """The time in a token (base64) that came later, over a file's hash; None when it is not good.
 
-    Raises AuthorityUnknown when it may be good, and is of nobody whom we believe.
+    Raises AuthorityUnknown when it may be good, and no authority is set to judge it by.
     """
     digest = bytes.fromhex(sha256)
     unknown: AuthorityUnknown | None = None
@@ -219,6 +226,8 @@ def timestamp_of(token: str, sha256: str, trust: Trust) -> datetime | None:
         try:
             check_token(info, [certificate.dump() for certificate in trust.authorities])
         except AuthorityUnknown as stranger:
+            if trust.authorities:
+                return None
             unknown = stranger
         context = ValidationContext(trust_roots=[*trust.authorities], allow_fetching=False)
         checked = asyncio.run(
