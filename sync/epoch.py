@@ -24,18 +24,23 @@ SERVER_IDENTITY: ColumnElement[str | None] = literal_column(
     Text,
 )
 
+_REFUSALS = frozenset({"42501", "42883"})  # insufficient privilege; no such function
+
 
 def identity_expression(session: Session) -> ColumnElement[str | None]:
     """How to ask this database who it is.
 
-    One probe in a savepoint; the answer holds for the whole process.
+    One probe in a savepoint; the answer holds for the whole process. Raises DBAPIError for anything but a
+    refusal: a connection that is lost here says nothing about the next.
     """
     if dialect_of(session) == "sqlite":
         return NO_IDENTITY
     try:
         with session.begin_nested():
             session.connection().execute(select(SERVER_IDENTITY))
-    except DBAPIError:
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) not in _REFUSALS:
+            raise
         return NO_IDENTITY
     return SERVER_IDENTITY
 

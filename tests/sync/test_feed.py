@@ -11,11 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DBAPIError
 
+from backend.db.faults import is_connection_trouble
 from sync.collections import CollectionSet
 from sync.cursor import Cursor, CursorSigner
 from sync.cursor import Place as PlaceInFeed
 from sync.engine import SyncEngine
+from sync.epoch import NO_IDENTITY, SERVER_IDENTITY, identity_expression
 from sync.feed import hash_of, signed
 from sync.horizon import forget_what_is_past
 from sync.models import FEED_ROWS, FEEDS, FLOORS, JOURNALS, MARKS, MUTATIONS, STATE
@@ -259,6 +262,26 @@ def test_another_database_server_begins_a_new_epoch(pg: Toy, technician: UUID) -
     assert device.sync()["directives"] == ["resync"]
     assert pg.host.alarms == ["sync-restored"]
     assert device.sync()["directives"] == []
+
+
+def test_a_server_that_tells_nobody_who_it_is_is_not_asked_again(pg: Toy) -> None:
+    with pg.write() as uow:
+        for statement in ("REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC", "SET ROLE pg_monitor"):
+            uow.session.execute(text(statement))
+        assert identity_expression(uow.session) is NO_IDENTITY
+        uow.session.execute(text("RESET ROLE"))
+        assert identity_expression(uow.session) is SERVER_IDENTITY
+
+
+def test_a_connection_lost_while_the_server_is_asked_who_it_is_is_trouble_that_passes(pg: Toy) -> None:
+    with pg.host.begin(write=False) as uow:
+        ours = uow.session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with pg.engine.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:ours, 5000)"), {"ours": ours})
+        with pytest.raises(DBAPIError) as lost:
+            identity_expression(uow.session)
+        uow.session.rollback()
+    assert is_connection_trouble(lost.value)
 
 
 def test_removals_are_forgotten_after_ninety_days_and_an_older_cursor_starts_over(
