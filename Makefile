@@ -9,7 +9,8 @@ INSTALL := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-versi
 PROJECT := $(INSTALL) --no-deps --no-build-isolation --editable .
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 SERVE_DATA := var/serve
-WORKERS ?= 2
+# One more than the cores that we count on: tests wait for databases and disks.
+WORKERS ?= 3
 
 export PYTHONUNBUFFERED := 1
 
