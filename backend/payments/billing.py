@@ -10,6 +10,7 @@ import structlog
 
 from backend.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from backend.payments import ledger, queries
+from backend.payments.badges import ask_for_badge
 from backend.payments.deposits import end_deposits, hold_work_order
 from backend.payments.models import PaymentRequest, RequestLine
 from backend.payments.queries import field_side
@@ -89,10 +90,13 @@ def _lines(uow: UnitOfWork, terms: Terms, report: field_side.BillableReport) -> 
 
 
 def issue(uow: UnitOfWork, request: PaymentRequest, taxes: Mapping[int, tuple[int, int]]) -> None:
-    """Post that a bill is owed, by tax rate, and use for it what was paid before; its work order is held."""
+    """Post that a bill is owed, by tax rate, and use for it what was paid before; its work order is held.
+
+    Where an earlier bill was paid, the badge is not `paid` any more.
+    """
     posting = issued(request.id, request.currency, taxes, uow.now)
-    if posting is not None:
-        ledger.post(uow, posting)
+    if posting is not None and ledger.post(uow, posting):
+        ask_for_badge(uow, request.work_order_id, f"request:{request.id}")
     end_deposits(uow, request.work_order_id, DepositEnd.BILLED, f"request:{request.id}")
 
 

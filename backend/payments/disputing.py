@@ -23,12 +23,14 @@ def follow_dispute(
 
     Whoever calls holds the request. A dispute that is heard of when it is over is posted from its beginning.
     """
-    is_news = _note(uow, provider, request_id, payment, seen)
-    for move in seen.moves:
-        is_news |= _post(uow, provider, request_id, payment, move)
-    if seen.state is DisputeState.LOST and any(move.money.minor < 0 for move in seen.moves):
+    is_step = _note(uow, provider, request_id, payment, seen)
+    posted = [move for move in seen.moves if _post(uow, provider, request_id, payment, move)]
+    is_taken = any(move.money.minor < 0 for move in seen.moves)
+    is_taken_now = any(move.money.minor < 0 for move in posted)
+    # Only now, and not whenever one looks again: what is owed later is owed for other reasons.
+    if seen.state is DisputeState.LOST and is_taken and (is_step or is_taken_now):
         _give_up(uow, provider, request_id, seen.money, f"dispute_lost:{payment.payment_id}:{seen.id}")
-    return is_news
+    return is_step or bool(posted)
 
 
 def _post(uow: UnitOfWork, provider: str, request_id: UUID, payment: PaymentSeen, move: DisputeMove) -> bool:

@@ -13,6 +13,7 @@ from backend.payments import queries
 from backend.payments.actions import match_bank_entry
 from backend.payments.bank.camt import read_statements
 from backend.payments.bank.statements import Imported, import_statements
+from backend.payments.checks import check_ledger
 from backend.payments.models import BankEntry, LedgerEntry
 from backend.payments.rules.errors import BankEntrySettled, CurrenciesMixed, StatementUnreadable
 from backend.payments.rules.postings import Account, AccountKind
@@ -120,6 +121,18 @@ def test_a_returned_transfer_is_owed_again(firm: Firm) -> None:
     assert (firm.standing(request).state, firm.standing(request).owed) == ("open", 10_000)
     assert firm.badge(request) == "none"
     assert bank_balance(firm) == 0
+
+
+def test_a_second_bill_takes_the_badge_of_a_paid_work_order_away(firm: Firm) -> None:
+    """With a badge that the oracle compares too: the order is the field's."""
+    first = firm.billed(10_000)
+    take(firm, statement_file([Paid(10_000, first.reference)]))
+    firm.deliver()
+    assert firm.badge(first) == "paid"
+    firm.asked(5_000, work_order_id=first.work_order_id)
+    firm.deliver()
+    assert firm.badge(first) == "none"
+    assert check_ledger(firm.payments.sides).faults == []
 
 
 def test_our_reference_with_another_currency_waits_for_a_person(lite_firm: Firm) -> None:

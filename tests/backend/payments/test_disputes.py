@@ -122,6 +122,23 @@ def test_of_a_lost_dispute_only_what_is_still_owed_is_written_off(lite_firm: Fir
     sound(lite_firm)
 
 
+def test_what_is_owed_again_after_a_dispute_was_lost_is_owed(lite_firm: Firm) -> None:
+    """Nothing was owed when it was lost; then the transfer that settled it comes back, and we look again."""
+    request = paid_by_card(lite_firm, 10_000)
+    hear(lite_firm, WITHDRAWN)
+    take(lite_firm, statement_file([Paid(10_000, request.reference)], opening=0))
+    hear(lite_firm, LOST)
+    assert lite_firm.standing(request).state == "paid"
+    back = [Paid(-10_000, request.reference, returned=True)]
+    take(lite_firm, statement_file(back, statement_id="S-2", sequence=2, opening=10_000))
+    poll(lite_firm.payments.factory, lite_firm.stub, lite_firm.clock())
+    tell(lite_firm, lite_firm.stub.message("payment.updated", checkout(lite_firm), lite_firm.clock()))
+    work(lite_firm)
+    assert lite_firm.standing(request).owed == 10_000
+    assert "dispute_lost" not in [kind for kind, _ in journal(lite_firm)]
+    sound(lite_firm)
+
+
 def test_a_decision_that_nobody_told_is_asked_for(lite_firm: Firm) -> None:
     request = paid_by_card(lite_firm, 10_000)
     hear(lite_firm, WITHDRAWN)
