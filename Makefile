@@ -13,6 +13,8 @@ SERVE_DATA := var/serve
 WORKERS ?= 3
 
 export PYTHONUNBUFFERED := 1
+# Set in many containers: each of the processes that tests start would compile all it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test serve bench lint format install install-test prepared postgresql stores chromium swift check lock audit sbom clean
@@ -33,7 +35,7 @@ prepared: postgresql stores swift chromium lint
 serve: install ## the server with the demo's data; prints the addresses and logins to try
 	@$(BIN)/python -m tests.journeys.serve --data $(SERVE_DATA)
 
-bench: install-test postgresql ## the benchmarks: a table here, JSON in var/bench.json
+bench: install-test postgresql swift ## the benchmarks: a table here, JSON in var/bench.json
 	@$(BIN)/python -m tests.benchmarks
 
 lint: install-test ## style, types, who imports whom, known weaknesses in our own code

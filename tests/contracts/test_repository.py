@@ -1,8 +1,10 @@
-"""What must never be in this repository, and what its lock files promise."""
+"""What must never be in this repository, and what its lock files and its Makefile promise."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -110,3 +112,18 @@ def test_tests_and_server_run_on_the_same_versions() -> None:
         for name in ("run.txt", "test.txt")
     )
     assert run - test == set()
+
+
+def test_what_make_starts_keeps_what_it_compiled() -> None:
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    rule = 'told:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"\n'
+    said = subprocess.run(
+        ["make", "--silent", "--file", "Makefile", "--file", "-", "told"],
+        cwd=ROOT,
+        input=rule,
+        env={**outer, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "[]", "Python imports in seconds what it has to compile in a dozen"
