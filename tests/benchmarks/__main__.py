@@ -20,6 +20,7 @@ from tests.benchmarks.exchanges import CATALOGUE, Figures
 from tests.benchmarks.firm import running_firm
 from tests.benchmarks.growth import fill_with_years, growth
 from tests.benchmarks.kinto import running_kinto
+from tests.benchmarks.load import keep_memory
 from tests.benchmarks.refreshes import refresh
 from tests.benchmarks.targets import TARGETS, Target
 from tests.postgres import Cluster, measured_cluster
@@ -196,26 +197,56 @@ def as_verdicts(found: dict[str, tuple[Target, float]]) -> Table:
 @click.option("--records", default=RECORDS, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("var/bench.json"), show_default=True)
 def main(only: tuple[str, ...], records: int, out: Path) -> None:
-    """Measure, show, and write JSON. Keys of parts that did not run keep what an earlier run wrote."""
+    """Measure, show, and write JSON after each part; keys of parts that did not run keep what they had.
+
+    A part that fails is named and the others go on; the exit code is 1 then.
+    """
+    keep_memory()
     console = Console()
+    failed: list[str] = []
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doorstep-bench-")))
         scratch.chmod(0o711)
         cluster = stack.enter_context(measured_cluster(SETTINGS))
         bench = Bench(scratch, cluster, records, console)
         for name in only or PARTS:
-            PARTS[name](bench)
-    found = {
-        key: (target, bench.figures[target.column][target.measure])
+            try:
+                checkpoint(cluster)
+                PARTS[name](bench)
+            except Exception:  # an hour of other parts must not be lost with it
+                console.print_exception(max_frames=8)
+                failed.append(name)
+            console.print(as_verdicts(reached(bench.figures)))
+            write(out, bench.figures)
+    console.print(as_table(bench.figures), as_verdicts(reached(bench.figures)))
+    if failed:
+        raise click.ClickException(f"not measured: {', '.join(failed)}")
+
+
+def checkpoint(cluster: Cluster) -> None:
+    """Have what earlier parts left in memory written now, and not while the next one is measured."""
+    with cluster.connect() as connection:
+        connection.autocommit = True
+        connection.execute("CHECKPOINT")
+    os.sync()
+
+
+def reached(figures: dict[str, Figures]) -> dict[str, tuple[Target, float]]:
+    """By key of the JSON: what was to be reached, and the measured value."""
+    return {
+        key: (target, figures[target.column][target.measure])
         for key, target in TARGETS.items()
-        if target.measure in bench.figures.get(target.column, {})
+        if target.measure in figures.get(target.column, {})
     }
-    console.print(as_table(bench.figures), as_verdicts(found))
+
+
+def write(out: Path, figures: dict[str, Figures]) -> None:
+    """Put what was measured into the JSON file."""
     out.parent.mkdir(parents=True, exist_ok=True)
     document = json.loads(out.read_text()) if out.exists() else {}
-    document |= {key: value for key, (_, value) in found.items()}
+    document |= {key: value for key, (_, value) in reached(figures).items()}
     document["machine"] = {"cores": os.cpu_count(), "python": platform.python_version()}
-    document["figures"] = document.get("figures", {}) | bench.figures
+    document["figures"] = document.get("figures", {}) | figures
     out.write_text(json.dumps(document, indent=2) + "\n")
 
 

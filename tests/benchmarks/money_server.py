@@ -9,6 +9,7 @@ import base64
 import json
 import os
 from pathlib import Path
+from uuid import uuid4
 
 from backend.payments.app import Rounds, create_payments_app, start_outbox, wire_payments
 from backend.payments.providers.stub import SIGNATURE
@@ -22,7 +23,8 @@ def payments_made(firm: Firm, count: int) -> list[str]:
     """So many bills paid by card; the messages that tell so, as JSON."""
     lines = []
     for number in range(count):
-        told = firm.stub.pay(checkout_of(firm, firm.asked(1_000 + number)), firm.clock())
+        request = firm.asked(1_000 + number, work_order_id=uuid4())  # this side can write none of the field
+        told = firm.stub.pay(checkout_of(firm, request), firm.clock())
         raw = base64.b64encode(told.raw).decode()
         lines.append(json.dumps({"signature": told.headers[SIGNATURE], "raw": raw}))
     return lines
