@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.attachments.storage import address_of
+from backend.db.damage import WHAT_TO_DO, DamagedDatabase, refuse_damaged
 from backend.db.engine import UnsafeDatabase, make_engine, sqlite_driver
 from backend.db.sqlite_lock import is_faulty
 from backend.db.upgrade import pending
@@ -117,7 +118,12 @@ def _is_private(file: Path) -> bool:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     if settings.database_url.startswith("sqlite"):
-        yield Finding("database", True, "SQLite, embedded")
+        try:
+            refuse_damaged(settings.database_url)
+        except DamagedDatabase as damage:
+            yield Finding("database", False, f"damaged: {damage.found}", WHAT_TO_DO)
+        else:
+            yield Finding("database", True, "SQLite, embedded, reads whole")
         return
     for tool in ("pg_dump", "psql"):
         path = shutil.which(tool)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, NoReturn
 
 import click
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from backend.app import Wiring, database_of, wire
+from backend.db.damage import WHAT_TO_DO, DamagedDatabase
 from backend.db.engine import UnsafeDatabase
+from backend.db.faults import is_damage
 from backend.db.sqlite_lock import DatabaseHeldElsewhere
 from backend.db.upgrade import pending, upgrade
 from backend.settings import Settings, SettingsError, read_settings
@@ -19,6 +22,7 @@ from schemas.errors import DomainError
 
 REFUSED = 2
 """Exit code of a command that could not be taken up at all."""
+UNUSABLE = (UnsafeDatabase, DatabaseHeldElsewhere, DamagedDatabase)
 
 
 def refuse(message: str) -> NoReturn:
@@ -33,14 +37,25 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--data", metavar="DIR", help="Folder for media, mail and the secret.  [DOORSTEP_DATA]")
     @wraps(command)
     def with_them(database: str | None, data: str | None, **options: Any) -> Any:
-        try:
+        with refusals():
             return command(read_settings(database=database, data=data), **options)
-        except (SettingsError, UnsafeDatabase, DatabaseHeldElsewhere, DomainError, ValueError) as error:
-            refuse(str(error))
-        except OperationalError as error:
-            refuse(f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}")
 
     return with_them
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Say in a line what keeps a command from being taken up, instead of showing where in the program."""
+    try:
+        yield
+    except (SettingsError, *UNUSABLE, DomainError, ValueError) as error:
+        refuse(str(error))
+    except DatabaseError as error:
+        if is_damage(error):
+            refuse(f"The database is damaged ({error.orig}). {WHAT_TO_DO}")
+        if not isinstance(error, OperationalError):
+            raise
+        refuse(f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}")
 
 
 def opened(settings: Settings) -> Wiring:

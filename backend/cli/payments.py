@@ -16,12 +16,11 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from marshmallow import ValidationError
 from sqlalchemy import make_url
-from sqlalchemy.exc import OperationalError
 
-from backend.cli.entry import main, refuse, with_settings
+from backend.cli.entry import main, refusals, refuse, with_settings
 from backend.cli.serving import db
-from backend.db.engine import UnsafeDatabase, make_engine
-from backend.db.sqlite_lock import DatabaseHeldElsewhere
+from backend.db.damage import refuse_damaged
+from backend.db.engine import make_engine
 from backend.db.upgrade import pending, upgrade
 from backend.payments.app import transports, wire_payments
 from backend.payments.checks import LedgerChecked, check_ledger, reconcile
@@ -29,9 +28,8 @@ from backend.payments.databases import open_both
 from backend.payments.models import CHAIN
 from backend.payments.roles import grant_roles
 from backend.payments.settings import PREFIX, PaymentsSettings, read_payments_settings
-from backend.settings import Settings, SettingsError
+from backend.settings import Settings
 from schemas.base import Email
-from schemas.errors import DomainError
 
 
 def with_payments_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,13 +40,9 @@ def with_payments_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--data", metavar="DIR", help=f"Folder for mail and the secret.  [{PREFIX}DATA]")
     @wraps(command)
     def with_them(database: str | None, field_database: str | None, data: str | None, **options: Any) -> Any:
-        try:
+        with refusals():
             settings = read_payments_settings(database=database, field_database=field_database, data=data)
             return command(settings, **options)
-        except (SettingsError, UnsafeDatabase, DatabaseHeldElsewhere, DomainError, ValueError) as error:
-            refuse(str(error))
-        except OperationalError as error:
-            refuse(f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}")
 
     return with_them
 
@@ -93,6 +87,7 @@ def payments() -> None:
 @click.option("--port", default=8001, show_default=True, type=click.IntRange(1, 65535))
 def serve_payments(settings: PaymentsSettings, host: str, port: int) -> None:
     """Run the payments process: customers' bills, finance's API, providers' messages, and its worker."""
+    refuse_damaged(settings.database_url)
     bring_up_to_date(settings)
     wiring = wire_payments(settings)
     transports(wiring)  # a setting that fits no way out is refused now, not by the worker

@@ -10,6 +10,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from backend.cli.entry import main, opened, with_settings
+from backend.db.damage import refuse_damaged
 from backend.db.upgrade import upgrade
 from backend.settings import Settings
 
@@ -33,6 +34,7 @@ def serve(
     settings: Settings, host: str, port: int, workers: int | None, threads: int | None, clock_offset: float
 ) -> None:
     """Run the server: the API, the customers' pages, and the outbox worker."""
+    refuse_damaged(settings.database_url)
     wiring = opened(settings)
     wiring.engine.dispose()
     embedded = wiring.engine.dialect.name == "sqlite"

@@ -20,7 +20,9 @@ _CONNECTION_SQLSTATES = frozenset(
         "53300",  # too many connections
     }
 )
+_DAMAGE_SQLSTATES = frozenset({"XX001", "XX002"})  # data corrupted, index corrupted
 _SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
+_SQLITE_DAMAGE_CODES = frozenset({11, 26})  # CORRUPT, NOTADB
 _SQLITE_CONNECTION_CODES = frozenset({8, 10, 13, 14})  # READONLY, IOERR, FULL, CANTOPEN
 
 
@@ -34,8 +36,16 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_connection_trouble(error: BaseException) -> bool:
-    """Whether the database is out of reach or cannot work: connection lost, refused, disk full."""
-    return any(_is_connection_trouble(cause) for cause in _chain(error))
+    """Whether the database is out of reach or cannot work: connection lost, refused, disk full, damaged."""
+    return any(_is_connection_trouble(cause) for cause in _chain(error)) or is_damage(error)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the database found that its own files do not hold together: only a backup helps."""
+    return any(
+        _sqlstate(cause) in _DAMAGE_SQLSTATES or _sqlite_code(cause) in _SQLITE_DAMAGE_CODES
+        for cause in _chain(error)
+    )
 
 
 def _is_connection_trouble(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from backend.db.faults import is_connection_trouble, is_transient
+from backend.db.faults import is_connection_trouble, is_damage, is_transient
 from backend.db.integrity import constraint_name, fact_of
 from backend.web.reading import UnreadableBody, UnsupportedMediaType
 from backend.web.wiring import current_wiring
@@ -68,6 +68,13 @@ class BrokenConstraint(DomainError):
     kind = ErrorKind.CONFLICT
 
 
+class DatabaseDamaged(DomainError):
+    """The database says that its files do not hold together; nothing was changed."""
+
+    title = "The server's database is damaged."
+    kind = ErrorKind.UNAVAILABLE
+
+
 class TemporarilyUnavailable(DomainError):
     """The database cannot be reached or is too busy; nothing was changed."""
 
@@ -94,6 +101,10 @@ def domain_error_of(error: BaseException) -> DomainError | None:
         )
     if isinstance(error, DataError):
         return InvalidFields("A value does not fit where it is stored; make it shorter or smaller.")
+    if is_damage(error):
+        return DatabaseDamaged(
+            "Keep what you have: it can be sent when whoever runs the server restored a backup."
+        )
     if isinstance(error, PoolTimeout) or is_transient(error) or is_connection_trouble(error):
         return TemporarilyUnavailable("Repeat the request in a moment; nothing was changed.")
     return None

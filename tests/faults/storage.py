@@ -223,6 +223,46 @@ def live_copy(world: World) -> None:
 
 @case(
     "F31",
+    "A torn copy of the database put back",
+    seen="no connection until a sound copy is back: the server refuses to start and says what to do",
+    engines=SQLITE,
+)
+def torn_copy(world: World) -> None:
+    """`cp` copies the file, the server writes on and empties its log, then `cp` copies the new log: both are
+    put back, and after the refusal what was there before.
+    """
+    phone = world.phone()
+    database = Path(str(make_url(world.url).database))
+    log = database.with_name(f"{database.name}-wal")
+    torn, torn_log, sound = (database.with_name(f"{database.name}.{end}") for end in ("torn", "log", "sound"))
+    _checkpoint(world)
+    shutil.copyfile(database, torn)
+    write_notes(phone, NOTES_WHILE_COPIED, "between the two copies")
+    assert attempt(phone) is None
+    _checkpoint(world)
+    write_notes(phone, 8, "in the new log")
+    assert attempt(phone) is None
+    shutil.copyfile(log, torn_log)
+    _rest(world)
+    for file, other in ((database, sound), (torn, database), (torn_log, log)):
+        shutil.move(file, other)
+    assert "is damaged" in _refusal(world)
+    log.unlink()
+    shutil.move(sound, database)
+    world.server.start()
+
+
+def _refusal(world: World) -> str:
+    """What the server says when it does not start."""
+    try:
+        world.server.start()
+    except RuntimeError as refusal:
+        return str(refusal)
+    return ""
+
+
+@case(
+    "F31",
     "A second server on the same file",
     seen="nothing: each waits for the other's transactions",
     engines=SQLITE,
@@ -263,5 +303,6 @@ CASES = (
     restored_backup,
     removed_log,
     live_copy,
+    torn_copy,
     second_server,
 )
