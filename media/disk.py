@@ -33,7 +33,7 @@ class DiskStore:
 
     A file moves from one to the other by a rename, after its bytes are on the disk; a crash leaves at most
     a file in `incoming/`, which `sweep` removes. A part that arrived whole is `incoming/<object's
-    hash>.<number>.<its own hash>`.
+    hash>-<sender>.<number>.<its own hash>`.
     """
 
     def __init__(self, root: Path, signer: UploadSigner) -> None:
@@ -137,12 +137,12 @@ class DiskStore:
         return self._objects / sha256[:2] / sha256
 
     def _arrived(self, part: DeclaredPart) -> Path:
-        return self._incoming / f"{part.of.sha256}.{part.number}.{part.sha256}"
+        return self._incoming / f"{part.of.aside}.{part.number}.{part.sha256}"
 
     def _parts_here(self, declared: DeclaredObject) -> list[Path]:
         """One file for each part of the object, in order. Raises `UploadMissing`."""
         wanted = len(declared.part_sizes)
-        found = {int(path.name.split(".")[1]): path for path in self._incoming.glob(f"{declared.sha256}.*.*")}
+        found = {int(path.name.split(".")[1]): path for path in self._incoming.glob(f"{declared.aside}.*.*")}
         if found.keys() < set(range(1, wanted + 1)):
             raise UploadMissing(
                 "Send the file first: ask for an upload address and put the bytes there.",
@@ -152,7 +152,7 @@ class DiskStore:
         return [found[number] for number in range(1, wanted + 1)]
 
     def _throw_away(self, declared: DeclaredObject) -> None:
-        for path in self._incoming.glob(f"{declared.sha256}.*.*"):
+        for path in self._incoming.glob(f"{declared.aside}.*.*"):
             path.unlink(missing_ok=True)
 
     @contextmanager

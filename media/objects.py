@@ -18,6 +18,7 @@ PART = (
 CHUNK = 64 * 2**10  # bytes read or written at once
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SENDER = re.compile(r"(?:[0-9a-f]{32})?")
 _KEY = re.compile(r"sha256/([0-9a-f]{2})/([0-9a-f]{64})")
 
 
@@ -26,16 +27,20 @@ class DeclaredObject:
     """What a device says about a file before sending it.
 
     `sha256`: 64 lower-case hexadecimal digits. `size`: bytes. `content_type`: one of `CONTENT_TYPES`.
+    `sender`: who sends it, as 32 such digits, or nobody: what one sends is completed by no other.
     """
 
     sha256: str
     size: int
     content_type: str
+    sender: str = ""
 
     def __post_init__(self) -> None:
         """Refuse (`UploadRefused`, `UploadTooLarge`) what could never be accepted, before a byte is sent."""
         if not _SHA256.fullmatch(self.sha256):
             raise UploadRefused("The SHA-256 must be 64 lower-case hexadecimal digits.")
+        if not _SENDER.fullmatch(self.sender):
+            raise UploadRefused("A sender is known by 32 lower-case hexadecimal digits.")
         if self.content_type not in CONTENT_TYPES:
             taken = ", ".join(sorted(CONTENT_TYPES))
             raise UploadRefused(f"Files of this type are not taken. Send one of: {taken}.")
@@ -51,6 +56,11 @@ class DeclaredObject:
     def key(self) -> str:
         """The name of the object in every store."""
         return key_of(self.sha256)
+
+    @property
+    def aside(self) -> str:
+        """The name under which it lies aside until it is promoted: each sender's apart from all others'."""
+        return f"{self.sha256}-{self.sender}" if self.sender else self.sha256
 
     @property
     def part_sizes(self) -> Sequence[int]:

@@ -170,7 +170,7 @@ class S3Store:
 
 
 def _incoming(declared: DeclaredObject) -> str:
-    return f"{INCOMING}{declared.sha256[:2]}/{declared.sha256}"
+    return f"{INCOMING}{declared.sha256[:2]}/{declared.aside}"
 
 
 def _served_as(declared: DeclaredObject) -> dict[str, str]:

@@ -41,6 +41,7 @@ class UploadSigner:
         query = {
             "size": str(part.of.size),
             "type": part.of.content_type,
+            **({"sender": part.of.sender} if part.of.sender else {}),
             "part": str(part.number),
             "hash": part.sha256,
             "expires": str(expires),
@@ -56,7 +57,9 @@ class UploadSigner:
     def read(self, key: str, query: Mapping[str, str], *, now: datetime) -> DeclaredPart:
         """What a signed address stands for. Raises `UploadLinkInvalid` or `UploadLinkExpired`."""
         try:
-            declared = DeclaredObject(sha256_of_key(key), _whole_number(query["size"]), query["type"])
+            declared = DeclaredObject(
+                sha256_of_key(key), _whole_number(query["size"]), query["type"], query.get("sender", "")
+            )
             number = _whole_number(query["part"])
             size = declared.part_sizes[number - 1]
             part = DeclaredPart(declared, number, (number - 1) * PART, size, query["hash"])
@@ -72,7 +75,8 @@ class UploadSigner:
 
     def _signature(self, part: DeclaredPart, expires: int) -> str:
         # Newlines cannot occur in any signed part, so no two different uploads share one text.
-        told = (part.of.key, part.of.size, part.of.content_type, part.number, part.sha256, expires)
+        of = part.of
+        told = (of.key, of.size, of.content_type, of.sender, part.number, part.sha256, expires)
         text = "\n".join(("PUT", *map(str, told)))
         return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
 

@@ -39,12 +39,16 @@ def may_have_bytes(session: Session, actor: Actor, media: Media) -> bool:
     """Whether `actor` may have the bytes that this medium declares, although he only knows their hash.
 
     They are stored as one that he sees, or as nobody's: after a restored backup the store has files of which
-    no row tells any more, and phones let go of them on the receipt that was restored away.
+    no row tells any more, and phones let go of them on the receipt that was restored away. Somebody's are
+    also those that another registered before: his upload may be completed in this moment.
     """
-    same = (Media.object_key == media.object_key) & (Media.state == MediaState.STORED)
-    if session.scalars(media_visible_to(actor).where(same).limit(1)).one_or_none() is not None:
+    same = Media.object_key == media.object_key
+    stored = same & (Media.state == MediaState.STORED)
+    if session.scalars(media_visible_to(actor).where(stored).limit(1)).one_or_none() is not None:
         return True
-    return session.scalars(select(Media.id).where(same).limit(1)).one_or_none() is None
+    unseen = Media.id.not_in(media_visible_to(actor).with_only_columns(Media.id))
+    before = same & (Media.created_at <= media.created_at) & unseen
+    return session.scalars(select(Media.id).where(stored | before).limit(1)).one_or_none() is None
 
 
 def list_media(

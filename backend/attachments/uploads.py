@@ -88,7 +88,7 @@ def _read(factory: UnitOfWorkFactory, actor: Actor, media_id: UUID) -> tuple[Med
 
 
 def _declared(media: Media) -> DeclaredObject:
-    return DeclaredObject(media.sha256, media.size, media.content_type)
+    return DeclaredObject(media.sha256, media.size, media.content_type, media.registered_by.hex)
 
 
 def _fault(store: ObjectStore, media: Media, *, known: bool) -> str | None:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -160,6 +160,24 @@ class ObjectStoreContract:
         assert door.put(ticket, JPEG).accepted
         assert confirm_upload(store, declared(JPEG)) == store.head(declared(JPEG).key)
         assert list(store.keys()) == [declared(JPEG).key]
+
+    @pytest.mark.parametrize("content", [JPEG, LONG], ids=["short", "in parts"])
+    def test_what_one_sends_is_completed_for_no_other_sender(
+        self, store: ObjectStore, door: Door, content: bytes
+    ) -> None:
+        mine, yours = (replace(declared(content), sender=digit * 32) for digit in "ab")
+        hashes = hashes_of(content) if content is LONG else []
+        ticket = begin_upload(store, mine, hashes, now=door.now())
+        if ticket.parts is None:
+            assert door.put(ticket, content).accepted
+        for part in ticket.parts or ():
+            assert door.put_part(part, content).accepted
+        others = begin_upload(store, yours, hashes, now=door.now())
+        assert not any(part.arrived for part in others.parts or ())
+        with pytest.raises(UploadMissing):
+            confirm_upload(store, yours)
+        assert confirm_upload(store, mine).key == declared(content).key
+        assert list(store.keys()) == [declared(content).key]
 
     def test_there_is_no_receipt_before_the_bytes(self, store: ObjectStore) -> None:
         with pytest.raises(UploadMissing):

@@ -108,11 +108,55 @@ def test_who_knows_only_the_hash_of_a_file_does_not_get_the_file(site: Site) -> 
     assert thief.complete(claimed).json["state"] == "stored", "who has the bytes needs no hash"
 
 
+def a_thief(site: Site) -> Site:
+    """A technician of another visit, who has heard of a hash."""
+    with site.api.factory.begin() as uow:
+        other = reports.a_visit_under_way(uow)
+    return Site(site.api, other, site.api.of(other.technician.id))
+
+
+def test_what_one_has_sent_and_not_completed_is_completed_by_nobody_who_knows_its_hash(site: Site) -> None:
+    begun = site.register()
+    site.put(begun)
+    thief = a_thief(site)
+    claimed = thief.register()
+    assert thief.client.post(f"/media/{claimed}/upload").json["needed"] is True
+    problem(thief.complete(claimed), 409, "upload-missing")
+    problem(thief.client.get(f"/media/{claimed}/content"), 409, "media-not-stored")
+    assert site.complete(begun).json["state"] == "stored", "and it is still there for him"
+
+
+def test_a_file_whose_receipt_is_being_written_is_nobody_elses(site: Site) -> None:
+    """The object is there, and its record does not say so yet; what comes first is who registered it."""
+    begun = site.register()
+    site.put(begun)
+    confirm_upload(site.api.wiring.objects, declared_by(site))
+    thief = a_thief(site)
+    claimed = thief.register()
+    problem(thief.complete(claimed), 409, "upload-missing")
+
+
+def test_two_who_hold_the_same_picture_send_it_side_by_side_and_it_is_one_object(site: Site) -> None:
+    other = a_thief(site)
+    first, second = site.register(), other.register()
+    site.put(first)
+    other.put(second)
+    assert other.complete(second).json["state"] == "stored"
+    assert site.complete(first).json["state"] == "stored"
+    with site.api.app.app_context():
+        folder = current_store()._objects  # type: ignore[attr-defined]
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
+
+
+def declared_by(site: Site) -> DeclaredObject:
+    return DeclaredObject(**attachments.declaration(PHOTO), sender=site.work.technician.id.hex)
+
+
 def test_a_file_of_which_a_restored_backup_tells_nothing_is_not_asked_for_again(site: Site) -> None:
     """The phone let go of it on a receipt that the backup does not have (decision 121)."""
     lost = site.register()
     site.put(lost)
-    confirm_upload(site.api.wiring.objects, DeclaredObject(**attachments.declaration(PHOTO)))
+    confirm_upload(site.api.wiring.objects, declared_by(site))
     assert site.client.get(f"/media/{lost}").json["state"] == "expected"
     assert site.client.post(f"/media/{lost}/upload").json["needed"] is False
     assert site.complete(lost).json["state"] == "stored"
