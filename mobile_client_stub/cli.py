@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 
 from mobile_client_stub import screens
 from mobile_client_stub.faults import FaultyTransport, random_faults
-from mobile_client_stub.phone import Phone
+from mobile_client_stub.phone import GONE, Phone
 from mobile_client_stub.terminal import Here, PhoneGroup, pass_here
 from mobile_client_stub.transport import Refused, SignedOut, certificates
 from mobile_client_stub.verbs import verbs
@@ -96,7 +97,9 @@ def stay(here: Here, seconds: int | None) -> None:
     while (left := ends_at - time.monotonic()) > 0:
         try:
             report = here.phone.wait(int(min(left, LONGEST_LOOK)))
-        except (Refused, SignedOut):
+        except (Refused, SignedOut) as no:
+            if isinstance(no, Refused) and no.status == GONE and _hand_in(here, ends_at):
+                return
             raise  # nothing gets better by waiting
         except PhoneError as trouble:
             here.show({"trouble": str(trouble)}, partial(str, trouble))
@@ -106,6 +109,26 @@ def stay(here: Here, seconds: int | None) -> None:
             here.show(report, partial(screens.sync_screen, report))
             if report.wiped:
                 return
+
+
+def _hand_in(here: Here, ends_at: float) -> bool:
+    """Stay while files go up: nothing else is wanted of this phone any more. Whether it was wiped then.
+
+    What it still keeps otherwise is shown.
+    """
+    told = 0
+    while (left := ends_at - time.monotonic()) > 0 and (files := here.phone.files_to_send()):
+        if files != told:
+            here.show({"files_to_send": files}, partial("Files still to be sent: {}.".format, files))
+        told = files
+        time.sleep(min(left, 1))
+    with suppress(Refused):
+        if here.phone.sync().wiped:
+            here.show({"wiped": True}, lambda: "Everything was handed in, and this phone was wiped.")
+            return True
+    found, zone = here.phone.outbox(), here.phone.account.time_zone
+    here.show(found, lambda: screens.outbox_screen(found, zone))
+    return False
 
 
 @main.command()

@@ -310,6 +310,10 @@ class Phone(FieldWork):
             progress.clock_ahead,
         )
 
+    def files_to_send(self) -> int:
+        """How many files the server is ready for and has not got."""
+        return sum(medium.may_go for medium in media_queue.all_media(self.store.connection))
+
     def media_of_visit(self, visit_id: str) -> tuple[int, int]:
         """How many files of a visit the server has stored, and how many there are: "3 of 5"."""
         seen = {

@@ -98,13 +98,6 @@ class Store:
             else:
                 yield True
 
-    @contextmanager
-    def renewing_tokens(self) -> Iterator[None]:
-        """Wait for whoever renews the tokens: a refresh token that is used twice looks stolen."""
-        with (self.folder / "tokens.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
     def erase(self) -> None:
         """Remove everything that is known here of anybody, and the files."""
         with self.transaction() as connection:

@@ -65,6 +65,10 @@ class Refused(PhoneError):
         )
 
 
+class _Renewed(Exception):
+    """Another thread or process of this phone has renewed the tokens meanwhile."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """What the server said: a status and, mostly, a JSON object."""
@@ -162,7 +166,7 @@ class Server:
             answered = True
             if reply.status not in _TRY_AGAIN and reply.status != _UNREADABLE:
                 return reply
-            trouble = text_of(reply.body, "detail") or f"the server said {reply.status}"
+            trouble = text_of(reply.body, "detail").rstrip(".") or f"the server said {reply.status}"
             if reply.retry_after is not None:
                 if reply.retry_after > LONGEST_WAIT:
                     break
@@ -174,30 +178,47 @@ class Server:
     def _renewed(self, used: Account) -> str | None:
         """A fresh access token.
 
-        When the reply got lost the old refresh token brings the same successor again.
+        Nobody is locked out while the server is asked: a server that hangs would hold up the other process of
+        this phone as well. Two that ask at once with the same refresh token get the same successor, as does
+        one whose reply got lost; and what came for a token that was replaced meanwhile is not kept.
         """
-        with self._store.renewing_tokens():
-            now = self._account()
-            if now.access_token != used.access_token:
-                return now.access_token  # another thread or process of this phone was faster
-            if now.refresh_token is None:
-                self._sign_out("This phone has no sign-in.")
-            return self._refreshed(now.refresh_token, now.device_key)
+        asked = used
 
-    def _refreshed(self, refresh_token: str, device_key: str | None) -> str:
-        ask: Body = {"refresh_token": refresh_token}
-        if device_key is not None:
-            ask["proof"] = proof_of(device_key, refresh_token)
-        reply = self._try("POST", "/sessions/refresh", ask, None)
-        if reply.status >= 400:
+        def build() -> httpx.Request:
+            nonlocal asked
+            asked = self._account()  # at every try: a token that was replaced a while ago looks stolen
+            if asked.access_token != used.access_token:
+                raise _Renewed
+            return self._ask_to_refresh(asked)
+
+        try:
+            reply = self._patiently(build)
+        except _Renewed:
+            return asked.access_token
+        if reply.status < 400:
+            self._keep_tokens(reply.body, asked)
+        elif self._account().refresh_token == asked.refresh_token:
             self._sign_out("The sign-in of this phone has ended.")
-        tokens = reply.body
+        return self._account().access_token
+
+    def _ask_to_refresh(self, asked: Account) -> httpx.Request:
+        if asked.refresh_token is None:
+            self._sign_out("This phone has no sign-in.")
+        ask: Body = {"refresh_token": asked.refresh_token}
+        if asked.device_key is not None:
+            ask["proof"] = proof_of(asked.device_key, asked.refresh_token)
+        content, headers = encoded(ask)
+        url = f"{asked.server}/sessions/refresh"
+        return self._client.build_request("POST", url, headers=headers, content=content)
+
+    def _keep_tokens(self, tokens: Body, asked: Account) -> None:
+        """Unless another thread or process was faster: then its tokens are as new as these, or newer."""
         with self._store.transaction() as connection:
             connection.execute(
-                "UPDATE account SET access_token = ?, refresh_token = ?, signed_out = NULL",
-                (text_of(tokens, "access_token"), text_of(tokens, "refresh_token")),
+                "UPDATE account SET access_token = ?, refresh_token = ?, signed_out = NULL"
+                " WHERE refresh_token = ?",
+                (text_of(tokens, "access_token"), text_of(tokens, "refresh_token"), asked.refresh_token),
             )
-        return text_of(tokens, "access_token")
 
     def _sign_out(self, why: str) -> NoReturn:
         with self._store.transaction() as connection:

@@ -1,12 +1,16 @@
 """The command line: a whole visit by keyboard, in words for people and in JSON for programs."""
 
 import json
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from mobile_client_stub import background
 from mobile_client_stub.cli import main
+from mobile_client_stub.store import Store
 from tests.mobile_client_stub.fake_server import CARD, ITEM, REPORT, STEP, VISIT, FakeServer, Served
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\x07" * 100
@@ -166,3 +170,33 @@ def test_the_journal_is_a_line_of_json_for_each_thing_done_with_what_became_of_i
     assert [line["message"]["type"] for line in lines] == ["visit.accept", "visit_note.add", "visit.depart"]
     assert [line["message"]["number"] for line in lines] == [1, 2, 3]
     assert [line["outcome"] for line in lines] == ["applied", "applied", None]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_who_stays_hands_the_files_of_a_revoked_phone_in_before_the_end(
+    hand: Hand, fake: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """Somebody else was just about to send them; `kept`: and never comes to it."""
+    monkeypatch.setattr(background, "IDLE", 0.05)
+    picture = tmp_path / "door.jpg"
+    picture.write_bytes(JPEG)
+    assert hand.types("photo", VISIT, str(picture)).exit_code == 0
+    store = Store(hand.home / (hand.home / "current").read_text())
+    with ExitStack() as sending:
+        sending.enter_context(store.sending_files())
+        assert hand.types("sync").exit_code == 0
+        assert fake.objects == {}
+        fake.gone, fake.wakes = True, [{"news": True}]
+        if not kept:
+            timer = threading.Timer(0.5, sending.close)
+            timer.start()
+        stayed = hand.types("stay", "--for", "1" if kept else "20")
+    assert (stayed.exit_code == 0) is not kept, stayed.output
+    assert "Files still to be sent: 1." in stayed.output
+    if kept:
+        assert "ready to send" in stayed.output
+        assert len(list(store.media_folder.iterdir())) == 1
+    else:
+        assert "was wiped" in stayed.output
+        assert list(fake.objects.values()) == [JPEG]
+    store.close()
