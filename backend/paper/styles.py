@@ -44,7 +44,9 @@ FRAME: Sequence[tuple[Any, ...]] = (
 )
 
 PHOTOS: Sequence[tuple[Any, ...]] = (
-    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
+    ("VALIGN", (0, 1), (-1, -1), "TOP"),
+    ("NOSPLIT", (0, 0), (-1, -1)),
     ("LEFTPADDING", (0, 0), (-1, -1), 0),
     ("TOPPADDING", (0, 0), (-1, -1), 0),
     ("BOTTOMPADDING", (0, 0), (-1, -1), 4),

@@ -28,11 +28,11 @@ from backend.reports.models import DocumentTimestamp, SealAnchor, SealedDocument
 from backend.reports.queries import (
     SEAL_MESSAGE,
     addendum_by_id,
-    anchors,
     any_row,
     document_numbered,
     document_of,
     head_of_chain,
+    last_anchored,
     stamp_of,
 )
 from backend.reports.rules import Link, ReportVerb, chain_hash, next_status
@@ -117,30 +117,34 @@ class Sealer:
         """Sign the head of the chain and write it to the object store, and into the file beside the keys."""
         with self.factory.begin(write=False) as uow:
             head = head_of_chain(uow.session)
-            known = {anchor.number for anchor in anchors(uow.session)}
+            anchored = last_anchored(uow.session)
             statement = {
                 "form": "doorstep-anchor/1",
                 "number": head.number,
                 "chain_sha256": head.chain_sha256,
                 "at": write_instant(uow.now),
             }
-        if head.number in known or head.number == 0:
+        if head.number <= anchored:
             return
         signed = self.pressing({"do": "anchor", "statement": statement})
         text = json.dumps(signed, sort_keys=True)
         key = self._put(text.encode(), "application/json")
         _append(self.folder / ANCHORS, text)
         with self.factory.begin() as uow:
-            head_of_chain(uow.session, lock=True)
-            if head.number not in {anchor.number for anchor in anchors(uow.session)}:
-                uow.add(
-                    SealAnchor(
-                        number=head.number,
-                        chain_sha256=head.chain_sha256,
-                        object_key=key,
-                        anchored_at=uow.now,
-                    )
+            now_last = head_of_chain(uow.session, lock=True).number
+            if head.number <= last_anchored(uow.session):
+                return
+            uow.add(
+                SealAnchor(
+                    number=head.number,
+                    chain_sha256=head.chain_sha256,
+                    object_key=key,
+                    anchored_at=uow.now,
                 )
+            )
+            uow.flush()
+            if now_last > head.number:
+                _ask_for_anchor(uow)
 
     def _gather(self, uow: UnitOfWork, kind: DocumentKind, subject_id: UUID) -> Gathered:
         if kind is DocumentKind.REPORT:
@@ -237,11 +241,21 @@ def _issue(uow: UnitOfWork, document: SealedDocument) -> None:
 def _ask_for_what_follows(uow: UnitOfWork, document: SealedDocument, gathered: Gathered, pdf: bytes) -> None:
     if document.timestamp is TimestampState.PENDING:
         uow.post(TIMESTAMP, {"number": document.number}, key=str(document.number))
-    hour = uow.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    uow.post(ANCHOR, {}, key=write_instant(hour), not_before=hour)
+    _ask_for_anchor(uow)
     if gathered.email is not None:
         letter = copy_letter(gathered.content, document.sha256, base64.b64encode(pdf).decode())
         uow.post("mail", {"to": gathered.email, **letter}, key=f"sealed-document-{document.number}")
+
+
+def _ask_for_anchor(uow: UnitOfWork) -> None:
+    """Have the head anchored at the next full hour; whoever calls holds its lock.
+
+    The key names the last anchor as well: a document that waited for the lock across the full hour would
+    otherwise ask for an anchor that is made already, and the next document may come in a week.
+    """
+    hour = uow.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    key = f"{last_anchored(uow.session)}/{write_instant(hour)}"
+    uow.post(ANCHOR, {}, key=key, not_before=hour)
 
 
 def _append(path: Path, line: str) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
 
+import pytest
+
+from backend.access.permissions import SYSTEM
+from backend.app import sealer_of
+from backend.outbox.transports import Outgoing
+from backend.reports.actions import add_report_addendum
+from backend.reports.queries import anchors
 from backend.reports.seal.verifying import verify
 from mobile_client_stub.phone import Phone
 from tests.api import Api
@@ -166,6 +176,42 @@ def test_the_anchor_is_signed_and_written_where_no_database_reaches(
     house.issue()
     (line,) = (house.folder.path / "anchors.jsonl").read_text().splitlines()
     assert json.loads(json.loads(line)["text"])["number"] == 1
+
+
+@pytest.mark.parametrize("moment", ["after the anchor", "while the anchor is pressed"])
+def test_a_document_that_was_sealed_across_the_full_hour_is_not_left_without_an_anchor(
+    phone: Phone, work: reports.Work, api: Api, clock: SettableClock, house: House, moment: str
+) -> None:
+    signed_and_sent(phone, work, clock)
+    house.issue()
+    before_nine = clock.now.replace(minute=59)
+    sealer, press = sealer_of(house.wiring, house.press()), house.press()
+
+    def seal_late() -> None:
+        """Seal an addendum in a transaction that began before nine and had to wait for its turn."""
+        clock.set(before_nine)
+        with house.wiring.factory.begin() as uow:
+            addendum = add_report_addendum(uow, SYSTEM, report_id=work.report_id, text="Under guarantee.").id
+        sealer.seal(Outgoing(uuid4(), "seal", "late", {"addendum_id": str(addendum)}, clock(), 1))
+        clock.set(before_nine + timedelta(minutes=6))
+
+    def pressing(job: dict[str, Any]) -> dict[str, Any]:
+        if job["do"] == "anchor" and moment == "while the anchor is pressed" and not anchored(house):
+            seal_late()
+        return press(job)
+
+    clock.set(before_nine + timedelta(minutes=5))
+    house.issue(pressing)
+    if moment == "after the anchor":
+        seal_late()
+    clock.advance(hours=1)
+    house.issue()
+    assert anchored(house) == [1, 2]
+
+
+def anchored(house: House) -> list[int]:
+    with house.wiring.factory.begin(write=False) as uow:
+        return [anchor.number for anchor in anchors(uow.session)]
 
 
 def test_a_house_with_a_new_key_still_knows_what_the_old_one_sealed(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pypdfium2
+import pytest
 from asn1crypto import pem, x509
 from reportlab.pdfgen.canvas import Canvas
 
+from backend.reports.seal.layout import lay_out
 from backend.reports.seal.press import Press
 from backend.reports.seal.signing import seal, signer_of
-from tests.evidence.documents import sealed_files
+from tests.evidence.documents import job_of, sealed_files
 from tests.evidence.issuing import a_folder
 
 CHAIN = 12
@@ -20,6 +23,20 @@ def test_pictures_and_fonts_are_bytes_and_not_letters(tmp_path: Path) -> None:
     (file,) = sealed_files(Press(a_folder(tmp_path / "company"), None), [1], random.Random(1), tmp_path)
     assert b"/FontFile2" in file
     assert b"ASCII85" not in file
+
+
+@pytest.mark.parametrize("rows", range(15, 22))
+def test_the_page_with_the_code_has_the_signature_as_well(tmp_path: Path, rows: int) -> None:
+    """However far what stands before it reaches down the page."""
+    job = job_of(1, random.Random(1), tmp_path)
+    report = job["content"]["report"]
+    report["conduct"] = (report["conduct"] * rows)[:rows]
+    files = {name: Path(path) for name, path in job["files"].items()}
+    with pypdfium2.PdfDocument(lay_out(job["content"], "ab" * 32, files)) as document:
+        *_, last = [page.get_textpage().get_text_bounded() for page in document]
+    assert "Fingerprint" in last
+    assert "I have read this report." in last
+    assert "Ada Lindgren (customer)" in last
 
 
 def test_a_key_with_a_long_chain_of_certificates_seals(tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ def anchors(session: Session) -> Sequence[SealAnchor]:
     return session.scalars(select(SealAnchor).order_by(SealAnchor.number)).all()
 
 
+def last_anchored(session: Session) -> int:
+    """The number of the last document that an anchor covers; 0 when there is none."""
+    return session.scalars(select(func.max(SealAnchor.number))).one() or 0
+
+
 def sealed_keys(session: Session) -> Sequence[str]:
     """The object keys of everything that was sealed or anchored: no sweep may touch them."""
     documents = session.scalars(select(SealedDocument.object_key)).all()
