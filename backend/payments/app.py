@@ -36,7 +36,7 @@ from backend.payments.rules.telling import Texting
 from backend.payments.settings import PaymentsSettings
 from backend.payments.stub_pages import stub_pages
 from backend.payments.texts import sms_transport
-from backend.payments.turns import Turns
+from backend.payments.turns import LONGEST_PAUSE, Turns
 from backend.payments.wiring import PaymentsWiring
 from backend.web.serving import install_web
 from backend.web.wiring import EXTENSION
@@ -47,7 +47,7 @@ ROUND_SECONDS = 2.0
 POLL_EVERY = timedelta(days=1)
 POLL_BACK = timedelta(days=8)
 """A provider tries for three days; a week more is for holidays."""
-LONGEST_PAUSE = 60.0
+LONGEST_ROUND = 60.0
 
 
 def wire_payments(
@@ -126,7 +126,8 @@ class Rounds:
 
     def __init__(self, wiring: PaymentsWiring) -> None:
         self._wiring = wiring
-        self._bills, self._messages = Turns(), Turns()
+        self._messages = Turns()  # each may be about a checkout whose row is a moment away
+        self._bills, self._ended, self._refunds = (Turns(LONGEST_PAUSE) for _ in range(3))
         self._polled_at: datetime | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
@@ -145,9 +146,9 @@ class Rounds:
         wiring, now = self._wiring, self._wiring.clock()
         steps: dict[str, Callable[[], object]] = {
             "billing": partial(bill_what_was_approved, wiring.factory, wiring.terms, self._bills),
-            "deposits": partial(end_deposits_of_done_work, wiring.factory),
+            "deposits": partial(end_deposits_of_done_work, wiring.factory, self._ended),
             "inbox": partial(work_inbox, wiring.factory, wiring.providers, self._messages),
-            "refunds": partial(send_refunds, wiring.factory, wiring.providers),
+            "refunds": partial(send_refunds, wiring.factory, wiring.providers, self._refunds),
         }
         if self._polled_at is None or now - self._polled_at >= POLL_EVERY:
             self._polled_at = now
@@ -160,7 +161,7 @@ class Rounds:
         pause = ROUND_SECONDS
         while not self._stopping.wait(pause):
             # A database or provider is away. The thread must outlive that, without filling the log.
-            pause = min(pause * 2, LONGEST_PAUSE) if self.once() else ROUND_SECONDS
+            pause = min(pause * 2, LONGEST_ROUND) if self.once() else ROUND_SECONDS
 
 
 def _done(name: str, step: Callable[[], object]) -> bool:

@@ -18,7 +18,7 @@ from backend.payments.requesting import Asking, Terms, write_request
 from backend.payments.rules.billing import BilledLine, bill, taxes_of
 from backend.payments.rules.postings import issued
 from backend.payments.telling import tell_customer
-from backend.payments.turns import AT_ONCE, Turns
+from backend.payments.turns import Turns
 from schemas.errors import DomainError
 from schemas.payments import DepositEnd
 
@@ -33,19 +33,20 @@ def bill_what_was_approved(factory: UnitOfWorkFactory, terms: Terms, turns: Turn
     """
     turns = turns or Turns()
     with factory.begin(write=False) as uow:
-        report_ids = turns.next_of(partial(field_side.billable_report_ids, uow.session))
+        report_ids = turns.next_of(partial(field_side.billable_report_ids, uow.session), uow.now)
     made = 0
     for report_id in report_ids:
-        is_over = False
         try:
             with factory.begin() as uow:
                 made += bill_report(uow, terms, report_id) is not None
-            is_over = True
         except DomainError as error:
-            log.error("billing.refused", report=str(report_id), code=error.code)
-        except Exception:
-            log.exception("billing.stalled", report=str(report_id))
-        turns.note(report_id, is_over=is_over)
+            if turns.in_vain(report_id, factory.clock(), f"{error.code}: {error.detail}"):
+                log.error("billing.refused", report=str(report_id), code=error.code)
+        except Exception as error:
+            if turns.in_vain(report_id, factory.clock(), type(error).__name__):
+                log.exception("billing.stalled", report=str(report_id))
+        else:
+            turns.over(report_id)
     return made
 
 
@@ -100,24 +101,29 @@ def issue(uow: UnitOfWork, request: PaymentRequest, taxes: Mapping[int, tuple[in
     end_deposits(uow, request.work_order_id, DepositEnd.BILLED, f"request:{request.id}")
 
 
-def end_deposits_of_done_work(factory: UnitOfWorkFactory) -> int:
+def end_deposits_of_done_work(factory: UnitOfWorkFactory, turns: Turns | None = None) -> int:
     """Ask for no deposit of a work order that was cancelled or completed; of how many there were some.
 
     One that is completed without charges would hold the customer's money for ever. As credit it shows as
-    something to refund, and a bill that comes late after all uses it first.
+    something to refund, and a bill that comes late after all uses it first. `turns` is what earlier rounds
+    learned.
     """
+    turns = turns or Turns()
     with factory.begin(write=False) as uow:
-        orders = field_side.over_with_deposits(uow.session, AT_ONCE)
+        due = turns.next_of(partial(field_side.over_with_deposits, uow.session), uow.now)
     ended = 0
-    for work_order_id, status in orders:
-        why = DepositEnd(status.value)
+    for work_order_id in due:
         try:
             with factory.begin() as uow:
                 hold_work_order(uow, work_order_id)
+                why = DepositEnd(field_side.whom_to_ask(uow.session, work_order_id).status)
                 end_deposits(uow, work_order_id, why, f"{why.value}:{work_order_id}")
+        except Exception as error:
+            if turns.in_vain(work_order_id, factory.clock(), type(error).__name__):
+                log.exception("deposits.stalled", work_order_id=str(work_order_id))
+        else:
+            turns.over(work_order_id)
             ended += 1
-        except Exception:
-            log.exception("billing.stalled", work_order_id=str(work_order_id))
     return ended
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +16,12 @@ from backend.payments.badges import badge_state
 from backend.payments.databases import TwoSides
 from backend.payments.inbox import Providers
 from backend.payments.matters import LONGEST_WAIT
-from backend.payments.models import BankStatement
 from backend.payments.queries import field_side
 from backend.payments.rules.deposits import could_be_used
 from backend.payments.rules.errors import ProviderUnavailable
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind
+from backend.payments.rules.statements import what_does_not_follow
 from schemas.visits import PaymentBadgeState
 
 LONGEST_SUSPENSE = timedelta(days=5)
@@ -154,28 +154,13 @@ def reconcile(sides: TwoSides, providers: Providers) -> list[str]:
     with sides.ledger.begin(write=False) as uow:
         since = uow.now - LONGEST_TRANSIT
         accounts = queries.balances_of(uow.session, AccountKind.CLEARING)
-        statements = queries.statements_in_order(uow.session)
+        statements = queries.statements_told(uow.session)
         bank = queries.balances_of(uow.session, AccountKind.BANK)
     alarms = list(_clearing_against_providers(accounts, providers, since))
     for (iban, currency), every in statements.items():
         moved = bank.get(Account(AccountKind.BANK, currency, detail=iban), 0)
-        alarms += _statements_against_ledger(f"account …{iban[-4:]}", every, moved)
+        alarms += [f"account …{iban[-4:]}: {what}" for what in what_does_not_follow(every, moved)]
     return alarms
-
-
-def _statements_against_ledger(account: str, every: Sequence[BankStatement], moved: int) -> Iterator[str]:
-    """A gap in the numbers, a balance that does not follow, a sum that the ledger does not have."""
-    for before, after in pairwise(every):
-        assert before.sequence is not None
-        assert after.sequence is not None
-        last = before.sequence if after.sequence > before.sequence else 0  # a new year begins at 1
-        if after.sequence > last + 1:
-            yield f"{account}: statements {last + 1} to {after.sequence - 1} are missing"
-        elif before.closing_minor != after.opening_minor:
-            yield f"{account}: statement {after.sequence} does not begin where {before.sequence} ended"
-    opening, closing = every[0].opening_minor, every[-1].closing_minor
-    if opening is not None and closing is not None and opening + moved != closing:
-        yield f"{account}: by the ledger {moved} moved, by the bank {closing - opening}"
 
 
 def _clearing_against_providers(

@@ -16,6 +16,7 @@ from backend.payments.providers import PaymentSeen, PaymentState, Provider
 from backend.payments.receiving import receive
 from backend.payments.rules import postings
 from backend.payments.rules.errors import (
+    PaymentNotOurs,
     ProviderNotFound,
     ProviderRefused,
     ProviderUnavailable,
@@ -81,7 +82,7 @@ def work_inbox(factory: UnitOfWorkFactory, providers: Providers, turns: Turns | 
     """
     turns = turns or Turns()
     with factory.begin(write=False) as uow:
-        due = turns.next_of(partial(queries.waiting_event_ids, uow.session, providers))
+        due = turns.next_of(partial(queries.waiting_event_ids, uow.session, providers), uow.now)
         waiting = {
             event.id: (event.provider, event.raw, event.received_at)
             for event in queries.waiting_events(uow.session, due)
@@ -89,7 +90,7 @@ def work_inbox(factory: UnitOfWorkFactory, providers: Providers, turns: Turns | 
     settled, away = 0, set[str]()
     for event_id in due:
         if event_id not in waiting:  # another process was faster
-            turns.note(event_id, is_over=True)
+            turns.over(event_id)
             continue
         name, raw, received_at = waiting[event_id]
         is_over = False
@@ -98,10 +99,15 @@ def work_inbox(factory: UnitOfWorkFactory, providers: Providers, turns: Turns | 
                 is_over = _work(factory, providers[name], (event_id, received_at), raw)
         except ProviderUnavailable:
             away.add(name)
-        except Exception:
+        except Exception as error:
             # It waits on, for everybody to see (`check` counts it), and holds up no other.
-            log.exception("inbox.stalled", event_row=str(event_id), provider=name)
-        turns.note(event_id, is_over=is_over)
+            if turns.in_vain(event_id, factory.clock(), type(error).__name__):
+                log.exception("inbox.stalled", event_row=str(event_id), provider=name)
+            continue
+        if is_over:
+            turns.over(event_id)
+        else:
+            turns.in_vain(event_id, factory.clock())
         settled += is_over
     return settled
 
@@ -118,7 +124,9 @@ def _work(factory: UnitOfWorkFactory, provider: Provider, event: tuple[UUID, dat
     except ProviderRefused as error:
         if factory.clock() - received_at < PATIENCE:
             return False
-        state, detail = InboxState.REFUSED, error.detail
+        # After that our own row will not come any more: whoever shares the account is told of nothing.
+        is_ours = not isinstance(error, PaymentNotOurs)
+        state, detail = (InboxState.REFUSED if is_ours else InboxState.IGNORED), error.detail
     except DomainError as error:
         state, detail = InboxState.REFUSED, error.detail
     return state in _WRITTEN_WITH_POSTING or _settle(factory, event_id, state, detail)
@@ -167,7 +175,8 @@ def believe(
     """Fetch a payment fresh, hold it against our own rows, and post what is true of it: in any order, once.
 
     With the posting goes the outcome of the message that told of it: one transaction for both.
-    Raises ProviderUnavailable (try again), ProviderRefused (it knows no such checkout).
+    Raises ProviderUnavailable (try again), ProviderRefused (of a checkout that is known on one side only),
+    PaymentNotOurs (of something else that shares our account).
     """
     seen = provider.look_at(checkout_id)
     if seen.account != provider.account or seen.live is not provider.live:
@@ -177,7 +186,9 @@ def believe(
     with factory.begin() as uow:
         checkout = queries.checkout_by_provider_id(uow.session, provider.name, seen.checkout_id)
         if checkout is None:
-            raise ProviderRefused("We know of no such checkout yet.")
+            if queries.is_request(uow.session, seen.request_id):
+                raise ProviderRefused("The payment is for a bill of ours, and we know of no such checkout.")
+            raise PaymentNotOurs("The payment is for nothing that we asked for.")
         agreed = (checkout.request_id, checkout.amount_minor, checkout.currency)
         if (seen.request_id, seen.money.minor, seen.money.currency) != agreed:
             return InboxState.REFUSED, "the payment is not what was agreed: request, amount or currency"

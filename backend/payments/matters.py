@@ -29,7 +29,9 @@ NEXT: Mapping[MatterKind, str] = {
     MatterKind.CASH_COMPLAINT: (
         "Talk to the customer and to whoever leads the technicians, never to the technician; then settle it."
     ),
-    MatterKind.CHARGES_UNBILLED: "Put right what the words say; billing is tried again by itself.",
+    MatterKind.CHARGES_UNBILLED: (
+        "Put right what the words say; billing is tried again by itself, at least every ten minutes."
+    ),
     MatterKind.MESSAGE_REFUSED: (
         "Compare the payment at the provider with the bill; refund there what is not ours. Then settle it."
     ),

@@ -13,10 +13,12 @@ from backend.payments.inbox import Providers
 from backend.payments.models import Refund, RefundStep
 from backend.payments.providers import Provider
 from backend.payments.rules import postings
-from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable
+from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, RefundPending
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind, ByPerson, Reversal, TransactionKind
 from backend.payments.rules.refunding import NOT_REFUNDED
+from backend.payments.turns import Turns
+from schemas.errors import DomainError
 from schemas.payments import RefundState, RequestKind
 
 log = structlog.get_logger(__name__)
@@ -35,42 +37,61 @@ def take_step(
     )
 
 
-def send_refunds(factory: UnitOfWorkFactory, providers: Providers) -> int:
+def send_refunds(factory: UnitOfWorkFactory, providers: Providers, turns: Turns | None = None) -> int:
     """Send what was approved and has no outcome yet; how many reached one.
 
     The refund's own id is the provider's key: an answer that was lost is asked for again, and nothing is sent
-    twice. A refund whose outcome nobody knows stays where it is, for everybody to see.
+    twice. A refund whose outcome nobody knows stays where it is, for everybody to see. A provider that is
+    away is asked once and not for each of its refunds. `turns` is what earlier rounds learned.
     """
+    turns = turns or Turns()
     with factory.begin(write=False) as uow:
-        waiting = [
-            (refund.id, refund.provider, refund.payment_id, Money(refund.amount_minor, refund.currency))
+        waiting = {
+            refund.id: (refund.provider, refund.payment_id, Money(refund.amount_minor, refund.currency))
             for refund in queries.refunds_to_send(uow.session)
-        ]
-    settled = 0
-    for refund_id, name, payment_id, money in waiting:
-        provider = providers.get(name)
-        if provider is None:  # by bank: a person sends it and says so
+            if refund.provider in providers  # by bank a person sends it, and says so
+        }
+        due = turns.next_of(lambda most: list(waiting)[:most], uow.now)
+    settled, away = 0, set[str]()
+    for refund_id in due:
+        if refund_id not in waiting:  # another process was faster
+            turns.over(refund_id)
             continue
+        name, payment_id, money = waiting[refund_id]
         try:
-            went = provider.refund(payment_id, money, key=str(refund_id))
-        except ProviderUnavailable:
-            log.warning("refund.unknown", refund=str(refund_id))
-            continue
-        except ProviderRefused as error:
-            log.error("refund.refused", refund=str(refund_id), code=error.code)
-            went = False
-        except Exception:
-            log.exception("refund.stalled", refund=str(refund_id))
-            continue
-        try:
-            with factory.begin() as uow:
-                settle_refund(uow, refund_id, went=went, out_of=_clearing(provider, money))
-        except Exception:
+            if name in away:
+                raise ProviderUnavailable("It did not answer a moment ago.")
+            _send(factory, providers[name], refund_id, payment_id, money)
+        except RefundPending as error:
+            _wait(turns, factory, refund_id, error)
+        except ProviderUnavailable as error:
+            away.add(name)
+            _wait(turns, factory, refund_id, error)
+        except Exception as error:
             # Asked of the provider again under the same key next time: nothing goes twice.
-            log.exception("refund.stalled", refund=str(refund_id))
-            continue
-        settled += 1
+            if turns.in_vain(refund_id, factory.clock(), type(error).__name__):
+                log.exception("refund.stalled", refund=str(refund_id))
+        else:
+            turns.over(refund_id)
+            settled += 1
     return settled
+
+
+def _wait(turns: Turns, factory: UnitOfWorkFactory, refund_id: UUID, error: DomainError) -> None:
+    if turns.in_vain(refund_id, factory.clock(), error.code):
+        log.warning("refund.unknown", refund=str(refund_id), code=error.code)
+
+
+def _send(
+    factory: UnitOfWorkFactory, provider: Provider, refund_id: UUID, payment_id: str, money: Money
+) -> None:
+    try:
+        went = provider.refund(payment_id, money, key=str(refund_id))
+    except ProviderRefused as error:
+        log.error("refund.refused", refund=str(refund_id), code=error.code)
+        went = False
+    with factory.begin() as uow:
+        settle_refund(uow, refund_id, went=went, out_of=_clearing(provider, money))
 
 
 def _clearing(provider: Provider, money: Money) -> Account:

@@ -64,25 +64,39 @@ def takings_of(stage: Stage) -> AbstractContextManager[money.Takings | None]:
     return money.Takings(stage.server, FIRM["DOORSTEP_FIRM_NAME"], stage.now, datetime.now(UTC))
 
 
-def customers_pay(stage: Stage, takings: money.Takings | None) -> None:
-    """Three of those who owe something."""
+def deposit_is_paid(stage: Stage, takings: money.Takings | None) -> Body | None:
+    """Before the moved visit is worked; what finance then knows of it, and the phones never do."""
     if takings is None:
+        return None
+    stage.chapter("Finance asks for a deposit before the moved visit, and the customer pays it by transfer")
+    deposit = takings.ask_deposit(stage.office().get(f"/visits/{stage.moved_visit}")["work_order_id"])
+    takings.bank_books("deposit", 1, 0, [takings.transfer(deposit)])
+    return deposit
+
+
+def customers_pay(stage: Stage, takings: money.Takings | None, deposit: Body | None) -> None:
+    """Three of those who owe something; and a bill takes off what was paid before its visit."""
+    if takings is None or deposit is None:
         return
     stage.chapter("Customers pay the firm, and no technician: a process of its own that phones cannot reach")
     phones = list(stage.phones.values())
-    orders = [order for phone in phones for order in phone.view("work_orders")]
+    orders = {order for phone in phones for order in phone.view("work_orders")} - {deposit["work_order_id"]}
     bills = takings.bills_for(orders, 3)
     by_bank, by_card, too_much = bills
     stage.say(f"asked by mail: {', '.join(bill.words for bill in bills)}")
     takings.pay_by_card(by_card)
-    entries = [takings.transfer(by_bank), takings.transfer(too_much, more=money.TOO_MUCH)]
-    done = takings.bank_books("day", 1, 0, entries)
+    entries = [takings.transfer(by_bank.request), takings.transfer(too_much.request, more=money.TOO_MUCH)]
+    done = takings.bank_books("day", 2, money.BEFORE_THE_VISIT, entries)
     stage.say(f"one pays by card, two by transfer: the bank's file matched {done['matched']} of them")
-    moved = sum(entry.minor for entry in entries)
-    refund = takings.send_back(too_much, 2, moved)
+    moved = money.BEFORE_THE_VISIT + sum(entry.minor for entry in entries)
+    refund = takings.send_back(too_much, 3, moved)
     stage.say(f"one paid too much: two persons of finance sent it back, the refund is {refund['state']}")
+    last = takings.bill_after(deposit)
+    stage.told.taken_off = last["deposited_minor"]
+    left, currency = last["owed_minor"] / 100, last["currency"]
+    stage.say(f"the bill of the moved visit takes its deposit off: {left:.2f} {currency} are left to pay")
     money.wait_until(lambda: _badges(stage, bills) == ["paid"] * 3, "badges")
-    stage.told.paid, stage.told.leaked = _badges(stage, bills), money.leaked_to(phones, bills)
+    stage.told.paid, stage.told.leaked = _badges(stage, bills), money.leaked_to(phones, bills, deposit)
     stage.say(f"phones show {', '.join(stage.told.paid)}, and nothing else of it")
 
 

@@ -21,6 +21,8 @@ Body = dict[str, Any]
 
 PEOPLE = (("noor@hearth.example", "Noor"), ("emre@hearth.example", "Emre"))
 TOO_MUCH = 2_000
+BEFORE_THE_VISIT = 100
+"""Small enough for whatever the visit will cost."""
 PATIENCE_SECONDS = 120.0
 _TERMS = {
     "IBAN": IBAN,
@@ -123,6 +125,32 @@ class Takings:
 
         return wait_until(lambda: len(found()) >= count and found(), "bills")[:count]
 
+    def ask_deposit(self, work_order_id: str) -> Body:
+        """A deposit for work to come."""
+        return dict(
+            self.noor.post(
+                f"/work-orders/{work_order_id}/deposits",
+                deposit_id=str(uuid4()),
+                amount_minor=BEFORE_THE_VISIT,
+                currency="EUR",
+                words="For the part that is ordered.",
+                days_to_pay=1,
+            )
+        )
+
+    def bill_after(self, deposit: Body) -> Body:
+        """The bill of the work that a deposit was paid for."""
+
+        def found() -> list[Body]:
+            return [
+                request
+                for request in self.noor.every("/payment-requests")
+                if request["work_order_id"] == deposit["work_order_id"] and request["kind"] == "bill"
+            ]
+
+        (bill,) = wait_until(found, "the bill after a deposit")
+        return bill
+
     def bank_books(self, name: str, sequence: int, opening: int, entries: list[Paid]) -> Body:
         """The bank's file of a day is imported, twice as it happens."""
         file = statement_file(entries, statement_id=name, sequence=sequence, opening=opening)
@@ -131,9 +159,9 @@ class Takings:
         assert again["new"] == 0, "a file imported twice posted something twice"
         return dict(done)
 
-    def transfer(self, bill: Bill, more: int = 0) -> Paid:
-        """What a customer sends with the reference of the bill."""
-        return Paid(bill.request["owed_minor"] + more, bill.request["reference"], day=self._day)
+    def transfer(self, request: Body, more: int = 0) -> Paid:
+        """What a customer sends with the reference of what they are asked for."""
+        return Paid(request["to_pay_minor"] + more, request["reference"], day=self._day)
 
     def pay_by_card(self, bill: Bill) -> None:
         """The customer pays on the page behind the mailed link."""
@@ -179,9 +207,13 @@ def badges_on(phones: Iterable[Phone], bills: Iterable[Bill]) -> list[str]:
     return sorted(badge["state"] for badge in shown if badge["work_order_id"] in orders)
 
 
-def leaked_to(phones: Iterable[Phone], bills: Iterable[Bill]) -> list[str]:
+def leaked_to(phones: Iterable[Phone], bills: Iterable[Bill], deposit: Body) -> list[str]:
     """What finance and customers know of the bills and a phone's files hold; must be nothing."""
-    secrets = [IBAN.encode(), *(secret for bill in bills for secret in bill.secrets)]
+    secrets = [
+        IBAN.encode(),
+        deposit["reference"].encode(),
+        *(secret for bill in bills for secret in bill.secrets),
+    ]
     stored = b"".join(
         file.read_bytes() for phone in phones for file in sorted(phone.home.rglob("*")) if file.is_file()
     )

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from tests.databases import Databases
+from tests.journeys.money import BEFORE_THE_VISIT
 from tests.journeys.plan import Plan, demo_plan
 from tests.journeys.the_day import tell_the_day
 from tests.journeys.warm import Warm
@@ -27,6 +28,7 @@ def test_the_demos_day_holds(databases: Databases, engine_name: str, warm: Warm,
     assert sum(told.faults.values()) > 10, "the network was bad"
     assert told.sealed > 20, "complete reports were sealed by themselves"
     assert (told.paid, told.leaked) == (["paid"] * 3, []), "phones learn one word of money"
+    assert told.taken_off == BEFORE_THE_VISIT, "a bill takes off what was paid before its visit"
     left = sorted(file.name for file in tmp_path.rglob("*.pdf"))
     assert left == ["customers-copy.pdf", "issued-report.pdf"], "one report, as it was issued and as it came"
 

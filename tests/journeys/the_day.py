@@ -34,9 +34,10 @@ def tell_the_day(plan: Plan, console: Console, *, warm: Warm | None = None) -> T
         with stage.server_on(plan.at(1, 18)), evening.takings_of(stage) as takings:
             field.office_changes_its_mind(stage)
             field.phones_come_back(stage)
+            deposit = evening.deposit_is_paid(stage, takings)
             field.moved_visit_is_worked(stage)
             evening.reports_are_sealed(stage)
-            evening.customers_pay(stage, takings)
+            evening.customers_pay(stage, takings, deposit)
             evening.compare_with_fresh_phones(stage)
         evening.check(stage)
     return stage.told

@@ -26,6 +26,7 @@ class Told:
     unsealed: int = 0
     verified: bool | None = None
     paid: list[str] | None = None
+    taken_off: int | None = None
     leaked: list[str] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -39,6 +40,7 @@ class Told:
             and self.devices_equal
             and self.verified is not False
             and self.paid in (None, ["paid"] * 3)
+            and self.taken_off != 0
             and not self.leaked
             and not self.unsealed
             and not self.lost

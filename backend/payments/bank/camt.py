@@ -46,7 +46,10 @@ class Line:
 
 @dataclass(slots=True)
 class Statement:
-    """One statement of one account. Balances are minor units, None where the bank does not say them."""
+    """One statement of one account. Balances are minor units, None where the bank does not say them.
+
+    `ends_on`: the day of the closing balance, else the end of its period, else the day of its last entry.
+    """
 
     statement_id: str = ""
     iban: str = ""
@@ -59,10 +62,12 @@ class Statement:
     entries: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 
-    def check(self) -> None:
+    def finish(self) -> None:
         """Refuse (`StatementUnreadable`) what does not lead from the opening to the closing balance."""
         if not self.iban or not self.statement_id:
             raise StatementUnreadable("A statement has no id or names no account.")
+        if self.ends_on is None and self.lines:
+            self.ends_on = max(line.booked_on for line in self.lines)
         if self.opening_minor is None or self.closing_minor is None:
             return
         moved = sum(line.amount_minor for line in self.lines if line.currency == self.currency)
@@ -112,7 +117,7 @@ def _read(source: IO[bytes]) -> Iterator[Statement]:
         if statement is None or parent is None:
             continue
         if name == "Stmt":
-            statement.check()
+            statement.finish()
             yield statement
             statement = None
             element.clear()
@@ -142,6 +147,7 @@ def _take(statement: Statement, name: str, element: Any, parent: Any) -> None:
         account = _at(element, "Id/IBAN") or _at(element, "Id/Othr/Id") or ""
         statement.iban = account.replace(" ", "").upper()
         statement.currency = _at(element, "Ccy") or ""
+        statement.ends_on = _day(parent, "FrToDt", "ToDt", "ToDtTm")
     elif name == "Bal":
         _take_balance(statement, element)
     else:
@@ -157,7 +163,7 @@ def _take_balance(statement: Statement, element: Any) -> None:
     statement.currency = statement.currency or currency
     day = _day(element, "Dt")
     if kind in _CLOSING:
-        statement.closing_minor, statement.ends_on = minor, day
+        statement.closing_minor, statement.ends_on = minor, day or statement.ends_on
     elif statement.opening_minor is None or kind == "OPBD":
         statement.opening_minor = minor
 
@@ -168,6 +174,7 @@ def _lines(statement: Statement, entry: Any) -> list[Line]:
     if status != "BOOK":
         return []
     minor, currency = _amount(entry)
+    statement.currency = statement.currency or currency
     booked_on = _day(entry, "BookgDt") or _day(entry, "ValDt")
     if booked_on is None:
         raise StatementUnreadable("An entry has no booking date.")
@@ -258,8 +265,8 @@ def _amount(element: Any) -> tuple[int, str]:
     return (-money.minor if sign == "DBIT" else money.minor), money.currency
 
 
-def _day(element: Any, path: str) -> date | None:
-    text = _at(element, f"{path}/Dt") or _at(element, f"{path}/DtTm")
+def _day(element: Any, path: str, plain: str = "Dt", with_time: str = "DtTm") -> date | None:
+    text = _at(element, f"{path}/{plain}") or _at(element, f"{path}/{with_time}")
     match = _DAY.match(text or "")
     if match is None:
         return None

@@ -116,10 +116,13 @@ class Provider(Protocol):
         """
 
     def look_at(self, checkout_id: str) -> PaymentSeen:
-        """How the payment of a checkout stands now."""
+        """How the payment of a checkout stands now. Raises PaymentNotOurs too: nobody opened one for it."""
 
     def refund(self, payment_id: str, money: Money, *, key: str) -> bool:
-        """Send money back the way it came; the same `key` never does it twice. False: it failed for good."""
+        """Send money back the way it came; the same `key` never does it twice. False: it failed for good.
+
+        Raises RefundPending too: it was taken on, and asking again under the key tells what came of it.
+        """
 
     def payouts(self, currency: str, since: datetime) -> Sequence[Money]:
         """What it sent to our bank since then and was not sent back, the latest first."""

@@ -13,7 +13,13 @@ import stripe
 
 from backend.payments.providers import DisputeMove, DisputeSeen, Message, Opened, PaymentSeen, PaymentState
 from backend.payments.providers.signing import stamp_of
-from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, WebhookRefused
+from backend.payments.rules.errors import (
+    PaymentNotOurs,
+    ProviderRefused,
+    ProviderUnavailable,
+    RefundPending,
+    WebhookRefused,
+)
 from backend.payments.rules.money import Money
 from schemas.currencies import CURRENCIES, EXPONENTS
 from schemas.payments import DisputeState
@@ -118,7 +124,7 @@ class StripeProvider:
             if checkout_id.startswith("pi_"):
                 found = self._client.v1.checkout.sessions.list({"payment_intent": checkout_id}).data
                 if not found:
-                    raise ProviderRefused("This payment was not opened by us.")
+                    raise PaymentNotOurs("This payment was not opened by us.")
                 checkout_id = found[0].id
             found_now = self._client.v1.checkout.sessions.retrieve(checkout_id, {"expand": expanded})
             session: dict[str, Any] = found_now.to_dict()
@@ -141,7 +147,7 @@ class StripeProvider:
             ours = [refund for refund in every if (refund.get("metadata") or {}).get("refund_id") == key]
             status = ours[0]["status"] if ours else self._refund_anew(payment_id, money, key)
         if status not in ("succeeded", "failed", "canceled"):
-            raise ProviderUnavailable("Stripe has taken the refund on, and does not know yet.")
+            raise RefundPending("Stripe has taken the refund on; it is asked again.")
         return bool(status == "succeeded")
 
     def _refund_anew(self, payment_id: str, money: Money, key: str) -> str | None:
@@ -204,7 +210,7 @@ def _seen(
     charge = _part(payment, "latest_charge")
     currency = str(session.get("currency") or "").upper()
     if currency not in CURRENCIES:
-        raise ProviderRefused("Stripe names no currency for this payment.")
+        raise PaymentNotOurs("Stripe names no currency for this payment, as none of ours.")
     try:
         request_id = UUID(str(session.get("client_reference_id")))
     except ValueError:

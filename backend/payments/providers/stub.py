@@ -15,7 +15,12 @@ from uuid import UUID
 
 from backend.payments.providers import DisputeMove, DisputeSeen, Message, Opened, PaymentSeen, PaymentState
 from backend.payments.providers.signing import check_signature, signed
-from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, WebhookRefused
+from backend.payments.rules.errors import (
+    ProviderRefused,
+    ProviderUnavailable,
+    RefundPending,
+    WebhookRefused,
+)
 from backend.payments.rules.money import Money
 from schemas.payments import DisputeState
 
@@ -29,6 +34,7 @@ class Fault(StrEnum):
     TIMEOUT_AFTER_REFUNDING = "timeout_after_refunding"
     AWAY = "away"
     REFUND_FAILS = "refund_fails"
+    REFUND_PENDS = "refund_pends"
 
 
 @dataclass
@@ -133,6 +139,9 @@ class StubProvider:
             if self._faults[Fault.REFUND_FAILS]:
                 self._faults[Fault.REFUND_FAILS] -= 1
                 return False
+            if self._faults[Fault.REFUND_PENDS]:
+                self._faults[Fault.REFUND_PENDS] -= 1
+                raise RefundPending("The stub was told to think about it.")
             given_back = sum(payment.refunds.values())
             if key not in payment.refunds and given_back + money.minor > payment.money.minor:
                 raise ProviderRefused("This is more than was paid.")

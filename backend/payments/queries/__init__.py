@@ -16,7 +16,7 @@ from backend.payments.queries.checking import (
     every_deposit,
     figures,
     issued_against_lines,
-    statements_in_order,
+    statements_told,
     strangers_deposits,
     unbalanced,
     work_orders_with_requests,
@@ -93,6 +93,7 @@ from backend.payments.queries.refunds import (
 )
 from backend.payments.queries.requests import (
     checkout_by_provider_id,
+    is_request,
     last_asked_at,
     lines_of,
     list_requests,
@@ -149,6 +150,7 @@ __all__ = [
     "insert_bank_entries",
     "insert_transactions",
     "is_known_address",
+    "is_request",
     "is_settled",
     "issued_against_lines",
     "journal",
@@ -192,7 +194,7 @@ __all__ = [
     "requests_of_work_order",
     "standing_of",
     "standings",
-    "statements_in_order",
+    "statements_told",
     "steps_of",
     "strangers_deposits",
     "suspense",

@@ -27,6 +27,7 @@ from backend.payments.rules.postings import (
     AccountKind,
     TransactionKind,
 )
+from backend.payments.rules.statements import Told
 from schemas.payments import RequestKind
 
 
@@ -146,21 +147,33 @@ def balances_of(session: Session, kind: AccountKind) -> dict[Account, int]:
     return {account_of(row): int(total) for row, total in rows}
 
 
-def statements_in_order(session: Session) -> Mapping[tuple[str, str], list[BankStatement]]:
-    """Statements that have a number, by account and currency, in their order, each number of a year once.
-
-    Many banks begin at 1 every year: the year a statement ends in comes before its number.
-    """
-    found: dict[tuple[str, str], list[BankStatement]] = {}
-    statement = select(BankStatement).where(BankStatement.sequence.is_not(None))
-    rows = session.scalars(statement.order_by(BankStatement.id)).all()
-    for row in sorted(rows, key=_place_of):
-        every = found.setdefault((row.iban, row.currency), [])
-        if not every or _place_of(every[-1]) != _place_of(row):
-            every.append(row)
+def statements_told(session: Session) -> Mapping[tuple[str, str], list[Told]]:
+    """What every statement says of itself, by account and currency, in the order of import."""
+    brought = (
+        select(
+            BankEntry.statement_id,
+            BankEntry.currency,
+            func.count().label("entries"),
+            func.sum(BankEntry.amount_minor).label("moved"),
+        )
+        .group_by(BankEntry.statement_id, BankEntry.currency)
+        .subquery()
+    )
+    its_own = (brought.c.statement_id == BankStatement.id) & (brought.c.currency == BankStatement.currency)
+    rows = session.execute(
+        select(BankStatement, brought.c.entries, brought.c.moved)
+        .outerjoin(brought, its_own)
+        .order_by(BankStatement.id)
+    )
+    found: dict[tuple[str, str], list[Told]] = {}
+    for row, entries, moved in rows:
+        told = Told(
+            row.sequence,
+            row.ends_on,
+            row.opening_minor,
+            row.closing_minor,
+            int(entries or 0),
+            int(moved or 0),
+        )
+        found.setdefault((row.iban, row.currency), []).append(told)
     return found
-
-
-def _place_of(row: BankStatement) -> tuple[int, int]:
-    """Its year and number; one that names no day comes first."""
-    return (row.ends_on.year if row.ends_on else 0), row.sequence or 0

@@ -221,10 +221,10 @@ def whom_to_ask(session: Session, work_order_id: UUID) -> Whom:
     return Whom(row.id, row.number, row.customer_id, row.name, contact, row.summary, row.status)
 
 
-def over_with_deposits(session: Session, limit: int) -> Sequence[tuple[UUID, WorkOrderStatus]]:
+def over_with_deposits(session: Session, limit: int) -> Sequence[UUID]:
     """Work orders that were cancelled or completed and for which a deposit is still asked."""
-    rows = session.execute(
-        select(PaymentRequest.work_order_id, _ORDERS.c.status)
+    return session.scalars(
+        select(PaymentRequest.work_order_id)
         .join(_ORDERS, _ORDERS.c.id == PaymentRequest.work_order_id)
         .where(
             PaymentRequest.kind == RequestKind.DEPOSIT,
@@ -234,8 +234,7 @@ def over_with_deposits(session: Session, limit: int) -> Sequence[tuple[UUID, Wor
         .distinct()
         .order_by(PaymentRequest.work_order_id)
         .limit(limit)
-    )
-    return [(work_order_id, WorkOrderStatus(status)) for work_order_id, status in rows]
+    ).all()
 
 
 def contact_of(session: Session, customer_id: UUID) -> Contact:

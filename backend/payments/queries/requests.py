@@ -33,6 +33,11 @@ def request_by_id(session: Session, request_id: UUID) -> PaymentRequest:
     return found
 
 
+def is_request(session: Session, request_id: UUID | None) -> bool:
+    """Whether anything was ever asked under this id."""
+    return request_id is not None and session.get(PaymentRequest, request_id) is not None
+
+
 def request_by_link(session: Session, link_sha256: str) -> PaymentRequest:
     """The request behind a customer's link; raises PaymentRequestNotFound."""
     found = session.scalar(select(PaymentRequest).where(PaymentRequest.link_sha256 == link_sha256))

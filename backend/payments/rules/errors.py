@@ -106,11 +106,24 @@ class ProviderUnavailable(DomainError):
     kind = ErrorKind.UNAVAILABLE
 
 
+class RefundPending(DomainError):
+    """The payment provider has taken a refund on, and does not know yet whether the money goes."""
+
+    title = "The payment provider has not decided on this refund yet."
+    kind = ErrorKind.UNAVAILABLE
+
+
 class ProviderRefused(DomainError):
     """The payment provider answered, and said no."""
 
     title = "The payment provider refused."
     kind = ErrorKind.CONFLICT
+
+
+class PaymentNotOurs(ProviderRefused):
+    """The payment provider knows this payment, and it is of something else that uses the same account."""
+
+    title = "This payment is none of ours."
 
 
 class ProviderNotFound(RecordNotFound):

@@ -37,7 +37,7 @@ def statement(
     *,
     version: str = "08",
     statement_id: str = "S-1",
-    sequence: int = 1,
+    sequence: int | None = 1,
     opening: int = 100_000,
     closing: int | None = None,
     iban: str = IBAN,
@@ -45,15 +45,16 @@ def statement(
     exponent: int = 2,
     day: str = "2026-03-03",
 ) -> str:
-    """One `Stmt`; `closing` is what adds up unless it is given."""
+    """One `Stmt`; `closing` is what adds up unless it is given. Without `sequence` it has no number."""
     every = list(entries)
     moved = sum(entry.minor for entry in every if entry.booked == "BOOK")
     end = opening + moved if closing is None else closing
     lines = "".join(
         _entry(entry, version, f"{statement_id}-{position}", exponent) for position, entry in enumerate(every)
     )
+    number = "" if sequence is None else f"<ElctrncSeqNb>{sequence}</ElctrncSeqNb>"
     return (
-        f"<Stmt><Id>{statement_id}</Id><ElctrncSeqNb>{sequence}</ElctrncSeqNb>"
+        f"<Stmt><Id>{statement_id}</Id>{number}"
         f"<Acct><Id><IBAN>{iban}</IBAN></Id><Ccy>{currency}</Ccy></Acct>"
         f"{_balance('OPBD', opening, currency, exponent, day)}"
         f"{_balance('CLBD', end, currency, exponent, day)}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import schemathesis
@@ -11,9 +13,13 @@ from flask import Flask
 
 from backend.app import connect, unwired_app, wire
 from backend.payments.app import create_payments_app
+from backend.payments.checks import check_ledger
 from backend.payments.people import FinanceDoor
 from schemas.access import Role
+from schemas.currencies import CURRENCIES
 from tests.api import Api, Client
+from tests.backend.payments.bank_files import Paid, statement_file
+from tests.backend.payments.test_bank import take
 from tests.backend.payments.world import Firm
 from tests.contracts.test_schemathesis import faults_of
 from tests.settings import cheap_settings
@@ -127,3 +133,51 @@ def test_no_generated_request_is_answered_by_a_server_error(
     assert len(operations) > 15
     tokens: list[str | None] = [token, "nobody's"]
     assert [fault for operation in operations for fault in faults_of(operation, tokens, 1)] == []
+
+
+NO_AMOUNTS = (1.5, 5.0, 0, -1, 1e30, 10**30, 10**13, "500", "5,00", True, None, [500], {"minor": 500}, "NaN")
+NO_CURRENCIES = ("eur", "XXX", "", "E", "EURO", None, 978, "USD", "JPY", "KWD")
+
+
+def test_no_door_of_finance_takes_what_is_no_money(lite_firm: Firm, finance: tuple[Flask, str]) -> None:
+    noor, request = Client(finance[0], None, finance[1]), lite_firm.asked(1_000)
+    take(lite_firm, statement_file([Paid(1_500, request.reference), Paid(700, text="Thanks")]))
+    owed = lite_firm.asked(1_000)
+    (waiting,) = noor.get("/bank-entries/waiting").json
+    before = check_ledger(lite_firm.payments.sides).figures
+
+    def is_refused(path: str, body: dict[str, object]) -> bool:
+        """By a problem; written by `json`, which writes a number however long it is."""
+        as_json = {"Content-Type": "application/json"}
+        said = noor.send("POST", path, headers=as_json, data=json.dumps(body))
+        return said.status_code in (400, 422) and said.mimetype == "application/problem+json"
+
+    doors: dict[str, dict[str, object]] = {
+        f"/payment-requests/{owed.id}/write_off": {"decision_id": str(uuid4()), "reason": "Gone."},
+        f"/payment-requests/{request.id}/refunds": {"refund_id": str(uuid4()), "reason": "Too much."},
+        f"/work-orders/{owed.work_order_id}/deposits": {
+            "deposit_id": str(uuid4()),
+            "words": "For the pump.",
+            "days_to_pay": 7,
+        },
+    }
+    for path, body in doors.items():
+        for amount in NO_AMOUNTS:
+            assert is_refused(path, {**body, "amount_minor": amount, "currency": "EUR"}), (path, amount)
+        for currency in NO_CURRENCIES:
+            if not (currency in CURRENCIES and path.endswith("deposits")):  # asked for in any of them
+                assert is_refused(path, {**body, "amount_minor": 500, "currency": currency}), (path, currency)
+    for amount in NO_AMOUNTS:
+        body = {"decision_id": str(uuid4()), "reason": "Ada's."}
+        body["shares"] = [{"request_id": str(owed.id), "amount_minor": amount}]
+        assert is_refused(f"/bank-entries/{waiting['id']}/match", body), amount
+    assert check_ledger(lite_firm.payments.sides).figures == before
+
+
+def test_every_address_that_the_page_about_payments_names_is_there() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "payments.md").read_text()
+    named = set(re.findall(r"\b((?:GET|POST) +/[^\s`'\"?|)]*)", page.replace("$B", "")))
+    known = {re.sub(r"<\w+>", "{}", name) for name in TABLE}
+    asked = {re.sub(r"\{\w+\}", "{}", " ".join(name.split())) for name in named}
+    assert len(asked) > 15
+    assert asked - known == {"POST /webhooks/stripe"}

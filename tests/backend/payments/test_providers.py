@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from unittest.mock import patch
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
@@ -104,7 +105,7 @@ def few_at_once(most: int, *, again: int) -> Iterator[None]:
 
 
 def test_messages_that_cannot_be_settled_yet_keep_no_later_one_waiting(lite_firm: Firm) -> None:
-    """Another shop of the same account, say, whose checkouts are none of ours: with room for two a round."""
+    """For bills of ours, at checkouts whose rows never come: with room for two a round."""
     for _ in range(3):
         lite_firm.stub.fault(Fault.TIMEOUT_AFTER_OPENING)
         with pytest.raises(ProviderUnavailable):
@@ -120,6 +121,26 @@ def test_messages_that_cannot_be_settled_yet_keep_no_later_one_waiting(lite_firm
     lite_firm.clock.advance(hours=2)
     assert inbox() == 3
     assert outcomes(lite_firm) == [InboxState.POSTED, *[InboxState.REFUSED] * 3]
+
+
+def test_what_another_shop_of_our_account_sells_is_ignored_and_waits_for_nobody(lite_firm: Firm) -> None:
+    """Only after an hour: what it is about may be a row of ours that is not there yet."""
+    stub, owed = lite_firm.stub, lite_firm.asked()
+    for request_id, key in ((uuid4(), "theirs"), (owed.id, "ours")):
+        opened = stub.open_checkout(request_id, Money(900, "EUR"), key=key, words="", back="")
+        tell(lite_firm, stub.pay(opened.provider_id, lite_firm.clock()))
+    assert work(lite_firm) == 0
+    lite_firm.clock.advance(hours=2)
+    assert work(lite_firm) == 2
+    with lite_firm.payments.factory.begin(write=False) as uow:
+        found = {each.state: each.detail for each in uow.session.scalars(select(InboxOutcome))}
+        refused = [each.state for each in queries.refused_messages(uow.session)]
+    assert found == {
+        InboxState.IGNORED: "The payment is for nothing that we asked for.",
+        InboxState.REFUSED: "The payment is for a bill of ours, and we know of no such checkout.",
+    }
+    assert refused == [InboxState.REFUSED], "a bill of ours that was paid elsewhere is for a person to see"
+    assert postings(lite_firm) == 1
 
 
 def test_a_provider_that_is_away_is_asked_once_in_a_round(lite_firm: Firm) -> None:

@@ -16,7 +16,13 @@ from backend.payments.checkouts import open_checkout
 from backend.payments.inbox import Providers, take_message, work_inbox
 from backend.payments.providers.signing import signed
 from backend.payments.providers.stripe import StripeProvider
-from backend.payments.rules.errors import ProviderRefused, ProviderUnavailable, WebhookRefused
+from backend.payments.rules.errors import (
+    PaymentNotOurs,
+    ProviderRefused,
+    ProviderUnavailable,
+    RefundPending,
+    WebhookRefused,
+)
 from backend.payments.rules.money import Money
 from backend.payments.rules.postings import Account, AccountKind
 from tests.backend.payments.world import Firm
@@ -226,6 +232,19 @@ def test_a_card_payment_with_its_fee_is_posted_once_whatever_tells_of_it(
     assert balance(lite_firm, AccountKind.FEES) == 30
 
 
+def test_payments_of_another_shop_of_the_account_are_told_apart_from_checkouts_that_are_not_there(
+    fake: FakeStripe, card: StripeProvider
+) -> None:
+    setup = {"object": "checkout.session", "id": "cs_setup", "currency": None, "payment_intent": None}
+    fake.sessions["cs_setup"] = setup
+    for strange in ("pi_of_an_invoice", "cs_setup"):
+        with pytest.raises(PaymentNotOurs):
+            card.look_at(strange)
+    with pytest.raises(ProviderRefused) as unknown:
+        card.look_at("cs_nowhere")
+    assert not isinstance(unknown.value, PaymentNotOurs)
+
+
 def test_a_refund_is_made_once_even_when_stripe_has_forgotten_its_key(
     fake: FakeStripe, card: StripeProvider
 ) -> None:
@@ -234,7 +253,7 @@ def test_a_refund_is_made_once_even_when_stripe_has_forgotten_its_key(
         fake.by_key.clear()
     assert len(fake.refunds) == 1
     fake.refunds[0]["status"] = "pending"
-    with pytest.raises(ProviderUnavailable):
+    with pytest.raises(RefundPending):
         card.refund("pi_1", Money(500, "EUR"), key="refund-1")
     fake.refunds[0]["status"] = "failed"
     assert not card.refund("pi_1", Money(500, "EUR"), key="refund-1")

@@ -27,6 +27,7 @@ from backend.payments import queries
 from backend.payments.actions import request_deposit
 from backend.payments.app import Rounds, transports, wire_payments
 from backend.payments.billing import bill_what_was_approved, issue
+from backend.payments.checks import check_ledger
 from backend.payments.deposits import hold_work_order
 from backend.payments.inbox import work_inbox
 from backend.payments.models import CHAIN, PaymentRequest, Person
@@ -111,13 +112,18 @@ class Firm:
         (request,) = (each for each in self.bill() if each.id not in before)
         return request
 
+    def an_order(self) -> UUID:
+        """A new work order of a new customer."""
+        with self.field.begin() as uow:
+            return an_order(uow)
+
     def asked(
         self, minor: int = 14_550, currency: str = "EUR", *, work_order_id: UUID | None = None
     ) -> PaymentRequest:
-        """A bill without a field behind it: for what concerns the ledger alone."""
-        whom = Whom(
-            work_order_id or uuid4(), "W-1", uuid4(), "Ada Lindgren", Contact(), "The boiler is cold.", ""
-        )
+        """A bill without a report behind it, of a new work order unless one is given: for what concerns the
+        ledger and its badges alone."""
+        order = work_order_id or self.an_order()
+        whom = Whom(order, "W-1", uuid4(), "Ada Lindgren", Contact(), "The boiler is cold.", "")
         asking = Asking(whom.summary, currency, minor, 14, report_id=uuid4())
         with self.payments.factory.begin() as uow:
             hold_work_order(uow, whom.work_order_id)
@@ -134,9 +140,7 @@ class Firm:
         words: str = "For the new pump.",
     ) -> PaymentRequest:
         """A deposit that somebody of finance asked for, for a new work order unless one is given."""
-        if work_order_id is None:
-            with self.field.begin() as uow:
-                work_order_id = an_order(uow)
+        work_order_id = work_order_id or self.an_order()
         somebody = self.somebody()
         with self.payments.factory.begin() as uow:
             seen = request_deposit(
@@ -167,6 +171,11 @@ class Firm:
         """One round of the payments process, outbox and all."""
         assert Rounds(self.payments).once() == []
         self.deliver()
+
+    def faults(self) -> list[str]:
+        """What the whole oracle finds once everything was delivered, badges included."""
+        self.deliver()
+        return check_ledger(self.payments.sides).faults
 
     def badge(self, request: PaymentRequest) -> PaymentBadgeState | None:
         """What the field sees of it."""
