@@ -37,7 +37,15 @@ def test_every_broken_text_is_a_problem_without_effect(firm: Api, probes: Probes
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"]
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "multipart/form-data",
+        "",
+        "application/jsonp",
+    ],
 )
 def test_another_content_type_is_not_read(sqlite_firm: Api, probes: Probes, content_type: str) -> None:
     answer = post(sqlite_firm, b'{"words": "x"}', content_type=content_type)
