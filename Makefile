@@ -84,7 +84,8 @@ swift: install-test ## OpenStack Swift in an environment of its own: the S3 of t
 stores: install-test ## Node and the npm packages of the tests with real WatermelonDB and RxDB
 	@.ci/stores $(BIN)/python
 
-chromium:
+# After PostgreSQL: apt-get installs one thing at a time.
+chromium: postgresql
 	@.ci/chromium
 
 lock: ## .locks/ again from pyproject.toml (UPGRADE=--upgrade takes the newest versions)
