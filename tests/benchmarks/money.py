@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import random
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from tests.benchmarks.rates import quantile
 from tests.benchmarks.served import Served, answers_at
 from tests.clock import SettableClock
 from tests.journeys.server import free_port
+from tests.memory import MemoryTaken
 
 MESSAGES, DOUBLED = 1_000, 300
 SECONDS = 10.0
@@ -89,7 +89,7 @@ def statements(url: str, folder: Path) -> Figures:
     try:
         firm = Firm(url, wiring.sides.field, wiring, SettableClock(wiring.clock()))
         file, _ = many_entries(firm, ENTRIES)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = MemoryTaken()
         seconds, new = [], []
         for content in (file, file + b"\n"):
             began = time.perf_counter()
@@ -97,7 +97,7 @@ def statements(url: str, folder: Path) -> Figures:
                 done = import_statements(uow, io.BytesIO(content), name="a", person_id=None, own_iban=IBAN)
             seconds.append(time.perf_counter() - began)
             new.append(done.new)
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        taken = memory.bytes()
     finally:
         wiring.sides.dispose()
     assert new == [ENTRIES, 0], new
@@ -105,7 +105,7 @@ def statements(url: str, folder: Path) -> Figures:
         "statement of 10,000 entries, first import s": seconds[0],
         "the same again s": seconds[1],
         "statement twice, s": sum(seconds),
-        "memory it took, MB": grown / 1024,
+        "memory it took, MB": taken / 2**20,
     }
 
 

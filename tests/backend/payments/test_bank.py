@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import resource
-import time
 
 import pytest
 from sqlalchemy import func, select
@@ -19,6 +17,7 @@ from backend.payments.rules.errors import BankEntrySettled, CurrenciesMixed, Sta
 from backend.payments.rules.postings import Account, AccountKind
 from tests.backend.payments.bank_files import IBAN, Paid, document, statement, statement_file
 from tests.backend.payments.world import Firm
+from tests.memory import MemoryTaken
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE Document [<!ENTITY a "aaaaaaaaaa">
 <!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">
@@ -224,16 +223,13 @@ def test_what_is_no_statement_of_ours_is_refused_whole(lite_firm: Firm, file: by
         assert uow.session.scalar(select(func.count()).select_from(BankEntry)) == 0
 
 
-def test_many_entries_are_posted_once_in_time_and_space(lite_firm: Firm) -> None:
+def test_many_entries_are_posted_once_in_little_memory(lite_firm: Firm) -> None:
     """L9 in small: a tenth of it; `python -m tests.benchmarks --only statements` takes all of it."""
     file, due = many_entries(lite_firm, 1_000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.process_time()  # of this process: the machine may have other things to do
+    memory = MemoryTaken()
     first, second = take(lite_firm, file), take(lite_firm, file + b"\n")
-    seconds = time.process_time() - began
     assert (first.new, first.matched, second.entries, second.new) == (1_000, 500, 1_000, 0)
-    assert seconds < 3
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30 << 10
+    assert memory.bytes() < 30 << 20
     assert bank_balance(lite_firm) == due
     with lite_firm.payments.factory.begin(write=False) as uow:
         assert uow.session.scalar(select(func.sum(LedgerEntry.amount))) == 0
