@@ -176,7 +176,7 @@ def as_table(figures: dict[str, Figures]) -> Table:
     for name in figures:
         table.add_column(name, justify="right")
     for measure in dict.fromkeys(measure for values in figures.values() for measure in values):
-        cells = (f"{values[measure]:,.3g}" if measure in values else "" for values in figures.values())
+        cells = (as_read(values[measure]) if measure in values else "" for values in figures.values())
         table.add_row(measure, *cells)
     return table
 
@@ -188,8 +188,13 @@ def as_verdicts(found: dict[str, tuple[Target, float]]) -> Table:
         table.add_column(heading)
     for key, (target, value) in found.items():
         bounds = target.bound(target.must), target.bound(target.aim)
-        table.add_row(key, f"{value:,.3g}", *bounds, target.verdict(value))
+        table.add_row(key, as_read(value), *bounds, target.verdict(value))
     return table
+
+
+def as_read(value: float) -> str:
+    """Three digits, or all of a larger number."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 @click.command()
@@ -210,13 +215,16 @@ def main(only: tuple[str, ...], records: int, out: Path) -> None:
         cluster = stack.enter_context(measured_cluster(SETTINGS))
         bench = Bench(scratch, cluster, records, console)
         for name in only or PARTS:
+            before = reached(bench.figures).keys()
             try:
                 checkpoint(cluster)
                 PARTS[name](bench)
             except Exception:  # an hour of other parts must not be lost with it
                 console.print_exception(max_frames=8)
                 failed.append(name)
-            console.print(as_verdicts(reached(bench.figures)))
+            now = reached(bench.figures)
+            if fresh := now.keys() - before:
+                console.print(as_verdicts({key: now[key] for key in now if key in fresh}))
             write(out, bench.figures)
     console.print(as_table(bench.figures), as_verdicts(reached(bench.figures)))
     if failed:
@@ -246,7 +254,9 @@ def write(out: Path, figures: dict[str, Figures]) -> None:
     document = json.loads(out.read_text()) if out.exists() else {}
     document |= {key: value for key, (_, value) in reached(figures).items()}
     document["machine"] = {"cores": os.cpu_count(), "python": platform.python_version()}
-    document["figures"] = document.get("figures", {}) | figures
+    known = document.setdefault("figures", {})
+    for column, measured in figures.items():
+        known[column] = known.get(column, {}) | measured
     out.write_text(json.dumps(document, indent=2) + "\n")
 
 
