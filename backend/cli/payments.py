@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 from marshmallow import ValidationError
 from sqlalchemy import make_url
 
 from backend.cli.entry import main, refusals, refuse, with_settings
+from backend.cli.running import run
 from backend.cli.serving import db
 from backend.db.damage import refuse_damaged
 from backend.db.engine import make_engine
@@ -97,18 +95,8 @@ def serve_payments(settings: PaymentsSettings, host: str, port: int) -> None:
     os.environ[f"{PREFIX}DATA"] = str(settings.data_dir)
     os.environ.setdefault(f"{PREFIX}PUBLIC_URL", f"http://{host}:{port}")
     click.echo(f"doorstep payments: http://{host}:{port}  ·  data {settings.data_dir}", err=True)
-    Granian(
-        "backend.payments.wsgi:application",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=settings.server_threads,
-        backpressure=settings.server_threads * 16,
-        respawn_failed_workers=True,
-        log_level=LogLevels.warning,
-        websockets=False,
-    ).serve()
+    threads = settings.server_threads
+    run("backend.payments.wsgi:application", host=host, port=port, workers=1, threads=threads)
 
 
 @payments.command("upgrade")

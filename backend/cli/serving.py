@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 
 import click
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 
 from backend.cli.entry import main, opened, with_settings
+from backend.cli.running import run
 from backend.db.damage import refuse_damaged
 from backend.db.upgrade import upgrade
 from backend.settings import Settings
@@ -48,18 +46,8 @@ def serve(
     if offset := float(os.environ.get("DOORSTEP_CLOCK_OFFSET_SECONDS", "0")):
         click.echo(f"doorstep: THE CLOCK IS MOVED by {offset:.0f} seconds. Not for real work.", err=True)
     click.echo(f"doorstep: http://{host}:{port}  ·  API /docs  ·  data {settings.data_dir}", err=True)
-    Granian(
-        "backend.wsgi:application",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=workers or (1 if embedded else 2),
-        blocking_threads=threads,
-        backpressure=threads * 16,
-        respawn_failed_workers=True,
-        log_level=LogLevels.warning,
-        websockets=False,
-    ).serve()
+    workers = workers or (1 if embedded else 2)
+    run("backend.wsgi:application", host=host, port=port, workers=workers, threads=threads)
 
 
 @main.group()
