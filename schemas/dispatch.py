@@ -53,10 +53,10 @@ class TechnicianBody(RecordShape):
     """Somebody who goes to customers; the id is that of the user. `home` is where the day starts."""
 
     display_name = Line(max=200)
-    phone = Line(max=40)
-    home_latitude = Latitude()
-    home_longitude = Longitude()
-    territory = fields.List(fields.Nested(Corner))
+    phone = Line(max=40, allow_none=True)
+    home_latitude = Latitude(allow_none=True)
+    home_longitude = Longitude(allow_none=True)
+    territory = fields.List(fields.Nested(Corner), allow_none=True)
     time_zone = TimeZone()
     active = Flag()
 
@@ -167,7 +167,7 @@ class SuggestedTechnician(Shape):
 
     technician_id = Id()
     display_name = Line(max=200)
-    distance_metres = Number(min=0, max=LONGEST_DISTANCE)
+    distance_metres = Number(min=0, max=LONGEST_DISTANCE, allow_none=True)
     in_territory = Flag()
 
 

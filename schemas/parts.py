@@ -100,7 +100,7 @@ class KitBody(RecordShape):
     """A kit: what a type of work needs in the van."""
 
     name = Line(max=200)
-    archived_at = Instant()
+    archived_at = Instant(allow_none=True)
     lines = fields.List(fields.Nested(KitLineBody))
 
 
@@ -224,8 +224,8 @@ class StockMovementBody(RecordShape):
     part_id = Id()
     quantity_delta = Count(min=-LARGEST_QUANTITY, max=LARGEST_QUANTITY)
     reason = Enumeration(MovementReason)
-    note = Text(max=400)
-    part_usage_id = Id()
+    note = Text(max=400, allow_none=True)
+    part_usage_id = Id(allow_none=True)
     recorded_by = Id()
     occurred_at = Instant()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import INCLUDE, Schema, ValidationError, fields
 from marshmallow.exceptions import SCHEMA
 
 from schemas.errors import DomainError, JsonValue
@@ -26,7 +26,10 @@ class FieldErrorShape(Schema):
 
 
 class ProblemShape(Schema):
-    """A problem document as of RFC 9457."""
+    """A problem document as of RFC 9457; a type may have further members, which the RFC calls extensions."""
+
+    class Meta:
+        unknown = INCLUDE
 
     type = fields.String(required=True, metadata={"format": "uri", "description": "Stable: decide by this."})
     title = fields.String(required=True)

@@ -1,13 +1,14 @@
-"""What the stores of mobile developers ask in their query strings: WatermelonDB and RxDB."""
+"""What the stores of mobile developers ask, and what they are answered: WatermelonDB and RxDB."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import INCLUDE, ValidationError, fields
 
-from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Id, Instant, QueryShape
+from schemas.base import JSON_SAFE_INTEGER, Count, Flag, Id, Instant, QueryShape, Shape
+from schemas.sync import OutcomeMessage
 
 LONGEST_MIGRATION = 20_000
 MOST_DOCUMENTS = 10_000
@@ -60,6 +61,56 @@ class WatermelonPushQuery(QueryShape):
     schema_version = fields.String(load_default="")
     migration = fields.String(load_default="")
     device_now = Instant(load_default=None)
+
+
+class WatermelonTable(Shape):
+    """What changed in one table. New rows are among the updated ones."""
+
+    created = fields.List(fields.Dict(keys=fields.String()), required=True)
+    updated = fields.List(fields.Dict(keys=fields.String()), required=True)
+    deleted = fields.List(fields.String(), required=True, metadata={"description": "Ids."})
+
+
+class WatermelonPullAnswer(Shape):
+    """What `pullChanges` gives back to `synchronize()`; `directives` are as of an ExchangeAnswer."""
+
+    changes = fields.Dict(keys=fields.String(), values=fields.Nested(WatermelonTable), required=True)
+    timestamp = Count(required=True, max=JSON_SAFE_INTEGER)
+    directives = fields.List(fields.String(), required=True)
+    experimentalStrategy = fields.String(  # noqa: N815  # WatermelonDB's own word
+        metadata={"description": "`replacement`: these rows are all there are."}
+    )
+
+
+class WatermelonPushAnswer(Shape):
+    """What became of the rows of `pushChanges`, for logs: a refused one comes back corrected."""
+
+    outcomes = fields.List(fields.Nested(OutcomeMessage), required=True)
+
+
+class RxdbDocument(Shape):
+    """A document of the collection, with whether it is gone."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    id = fields.String(required=True)
+    deleted = Flag(required=True, data_key="_deleted")
+
+
+class RxdbCheckpoint(Shape):
+    """Where the next pull begins."""
+
+    cursor = fields.String(required=True)
+
+
+class RxdbPullAnswer(Shape):
+    """What the pull handler gives back; `epoch` goes with the next push."""
+
+    documents = fields.List(fields.Nested(RxdbDocument), required=True)
+    checkpoint = fields.Nested(RxdbCheckpoint, required=True)
+    epoch = Id(required=True, allow_none=True)
+    directives = fields.List(fields.String(), required=True)
 
 
 class RxdbPullQuery(QueryShape):

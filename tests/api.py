@@ -1,4 +1,7 @@
-"""The HTTP API as a test speaks to it: `api.as_(Role.DISPATCHER).post("/visits", {...})`."""
+"""The HTTP API as a test speaks to it: `api.as_(Role.DISPATCHER).post("/visits", {...})`.
+
+Whatever it answers is held against the OpenAPI document.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from backend.access.permissions import SYSTEM
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.web.wiring import EXTENSION, Wiring
 from schemas.access import Role
+from tests.documented import check_answer
 
 PASSWORD = "nineteen quiet harbours"
 Headers = Mapping[str, str]
@@ -59,7 +63,10 @@ class Client:
     def send(self, method: str, path: str, *, headers: Headers | None = None, **more: Any) -> TestResponse:
         """Any request, as werkzeug's `EnvironBuilder` takes it, with this person's token."""
         own = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
-        return self.app.test_client().open(path, method=method, headers={**own, **(headers or {})}, **more)
+        given = {**own, **(headers or {})}
+        answer = self.app.test_client().open(path, method=method, headers=given, **more)
+        check_answer(self.app, answer)
+        return answer
 
 
 class Api:

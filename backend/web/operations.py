@@ -64,7 +64,7 @@ def _success(route: Route) -> dict[str, object]:
     elif route.answer is not None:
         answer["schema"] = route.answer(many=route.many)
     elif route.produces != "application/json":
-        answer["schema"] = {"type": "string"}
+        answer["schema"] = {"type": "object" if route.produces.endswith("+json") else "string"}
     return answer
 
 

@@ -122,4 +122,4 @@ class VisitAssignmentBody(Shape):
 
     technician_id = Id()
     assigned_from = Instant()
-    assigned_until = Instant()
+    assigned_until = Instant(allow_none=True)

@@ -92,4 +92,4 @@ class AllowedTransition(Shape):
 
     name = Line(max=40)
     allowed = Flag()
-    reason = Text(max=2000)
+    reason = Text(max=2000, allow_none=True)

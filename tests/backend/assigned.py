@@ -52,7 +52,7 @@ def an_assigned_visit(uow: UnitOfWork, technician: Actor | None = None) -> Assig
     work_order = uow.add(
         WorkOrder(
             id=uow.mint_id(),
-            number=f"WO-{uow.mint_id()}",
+            number=f"WO-{uow.mint_id().hex[-12:]}",
             request_id=request.id,
             customer_id=request.customer_id,
             site_id=request.site_id,

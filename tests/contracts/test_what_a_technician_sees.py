@@ -12,6 +12,7 @@ from marshmallow import Schema, fields
 from backend.app import unwired_app
 from backend.mutations import COLLECTIONS
 from backend.web.documents import document_of
+from schemas.stores import RxdbPullAnswer, WatermelonPullAnswer
 from tests.api import Api
 from tests.contracts.knocking import ROUTES, knock
 from tests.contracts.two_cases import people_of_two_cases
@@ -22,14 +23,16 @@ from tests.contracts.who_may_do_what import WHO_MAY_DO_WHAT
 from tests.settings import cheap_settings
 
 FEED = {collection.name: collection.shape for collection in COLLECTIONS}
+ENVELOPES = {WatermelonPullAnswer, RxdbPullAnswer}
 MONEY = re.compile("price|minor|currency|amount|paid|pay_|fee$|cost|total|balance|iban|invoice|refund|method")
 SECRET = re.compile("password|secret|hash|token|digest")
 OF_MONEY = re.compile("payment|refund|ledger|invoice|payout|billing", re.IGNORECASE)
 
 
 def shape_of(name: str) -> type[Schema] | None:
-    """What a route answers with; an exchange is an envelope, and what lies in it is in FEED."""
-    return None if ROUTES[name].raw_body else ROUTES[name].answer or ROUTES[name].page_of
+    """What a route answers with; exchanges and pulls are envelopes, and what lies in them is in FEED."""
+    shape = ROUTES[name].answer or ROUTES[name].page_of
+    return None if ROUTES[name].raw_body or shape in ENVELOPES else shape
 
 
 def open_routes() -> list[str]:

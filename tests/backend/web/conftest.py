@@ -34,6 +34,13 @@ class WordsQuery(QueryShape):
     number = Count()
 
 
+class Looked(Shape):
+    """What was asked for, given back."""
+
+    words = Line(max=20)
+    number = Count()
+
+
 @dataclass
 class Probes:
     """What the views of the room of probes do next, and what they were given."""
@@ -52,7 +59,7 @@ def room_of(probes: Probes) -> Room:
         probes.given.append(fields)
         return probes.then(uow, actor) or fields
 
-    @room.get("/probes", query=WordsQuery, answer=Words, permission="session:end")
+    @room.get("/probes", query=WordsQuery, answer=Looked, permission="session:end")
     def look(uow: UnitOfWork, actor: Actor, fields: dict[str, object]) -> object:
         """Look, and give back the query."""
         return probes.then(uow, actor) or fields

@@ -11,7 +11,9 @@ from jsonschema_rs import validator_for
 
 from backend.app import unwired_app
 from backend.web.documents import document_of
+from schemas.access import Role
 from tests.api import Api
+from tests.backend.web.conftest import Probes
 from tests.settings import cheap_settings
 
 
@@ -117,3 +119,11 @@ def test_the_page_loads_nothing_from_elsewhere(sqlite_firm: Api) -> None:
     assert "<script>" not in page.text
     for name in ("swagger-ui.js.map", "..%2f__init__.py", "index.html", "%00"):
         assert anonymous.get(f"/docs/{name}").status_code == 404, name
+
+
+def test_an_answer_that_is_not_as_documented_is_found_by_whoever_asks(
+    sqlite_firm: Api, probes: Probes
+) -> None:
+    probes.then = lambda _, __: {"words": None}
+    with pytest.raises(AssertionError, match=r"GET /probes → 200 is not as documented: /words: null"):
+        sqlite_firm.as_(Role.MANAGER).get("/probes")
