@@ -20,7 +20,7 @@ from tests.evidence.trial import run_trial
 @click.option("--processes", default=2, show_default=True)
 def main(reports: int, mutations: int, seed: int, processes: int) -> None:
     """Seal, check, forge."""
-    logging.disable(logging.INFO)  # a line for each request would hide the figures
+    logging.disable(logging.INFO)  # pyHanko tells of every signature that it looks at
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         told = run_trial(reports, mutations, seed, Path(folder), processes=processes, say=_say)

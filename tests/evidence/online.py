@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from backend.reports.models import SealedDocument
 from backend.reports.rules import BEGINNING
 from backend.settings import Settings
 from backend.web.documents import Api
+from backend.web.journal import configure_log
 from schemas.seals import DocumentKind, TimestampState
 from tests.settings import cheap_settings
 
@@ -64,7 +66,9 @@ def is_matched(browser: FlaskClient, file: bytes) -> bool:
 @functools.cache
 def _unwired(settings: Settings) -> tuple[Flask, Api]:
     # Describing all routes takes a third of a second: once per process.
-    return unwired_app(settings)
+    unwired = unwired_app(settings)
+    configure_log(level=logging.WARNING)  # a line for each request would hide the figures
+    return unwired
 
 
 def _settings(folder: Path) -> Settings:
