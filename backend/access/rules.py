@@ -21,6 +21,8 @@ FAMILY_LIFETIMES = 4
 """A family of refresh tokens ends for good after this many lives of one token."""
 REFRESH_GRACE = timedelta(seconds=30)
 """For a device that refreshes twice at once: the predecessor stays good this long after it was replaced."""
+REFRESH_DELAY = timedelta(minutes=10)
+"""So long a network may hold back a request that a phone has long repeated."""
 
 
 class EmailTaken(DomainError):
@@ -177,6 +179,8 @@ class RefreshDecision(StrEnum):
     """The answer was lost: the same successor again."""
     REUSE = "reuse"
     """Somebody holds a copy: the whole family ends."""
+    LATE = "late"
+    """A request that was on its way for long: the phone that signed it has newer tokens by now."""
     OVER = "over"
 
 
@@ -187,6 +191,8 @@ class RefreshState:
     is_current: bool
     is_previous: bool
     confirmed: bool
+    proven: bool
+    """Whether the phone's own signature came with it."""
     rotated_at: datetime
     expires_at: datetime
     ended: bool
@@ -204,6 +210,8 @@ def decide_refresh(state: RefreshState, now: datetime) -> RefreshDecision:
         return RefreshDecision.ROTATE
     if not state.confirmed or now - state.rotated_at <= REFRESH_GRACE:
         return RefreshDecision.REPEAT
+    if state.proven and now - state.rotated_at <= REFRESH_DELAY:
+        return RefreshDecision.LATE
     return RefreshDecision.REUSE
 
 

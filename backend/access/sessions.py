@@ -77,8 +77,8 @@ class Sessions:
         key = device.public_key if device is not None else None
         if key is not None and not is_signed(key, refresh_token, proof):
             return RefreshResult(None, "session.unproven", row)
-        decision = decide_refresh(_state_of(row, presented), uow.now)
-        if decision is RefreshDecision.OVER:
+        decision = decide_refresh(_state_of(row, presented, proven=key is not None), uow.now)
+        if decision in (RefreshDecision.OVER, RefreshDecision.LATE):
             return RefreshResult(None)
         if decision is RefreshDecision.REUSE:
             end(uow, row, "reuse of an older refresh token")
@@ -142,11 +142,12 @@ def forget_old_tokens(uow: UnitOfWork) -> None:
     uow.session.execute(delete(SpentRefreshToken).where(SpentRefreshToken.expires_at <= uow.now))
 
 
-def _state_of(row: SignIn, presented: str) -> RefreshState:
+def _state_of(row: SignIn, presented: str, *, proven: bool) -> RefreshState:
     return RefreshState(
         is_current=row.current_hash == presented,
         is_previous=row.previous_hash == presented,
         confirmed=row.confirmed,
+        proven=proven,
         rotated_at=row.rotated_at,
         expires_at=min(row.refresh_expires_at, row.family_expires_at),
         ended=row.ended_at is not None,

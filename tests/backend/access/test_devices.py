@@ -17,13 +17,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from backend.access.actor import Actor
 from backend.access.doorkeeper import Doorkeeper
+from backend.access.models import SignIn
 from backend.access.permissions import HANDING_IN
 from backend.access.queries import audit_entries
-from backend.access.rules import ENROL_PER_ADDRESS
+from backend.access.rules import ENROL_PER_ADDRESS, REFRESH_DELAY
+from backend.access.sessions import confirm
 from backend.db.paging import PageRequest
 from schemas.access import Role
 from schemas.errors import Unauthenticated
@@ -249,6 +252,37 @@ def test_a_copied_refresh_token_is_worth_nothing_without_the_key_of_the_phone(
     with database.factory.begin(write=False) as uow:
         noted = audit_entries(uow.session, PageRequest(), action="session.unproven").items
     assert len(noted) == 5
+
+
+def test_a_refresh_that_a_network_held_back_does_not_end_the_session_of_the_phone_that_signed_it(
+    firm: Api, database: Database, clock: SettableClock
+) -> None:
+    private, public = new_key()
+    code = code_for(firm, firm.as_(Role.TECHNICIAN).user_id).json["code"]
+    fields = {"code": code, "device_name": "Pixel", "platform": "android 15", "public_key": public}
+    enrolled = firm.anonymous.post("/devices/enrol", fields).json
+    token, device_id = enrolled["refresh_token"], enrolled["device_id"]
+
+    def refresh(token: str) -> TestResponse:
+        form = {"refresh_token": token, "proof": proof_by(private, token)}
+        return firm.anonymous.post("/sessions/refresh", form)
+
+    newer = refresh(token).json
+
+    headers = {"Authorization": f"Bearer {newer['access_token']}"}
+
+    def look() -> int:
+        return firm.anonymous.get("/me", headers=headers).status_code
+
+    with database.factory.begin() as uow:  # as anything does that the phone then sends
+        (session_id,) = uow.session.scalars(select(SignIn.id).where(SignIn.device_id == UUID(device_id)))
+        confirm(uow, session_id)
+    clock.advance(seconds=REFRESH_DELAY.total_seconds())
+    assert refresh(token).status_code == 401
+    assert look() == 200
+    clock.advance(seconds=1)
+    assert refresh(token).status_code == 401, "after that somebody holds a copy of the phone"
+    assert look() == 401
 
 
 def test_a_key_that_no_phone_has_is_refused_and_the_code_stays_good(firm: Api) -> None:

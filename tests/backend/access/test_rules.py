@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backend.access import passwords
 from backend.access.passwords import AT_ONCE, Passwords
 from backend.access.rules import (
+    REFRESH_DELAY,
     REFRESH_GRACE,
     Allowance,
     PasswordTooWeak,
@@ -70,6 +71,7 @@ states = st.builds(
     is_current=st.booleans(),
     is_previous=st.booleans(),
     confirmed=st.booleans(),
+    proven=st.booleans(),
     rotated_at=st.integers(0, 10**7).map(lambda seconds: NOW - timedelta(seconds=seconds)),
     expires_at=st.integers(-(10**6), 10**7).map(lambda seconds: NOW + timedelta(seconds=seconds)),
     ended=st.booleans(),
@@ -85,6 +87,9 @@ def test_tokens_are_given_only_for_the_newest_or_its_unused_successor(state: Ref
         assert state.is_current or state.is_previous
     if decision is RefreshDecision.REPEAT:
         assert not state.confirmed or NOW - state.rotated_at <= REFRESH_GRACE
+    if decision is RefreshDecision.LATE:
+        assert state.proven
+        assert NOW - state.rotated_at <= REFRESH_DELAY
     if not state.ended and not state.is_current and not state.is_previous:
         assert decision is RefreshDecision.REUSE
 
