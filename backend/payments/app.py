@@ -21,6 +21,7 @@ from backend.payments.badges import BadgeTransport
 from backend.payments.billing import bill_what_was_approved, end_deposits_of_done_work
 from backend.payments.databases import TwoSides, open_both
 from backend.payments.desk_routes import desk
+from backend.payments.inbox import LONGEST_PAUSE as LONGEST_PAUSE_OF_MESSAGES
 from backend.payments.inbox import poll, work_inbox
 from backend.payments.links import PaymentLinks
 from backend.payments.pages import pages
@@ -126,7 +127,7 @@ class Rounds:
 
     def __init__(self, wiring: PaymentsWiring) -> None:
         self._wiring = wiring
-        self._messages = Turns()  # each may be about a checkout whose row is a moment away
+        self._messages = Turns(LONGEST_PAUSE_OF_MESSAGES)
         self._bills, self._ended, self._refunds = (Turns(LONGEST_PAUSE) for _ in range(3))
         self._polled_at: datetime | None = None
         self._stopping = threading.Event()

@@ -116,8 +116,9 @@ def end_deposits_of_done_work(factory: UnitOfWorkFactory, turns: Turns | None = 
         try:
             with factory.begin() as uow:
                 hold_work_order(uow, work_order_id)
-                why = DepositEnd(field_side.whom_to_ask(uow.session, work_order_id).status)
-                end_deposits(uow, work_order_id, why, f"{why.value}:{work_order_id}")
+                status = field_side.whom_to_ask(uow.session, work_order_id).status
+                if status in field_side.OVER:  # else it was opened again
+                    end_deposits(uow, work_order_id, DepositEnd(status), f"{status}:{work_order_id}")
         except Exception as error:
             if turns.in_vain(work_order_id, factory.clock(), type(error).__name__):
                 log.exception("deposits.stalled", work_order_id=str(work_order_id))

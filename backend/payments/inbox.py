@@ -32,6 +32,10 @@ log = structlog.get_logger(__name__)
 KEPT_HEADERS = 4_000
 PATIENCE = timedelta(hours=1)
 """How long a message may speak of a checkout that we do not know: our own row may not be committed yet."""
+LONGEST_PAUSE = timedelta(minutes=1)
+"""Between two looks at such a message: each asks the provider, who counts how often we ask."""
+AWAY_AFTER = 2
+"""Of so many checkouts a provider gave no answer when it is taken to be away: one alone may have none."""
 STILL_MOVING = timedelta(days=14)
 """For so long after a dispute is decided its money may still move."""
 
@@ -77,8 +81,8 @@ def take_message(
 def work_inbox(factory: UnitOfWorkFactory, providers: Providers, turns: Turns | None = None) -> int:
     """Act on the messages that wait; how many were settled. One that cannot be settled yet waits on.
 
-    A provider that is away is asked once and not for each of its messages. `turns` is what earlier rounds
-    learned.
+    A provider that does not answer for one message is asked for another in the next round: it may be away, or
+    that one alone may have no answer. `turns` is what earlier rounds learned.
     """
     turns = turns or Turns()
     with factory.begin(write=False) as uow:
@@ -93,10 +97,11 @@ def work_inbox(factory: UnitOfWorkFactory, providers: Providers, turns: Turns | 
             turns.over(event_id)
             continue
         name, raw, received_at = waiting[event_id]
+        if name in away:
+            continue
         is_over = False
         try:
-            if name not in away:
-                is_over = _work(factory, providers[name], (event_id, received_at), raw)
+            is_over = _work(factory, providers[name], (event_id, received_at), raw)
         except ProviderUnavailable:
             away.add(name)
         except Exception as error:
@@ -152,13 +157,16 @@ def poll(factory: UnitOfWorkFactory, provider: Provider, since: datetime) -> int
         unanswered = queries.unanswered_checkouts(uow.session, provider.name, since)
         checkout_ids = [checkout.provider_id for checkout in unanswered]
         checkout_ids += queries.disputed_checkouts(uow.session, provider.name, uow.now - STILL_MOVING)
-    found = 0
+    found = unanswered_for = 0
     for checkout_id in checkout_ids:
         try:
             state, _ = believe(factory, provider, checkout_id)
         except ProviderUnavailable as error:
             log.warning("poll.failed", provider=provider.name, code=error.code)
-            break  # it would be asked in vain for each of them
+            unanswered_for += 1
+            if unanswered_for == AWAY_AFTER:
+                break  # it would be asked in vain for each of them
+            continue
         except DomainError as error:
             log.warning("poll.failed", provider=provider.name, code=error.code)
             continue

@@ -35,7 +35,7 @@ NEXT: Mapping[MatterKind, str] = {
     MatterKind.MESSAGE_REFUSED: (
         "Compare the payment at the provider with the bill; refund there what is not ours. Then settle it."
     ),
-    MatterKind.MESSAGE_WAITING: "See whether the provider answers; it is tried again every two seconds.",
+    MatterKind.MESSAGE_WAITING: "See whether the provider answers; it is tried again every minute.",
     MatterKind.MESSAGE_UNSENT: (
         "Put the address right and send the bill again, or retry the message; else settle it."
     ),

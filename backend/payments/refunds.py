@@ -41,8 +41,9 @@ def send_refunds(factory: UnitOfWorkFactory, providers: Providers, turns: Turns 
     """Send what was approved and has no outcome yet; how many reached one.
 
     The refund's own id is the provider's key: an answer that was lost is asked for again, and nothing is sent
-    twice. A refund whose outcome nobody knows stays where it is, for everybody to see. A provider that is
-    away is asked once and not for each of its refunds. `turns` is what earlier rounds learned.
+    twice. A refund whose outcome nobody knows stays where it is, for everybody to see. A provider that does
+    not answer for one refund is asked for another in the next round: it may be away, or that one alone may
+    have no answer. `turns` is what earlier rounds learned.
     """
     turns = turns or Turns()
     with factory.begin(write=False) as uow:
@@ -58,9 +59,9 @@ def send_refunds(factory: UnitOfWorkFactory, providers: Providers, turns: Turns 
             turns.over(refund_id)
             continue
         name, payment_id, money = waiting[refund_id]
+        if name in away:
+            continue
         try:
-            if name in away:
-                raise ProviderUnavailable("It did not answer a moment ago.")
             _send(factory, providers[name], refund_id, payment_id, money)
         except RefundPending as error:
             _wait(turns, factory, refund_id, error)

@@ -38,7 +38,7 @@ class Turns:
         """What to try now: first what was never tried. `oldest(n)` are the first `n` of all that waits."""
         found = oldest(AT_ONCE + len(self._tried))
         fresh = [each for each in found if each not in self._tried]
-        due = (each for each, tried in self._tried.items() if tried.again_at <= now)
+        due = (each for each, tried in self._tried.items() if self._is_due(tried, now))
         return [*fresh[:AT_ONCE], *islice(due, AGAIN_AT_ONCE)]
 
     def over(self, each: UUID) -> None:
@@ -50,7 +50,11 @@ class Turns:
         before = self._tried.pop(each, None)
         times = before.times if before else 0
         pause = min(FIRST_PAUSE * 2 ** min(times, 30), self.longest_pause)
-        is_said = before and before.why == why and now - before.said_at < SAID_AGAIN_AFTER
+        is_said = before and before.why == why and timedelta(0) <= now - before.said_at < SAID_AGAIN_AFTER
         said_at = before.said_at if before and is_said else now
         self._tried[each] = _InVain(times + 1, now + pause, why, said_at)
         return not is_said
+
+    def _is_due(self, tried: _InVain, now: datetime) -> bool:
+        # Further off than any pause: the clock was put back meanwhile.
+        return not now < tried.again_at <= now + self.longest_pause

@@ -99,6 +99,9 @@ _PARTS = _seen("parts")
 _ORDERS, _CUSTOMERS, _COVERS = _seen("work_orders"), _seen("customers"), _seen("entitlements")
 _BADGES_READ, _LINKS = _seen(BADGES), _seen("confirmation_links")
 
+OVER = frozenset({WorkOrderStatus.CANCELLED.value, WorkOrderStatus.COMPLETED.value})
+"""Work orders of which nothing more will come."""
+
 
 @dataclass(frozen=True)
 class Whom:
@@ -229,7 +232,7 @@ def over_with_deposits(session: Session, limit: int) -> Sequence[UUID]:
         .where(
             PaymentRequest.kind == RequestKind.DEPOSIT,
             ~exists().where(EndedDeposit.request_id == PaymentRequest.id),
-            _ORDERS.c.status.in_((WorkOrderStatus.CANCELLED.value, WorkOrderStatus.COMPLETED.value)),
+            _ORDERS.c.status.in_(OVER),
         )
         .distinct()
         .order_by(PaymentRequest.work_order_id)

@@ -13,21 +13,39 @@ from backend.access.permissions import SYSTEM
 from backend.db.unit_of_work import UnitOfWork
 from backend.payments.billing import bill_what_was_approved, end_deposits_of_done_work
 from backend.payments.deposits import end_deposits
+from backend.payments.inbox import LONGEST_PAUSE as MESSAGES
+from backend.payments.inbox import work_inbox
+from backend.payments.providers import PaymentSeen
 from backend.payments.providers.stub import Fault
 from backend.payments.refunds import send_refunds
-from backend.payments.rules.errors import AmountUnusable, ProviderUnavailable, RefundPending
+from backend.payments.rules.errors import (
+    AmountUnusable,
+    PaymentNotOurs,
+    ProviderUnavailable,
+    RefundPending,
+)
+from backend.payments.rules.money import Money
 from backend.payments.turns import LONGEST_PAUSE, Turns
 from backend.visits.actions import cancel_work_order
 from tests.backend.payments.test_finance import ask, paid_by_card
-from tests.backend.payments.test_providers import few_at_once
+from tests.backend.payments.test_providers import checkout_of, few_at_once, tell
 from tests.backend.payments.world import Firm
+
+
+def tell_of_payment(firm: Firm) -> str:
+    """The name of the checkout that was paid and told of."""
+    checkout_id = checkout_of(firm, firm.asked(1_000))
+    tell(firm, firm.stub.pay(checkout_id, firm.clock()))
+    return checkout_id
 
 
 def events(logs: list[Any]) -> list[str]:
     return [each["event"] for each in logs]
 
 
-def test_a_provider_that_is_away_is_asked_for_one_of_its_refunds_in_a_round(lite_firm: Firm) -> None:
+def test_a_provider_that_is_away_is_asked_for_one_of_its_refunds_in_a_round_each_time_another(
+    lite_firm: Firm,
+) -> None:
     for _ in range(3):
         ask(lite_firm, paid_by_card(lite_firm), 1_000)
     send = partial(
@@ -35,11 +53,85 @@ def test_a_provider_that_is_away_is_asked_for_one_of_its_refunds_in_a_round(lite
     )
     away = patch.object(lite_firm.stub, "refund", side_effect=ProviderUnavailable("It hangs."))
     with away as asked:
-        for each in (1, 2):
+        for each in (1, 2, 3):
             assert (send(), asked.call_count) == (0, each)
-            lite_firm.clock.advance(seconds=2)
+        assert len({call.kwargs["key"] for call in asked.call_args_list}) == 3
     lite_firm.clock.advance(minutes=10)
     assert send() == 3
+
+
+def test_a_refund_for_which_alone_there_is_no_answer_keeps_no_other_waiting(lite_firm: Firm) -> None:
+    refunds = [ask(lite_firm, paid_by_card(lite_firm), 1_000) for _ in range(3)]
+    send = partial(
+        send_refunds, lite_firm.payments.factory, lite_firm.payments.providers, Turns(LONGEST_PAUSE)
+    )
+    sent, stuck = lite_firm.stub.refund, str(refunds[0].id)
+
+    def refund(payment_id: str, money: Money, *, key: str) -> bool:
+        if key == stuck:
+            raise ProviderUnavailable("It fails on this one.")
+        return sent(payment_id, money, key=key)
+
+    with patch.object(lite_firm.stub, "refund", side_effect=refund):
+        assert [send(), send()] == [0, 2]
+    lite_firm.clock.advance(minutes=10)
+    assert send() == 1
+
+
+def test_a_message_for_which_alone_there_is_no_answer_keeps_no_other_waiting(lite_firm: Firm) -> None:
+    stuck, *_ = [tell_of_payment(lite_firm) for _ in range(3)]
+    work = partial(work_inbox, lite_firm.payments.factory, lite_firm.payments.providers, Turns(MESSAGES))
+    look_at = lite_firm.stub.look_at
+
+    def look(checkout_id: str) -> PaymentSeen:
+        if checkout_id == stuck:
+            raise ProviderUnavailable("It fails on this one.")
+        return look_at(checkout_id)
+
+    with patch.object(lite_firm.stub, "look_at", side_effect=look):
+        assert [work(), work()] == [0, 2]
+    lite_firm.clock.advance(minutes=1)
+    assert work() == 1
+
+
+def test_a_message_of_another_shop_is_asked_about_once_a_minute(lite_firm: Firm) -> None:
+    tell_of_payment(lite_firm)
+    work = partial(work_inbox, lite_firm.payments.factory, lite_firm.payments.providers, Turns(MESSAGES))
+    with patch.object(lite_firm.stub, "look_at", side_effect=PaymentNotOurs("It is another's.")) as asked:
+        for _ in range(1_830):
+            work()
+            lite_firm.clock.advance(seconds=2)
+    assert asked.call_count < 70, "it was settled after an hour, or is asked about too often"
+    assert work() == 0
+
+
+def test_a_clock_that_was_ahead_and_is_put_back_keeps_nothing_waiting(lite_firm: Firm) -> None:
+    ask(lite_firm, paid_by_card(lite_firm), 1_000)
+    turns = Turns(LONGEST_PAUSE)
+    send = partial(send_refunds, lite_firm.payments.factory, lite_firm.payments.providers, turns)
+    lite_firm.clock.advance(days=2)
+    with patch.object(lite_firm.stub, "refund", side_effect=RefundPending("It thinks.")):
+        assert send() == 0
+        lite_firm.clock.advance(days=-2)
+        with capture_logs() as logs:
+            assert send() == 0
+    assert events(logs) == ["refund.unknown"], "what was said in two days is not said yet"
+    lite_firm.clock.advance(minutes=10)
+    assert send() == 1
+
+
+def test_a_work_order_that_is_opened_again_meanwhile_keeps_its_deposit(lite_firm: Firm) -> None:
+    deposit = lite_firm.deposit(5_000)
+    rounds = partial(end_deposits_of_done_work, lite_firm.payments.factory, Turns(LONGEST_PAUSE))
+    was_over = patch(
+        "backend.payments.billing.field_side.over_with_deposits", side_effect=[[deposit.work_order_id], []]
+    )
+    with was_over, capture_logs() as logs:
+        rounds()
+        lite_firm.clock.advance(minutes=10)
+        assert rounds() == 0
+    assert events(logs) == []
+    assert lite_firm.standing(deposit).asked == 5_000
 
 
 def test_a_refund_that_is_pending_keeps_no_other_and_is_asked_after_growing_pauses(lite_firm: Firm) -> None:
