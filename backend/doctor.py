@@ -15,9 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.attachments.storage import address_of
-from backend.db.damage import WHAT_TO_DO, DamagedDatabase, refuse_damaged
+from backend.db.damage import WHAT_TO_DO, DamagedDatabase, UnreadableDatabase, refuse_damaged
 from backend.db.engine import UnsafeDatabase, make_engine, sqlite_driver
-from backend.db.sqlite_lock import is_faulty
+from backend.db.sqlite_lock import DatabaseHeldElsewhere, is_faulty
 from backend.db.upgrade import pending
 from backend.reports.seal.keys import SealFolder, SealKeyMissing
 from backend.settings import Settings
@@ -25,6 +25,8 @@ from media.errors import StorageUnavailable
 from media.s3 import S3Store
 
 LEAST_FREE_BYTES = 1 << 30
+BUSY_SECONDS = 5.0
+"""How long it waits for a database that somebody else has locked."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,11 @@ def _is_private(file: Path) -> bool:
 def _database(settings: Settings) -> Iterator[Finding]:
     if settings.database_url.startswith("sqlite"):
         try:
-            refuse_damaged(settings.database_url)
+            refuse_damaged(settings.database_url, busy_seconds=BUSY_SECONDS)
         except DamagedDatabase as damage:
             yield Finding("database", False, f"damaged: {damage.found}", WHAT_TO_DO)
+        except (UnreadableDatabase, DatabaseHeldElsewhere) as trouble:
+            yield Finding("database", False, str(trouble), "Stop what uses it, or correct DOORSTEP_DATABASE.")
         else:
             yield Finding("database", True, "SQLite, embedded, reads whole")
         return

@@ -135,7 +135,7 @@ class SignedAddress(QueryShape):
 
     size = Line(required=True, max=12)
     type = Line(required=True, max=100)
-    sender = Line(required=True, max=32)
+    sender = Line(max=32, allow_empty=True, load_default="")
     part = Line(required=True, max=12)
     hash = Line(required=True, max=64)
     expires = Line(required=True, max=12)

@@ -46,7 +46,8 @@ def may_have_bytes(session: Session, actor: Actor, media: Media) -> bool:
     stored = same & (Media.state == MediaState.STORED)
     if session.scalars(media_visible_to(actor).where(stored).limit(1)).one_or_none() is not None:
         return True
-    unseen = Media.id.not_in(media_visible_to(actor).with_only_columns(Media.id))
+    # Of these bytes only: of all that somebody may see, in years, it would be a long list.
+    unseen = Media.id.not_in(media_visible_to(actor).where(same).with_only_columns(Media.id))
     before = same & (Media.created_at <= media.created_at) & unseen
     return session.scalars(select(Media.id).where(stored | before).limit(1)).one_or_none() is None
 

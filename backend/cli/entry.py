@@ -12,7 +12,7 @@ import click
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from backend.app import Wiring, database_of, wire
-from backend.db.damage import WHAT_TO_DO, DamagedDatabase
+from backend.db.damage import WHAT_TO_DO, DamagedDatabase, UnreadableDatabase
 from backend.db.engine import UnsafeDatabase
 from backend.db.faults import is_damage
 from backend.db.sqlite_lock import DatabaseHeldElsewhere
@@ -22,7 +22,7 @@ from schemas.errors import DomainError
 
 REFUSED = 2
 """Exit code of a command that could not be taken up at all."""
-UNUSABLE = (UnsafeDatabase, DatabaseHeldElsewhere, DamagedDatabase)
+UNUSABLE = (UnsafeDatabase, DatabaseHeldElsewhere, DamagedDatabase, UnreadableDatabase)
 
 
 def refuse(message: str) -> NoReturn:

@@ -36,8 +36,8 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_connection_trouble(error: BaseException) -> bool:
-    """Whether the database is out of reach or cannot work: connection lost, refused, disk full, damaged."""
-    return any(_is_connection_trouble(cause) for cause in _chain(error)) or is_damage(error)
+    """Whether the database is out of reach or cannot work now: connection lost, refused, disk full."""
+    return any(_is_connection_trouble(cause) for cause in _chain(error))
 
 
 def is_damage(error: BaseException) -> bool:

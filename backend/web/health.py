@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.access.actor import Actor
+from backend.db.faults import is_damage
 from backend.db.unit_of_work import UnitOfWorkFactory
 from backend.web.blueprint import Room
 from backend.web.problems import TemporarilyUnavailable
@@ -28,5 +29,7 @@ def look_after_health(factory: UnitOfWorkFactory, _: Actor) -> dict[str, str] | 
         with factory.begin(write=False) as uow:
             uow.session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
+        if is_damage(error):
+            raise
         raise TemporarilyUnavailable("The database does not answer; look at its log.") from error
     return {"status": "ok"}

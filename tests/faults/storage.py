@@ -246,7 +246,9 @@ def torn_copy(world: World) -> None:
     _rest(world)
     for file, other in ((database, sound), (torn, database), (torn_log, log)):
         shutil.move(file, other)
+    found = database.read_bytes(), log.read_bytes()
     assert "is damaged" in _refusal(world)
+    assert (database.read_bytes(), log.read_bytes()) == found, "they may be all that is left"
     log.unlink()
     shutil.move(sound, database)
     world.server.start()

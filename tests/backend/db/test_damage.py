@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from backend.cli import main
 from backend.db.damage import DamagedDatabase, refuse_damaged
-from backend.db.engine import make_engine
+from backend.db.engine import make_engine, sqlite_driver
 from backend.db.faults import is_connection_trouble, is_damage, is_transient
 from backend.web.problems import domain_error_of, status_of
 
@@ -63,6 +65,47 @@ def test_a_torn_page_keeps_the_server_from_starting(file: Path, page: int) -> No
     assert "damaged:" in doorstep("doctor", file=file).stdout
 
 
+def test_refusing_leaves_the_files_as_they_were_found(file: Path) -> None:
+    sound, log = file.read_bytes(), file.with_name(f"{file.name}-wal")
+    driver = sqlite_driver()
+    with closing(driver.connect(file, isolation_level=None)) as later:
+        for many in (2_000, 50):
+            later.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            later.execute("BEGIN")
+            names = [(f"{many} {number * 7919 % 100_003:040}",) for number in range(many)]
+            later.executemany("INSERT INTO parcels (name) VALUES (?)", names)
+            later.execute("COMMIT")
+        of_later = log.read_bytes()
+    file.write_bytes(sound)
+    log.write_bytes(of_later)
+    with pytest.raises(DamagedDatabase):
+        refuse_damaged(f"sqlite:///{file}")
+    assert "damaged:" in doorstep("doctor", file=file).stdout
+    assert (file.read_bytes(), log.read_bytes()) == (sound, of_later)
+    log.unlink()
+    file.with_name(f"{file.name}-shm").unlink(missing_ok=True)
+    refuse_damaged(f"sqlite:///{file}")
+
+
+def test_the_doctor_tells_of_a_file_that_cannot_be_read_as_of_anything_else(file: Path) -> None:
+    driver = sqlite_driver()
+    with (
+        patch("backend.doctor.BUSY_SECONDS", 0.05),
+        closing(driver.connect(file, isolation_level=None)) as other,
+    ):
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        told = doorstep("doctor", file=file).stdout
+        assert "locked." in told
+        assert "seal key" in told, "and of all else"
+    file.unlink()
+    file.mkdir()
+    told = doorstep("doctor", file=file).stdout
+    assert "!!  database" in told
+    assert "damaged" not in told
+
+
 def test_a_file_of_something_else_is_damage(file: Path) -> None:
     file.write_bytes(b"not a database " * 1_000)
     with pytest.raises(DamagedDatabase, match="not a database"):
@@ -80,7 +123,7 @@ def test_damage_that_shows_later_is_told_apart_and_phones_come_again(file: Path)
     with pytest.raises(DatabaseError) as caught, engine.connect() as connection:
         connection.execute(text("SELECT sum(length(name)) FROM parcels")).scalar()
     assert is_damage(caught.value)
-    assert is_connection_trouble(caught.value)
+    assert not is_connection_trouble(caught.value)
     assert not is_transient(caught.value)
     problem = domain_error_of(caught.value)
     assert problem is not None
