@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 import httpx
 
 from mobile_client_stub import screens
+from mobile_client_stub.background import Uploader
 from mobile_client_stub.faults import FaultyTransport, random_faults
 from mobile_client_stub.phone import GONE, Phone
 from mobile_client_stub.terminal import Here, PhoneGroup, pass_here
@@ -18,6 +18,7 @@ from mobile_client_stub.transport import Refused, SignedOut, certificates
 from mobile_client_stub.verbs import verbs
 from mobile_client_stub.words import Body, PhoneError, text_of
 
+ENOUGH_TRIES = 3  # of a file that the server does not take, or that is damaged here
 LONGEST_LOOK = 5  # seconds: what somebody does in another terminal is noticed after so long
 
 
@@ -92,13 +93,13 @@ def wait(here: Here, seconds: int) -> None:
 @pass_here
 def stay(here: Here, seconds: int | None) -> None:
     """Stay in touch as an app does: fetch and send what is new, and send files beside that."""
-    here.phone.upload_in_background(here.network(which=1))
+    uploader = here.phone.upload_in_background(here.network(which=1))
     ends_at = math.inf if seconds is None else time.monotonic() + seconds
     while (left := ends_at - time.monotonic()) > 0:
         try:
             report = here.phone.wait(int(min(left, LONGEST_LOOK)))
         except (Refused, SignedOut) as no:
-            if isinstance(no, Refused) and no.status == GONE and _hand_in(here, ends_at):
+            if isinstance(no, Refused) and no.status == GONE and _hand_in(here, uploader, ends_at):
                 return
             raise  # nothing gets better by waiting
         except PhoneError as trouble:
@@ -111,24 +112,45 @@ def stay(here: Here, seconds: int | None) -> None:
                 return
 
 
-def _hand_in(here: Here, ends_at: float) -> bool:
+def _hand_in(here: Here, uploader: Uploader, ends_at: float) -> bool:
     """Stay while files go up: nothing else is wanted of this phone any more. Whether it was wiped then.
 
     What it still keeps otherwise is shown.
     """
-    told = 0
+    told, before = None, {file.id: file.attempts for file in here.phone.files_to_send()}
     while (left := ends_at - time.monotonic()) > 0 and (files := here.phone.files_to_send()):
-        if files != told:
-            here.show({"files_to_send": files}, partial("Files still to be sent: {}.".format, files))
-        told = files
+        why = uploader.done.trouble or next((file.trouble for file in files if file.trouble), None)
+        if (len(files), why) != told:
+            words = f"Files still to be sent: {len(files)}. {why or ''}"
+            here.show({"files_to_send": len(files), "trouble": why}, partial(str.strip, words))
+        told = len(files), why
+        tried = min(file.attempts - before.get(file.id, 0) for file in files)
+        if not uploader.is_alive or (uploader.done.trouble is None and tried >= ENOUGH_TRIES):
+            break  # it is not for want of a connection: nothing gets better by waiting
         time.sleep(min(left, 1))
-    with suppress(Refused):
-        if here.phone.sync().wiped:
-            here.show({"wiped": True}, lambda: "Everything was handed in, and this phone was wiped.")
-            return True
+    if _is_wiped(here, ends_at):
+        here.show({"wiped": True}, lambda: "Everything was handed in, and this phone was wiped.")
+        return True
     found, zone = here.phone.outbox(), here.phone.account.time_zone
     here.show(found, lambda: screens.outbox_screen(found, zone))
     return False
+
+
+def _is_wiped(here: Here, ends_at: float) -> bool:
+    """Ask for the last word, until it comes: a phone is not left full for want of a connection."""
+    while True:
+        try:
+            return here.phone.sync().wiped
+        except Refused:
+            return False
+        except SignedOut:
+            raise
+        except PhoneError as trouble:
+            left = ends_at - time.monotonic()
+            if left <= 0:
+                raise
+            here.show({"trouble": str(trouble)}, partial(str, trouble))
+            time.sleep(min(left, 1))
 
 
 @main.command()

@@ -310,9 +310,9 @@ class Phone(FieldWork):
             progress.clock_ahead,
         )
 
-    def files_to_send(self) -> int:
-        """How many files the server is ready for and has not got."""
-        return sum(medium.may_go for medium in media_queue.all_media(self.store.connection))
+    def files_to_send(self) -> list[media_queue.Medium]:
+        """The files that the server is ready for and has not got."""
+        return [medium for medium in media_queue.all_media(self.store.connection) if medium.may_go]
 
     def media_of_visit(self, visit_id: str) -> tuple[int, int]:
         """How many files of a visit the server has stored, and how many there are: "3 of 5"."""

@@ -30,6 +30,7 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NETWORK = (httpx.RequestError, httpx.InvalidURL)
 """What a network does: breaks off, says what cannot be read, sends in circles or to nowhere."""
+_GRANTED, _NOT_GRANTED = 200, 401  # what the server says when it is asked for new tokens
 _UNREADABLE = 600  # stands for a reply that could not be read: the same as none
 
 
@@ -195,8 +196,15 @@ class Server:
             reply = self._patiently(build)
         except _Renewed:
             return asked.access_token
-        if reply.status < 400:
-            self._keep_tokens(reply.body, asked)
+        access, refresh = (text_of(reply.body, f"{kind}_token") for kind in ("access", "refresh"))
+        if reply.status == _GRANTED and access and refresh:
+            self._keep_tokens(access, refresh, asked)
+        elif reply.status != _NOT_GRANTED:
+            # Of somebody in between: a portal, a proxy. The sign-in is as good as it was.
+            raise NoConnection(
+                f"The server cannot be reached: {reply.status} where new tokens were asked for."
+                " Nothing is lost; sync again later."
+            )
         elif self._account().refresh_token == asked.refresh_token:
             self._sign_out("The sign-in of this phone has ended.")
         return self._account().access_token
@@ -211,13 +219,13 @@ class Server:
         url = f"{asked.server}/sessions/refresh"
         return self._client.build_request("POST", url, headers=headers, content=content)
 
-    def _keep_tokens(self, tokens: Body, asked: Account) -> None:
+    def _keep_tokens(self, access: str, refresh: str, asked: Account) -> None:
         """Unless another thread or process was faster: then its tokens are as new as these, or newer."""
         with self._store.transaction() as connection:
             connection.execute(
                 "UPDATE account SET access_token = ?, refresh_token = ?, signed_out = NULL"
                 " WHERE refresh_token = ?",
-                (text_of(tokens, "access_token"), text_of(tokens, "refresh_token"), asked.refresh_token),
+                (access, refresh, asked.refresh_token),
             )
 
     def _sign_out(self, why: str) -> NoReturn:

@@ -39,6 +39,29 @@ def test_the_page_with_the_code_has_the_signature_as_well(tmp_path: Path, rows: 
     assert "Ada Lindgren (customer)" in last
 
 
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ({"offered": False}, None),
+        ({"declined": True}, "The card was offered; the customer did not want it."),
+        ({}, "The card was offered; nothing was put on it."),
+        ({"quality": 4}, "Quality 4 of 5"),
+        ({"words": "Friendly."}, "“Friendly.”"),
+    ],
+)
+def test_whatever_stands_on_the_card_the_page_is_made(
+    tmp_path: Path, card: dict[str, object], said: str | None
+) -> None:
+    job = job_of(1, random.Random(1), tmp_path)
+    empty = dict.fromkeys(("punctuality", "conduct", "quality", "cleanliness", "words"))
+    job["content"]["report"]["card"] = {"offered": True, "declined": False, **empty, **card}
+    files = {name: Path(path) for name, path in job["files"].items()}
+    with pypdfium2.PdfDocument(lay_out(job["content"], "ab" * 32, files)) as document:
+        words = " ".join(page.get_textpage().get_text_bounded() for page in document)
+    assert ("The customer's feedback" in words) is (said is not None)
+    assert said is None or said in words
+
+
 def test_a_key_with_a_long_chain_of_certificates_seals(tmp_path: Path) -> None:
     company = a_folder(tmp_path / "company")
     signer = signer_of(company)

@@ -2,15 +2,20 @@
 
 import json
 import threading
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from mobile_client_stub import background
 from mobile_client_stub.cli import main
 from mobile_client_stub.store import Store
+from mobile_client_stub.transport import NoConnection, Server
 from tests.mobile_client_stub.fake_server import CARD, ITEM, REPORT, STEP, VISIT, FakeServer, Served
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\x07" * 100
@@ -200,3 +205,80 @@ def test_who_stays_hands_the_files_of_a_revoked_phone_in_before_the_end(
         assert "was wiped" in stayed.output
         assert list(fake.objects.values()) == [JPEG]
     store.close()
+
+
+@pytest.fixture
+def a_file_and_no_more_visits(
+    hand: Hand, fake: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    """The phone of somebody who was shut out while a photo had not gone."""
+    monkeypatch.setattr(background, "IDLE", 0.05)
+    picture = tmp_path / "door.jpg"
+    picture.write_bytes(JPEG)
+    assert hand.types("photo", VISIT, str(picture)).exit_code == 0
+    with closing(Store(hand.home / (hand.home / "current").read_text())) as store:
+        with store.sending_files():
+            assert hand.types("sync").exit_code == 0
+        fake.gone, fake.wakes = True, [{"news": True}]
+        yield store
+
+
+def test_who_stays_for_a_file_that_is_damaged_here_is_told_so_and_not_kept_for_ever(
+    hand: Hand, a_file_and_no_more_visits: Store
+) -> None:
+    (photo,) = a_file_and_no_more_visits.media_folder.iterdir()
+    photo.write_bytes(b"rotten")
+    began = time.monotonic()
+    stayed = hand.types("stay", "--for", "60")
+    assert time.monotonic() - began < 50
+    assert stayed.exit_code != 0
+    assert "it is missing or damaged on this phone" in stayed.output
+
+
+def test_who_stays_asks_again_when_the_last_word_does_not_come(
+    hand: Hand, fake: FakeServer, a_file_and_no_more_visits: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = fake.complete_upload
+
+    def complete(media_id: str) -> Any:
+        answer = taken(media_id)
+        fake.failures += [(503, {"Retry-After": "120"})]
+        return answer
+
+    monkeypatch.setattr(fake, "complete_upload", complete)
+    with ExitStack() as sending:
+        sending.enter_context(a_file_and_no_more_visits.sending_files())
+        threading.Timer(0.5, sending.close).start()
+        stayed = hand.types("stay", "--for", "20")
+    assert list(fake.objects.values()) == [JPEG]
+    assert "was wiped" in stayed.output
+    assert stayed.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(302, {}), (204, {}), (200, {"access_token": "a", "refresh_token": ""}), (403, {})]
+)
+def test_what_somebody_in_between_says_is_no_word_about_the_sign_in(
+    hand: Hand, fake: FakeServer, status: int, body: dict[str, str]
+) -> None:
+    """A portal or a proxy answers in the server's place."""
+
+    class Portal(httpx.BaseTransport):
+        def __init__(self) -> None:
+            self.inner = httpx.HTTPTransport()
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path == "/sessions/refresh":
+                return httpx.Response(status, json=body)
+            return self.inner.handle_request(request)
+
+        def close(self) -> None:
+            self.inner.close()
+
+    with closing(Store(hand.home / (hand.home / "current").read_text())) as store:
+        before = store.account()
+        fake.access += 1  # the token has run out
+        with httpx.Client(transport=Portal()) as client, pytest.raises(NoConnection, match="Nothing is lost"):
+            Server(store, client, sleep=lambda _: None).call("POST", "/sync/exchange", {})
+        assert store.account() == before
+    assert hand.types("sync").exit_code == 0

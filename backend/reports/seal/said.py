@@ -84,6 +84,8 @@ def feedback(report: Report, language: str) -> Iterable[Flowable]:
         ]
         given = [f"{name.capitalize()} {score} of 5" for name, score in scores if score is not None]
         said = " · ".join(given)
+        if not given and not card["words"]:
+            said = "The card was offered; nothing was put on it."
     words = [text(f"“{card['words']}”", BODY, language=language)] if card["words"] else []
     yield from section("The customer's feedback", [*([text(said, BODY)] if said else []), *words])
 
