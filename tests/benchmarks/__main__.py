@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -225,7 +225,7 @@ def main(only: tuple[str, ...], records: int, out: Path) -> None:
             now = reached(bench.figures)
             if fresh := now.keys() - before:
                 console.print(as_verdicts({key: now[key] for key in now if key in fresh}))
-            write(out, bench.figures)
+            write(out, bench.figures, failed)
     console.print(as_table(bench.figures), as_verdicts(reached(bench.figures)))
     if failed:
         raise click.ClickException(f"not measured: {', '.join(failed)}")
@@ -248,12 +248,13 @@ def reached(figures: dict[str, Figures]) -> dict[str, tuple[Target, float]]:
     }
 
 
-def write(out: Path, figures: dict[str, Figures]) -> None:
-    """Put what was measured into the JSON file."""
+def write(out: Path, figures: dict[str, Figures], failed: Sequence[str]) -> None:
+    """Put what was measured into the JSON file, and which parts failed: their keys are of an earlier run."""
     out.parent.mkdir(parents=True, exist_ok=True)
     document = json.loads(out.read_text()) if out.exists() else {}
     document |= {key: value for key, (_, value) in reached(figures).items()}
     document["machine"] = {"cores": os.cpu_count(), "python": platform.python_version()}
+    document["failed"] = list(failed)
     known = document.setdefault("figures", {})
     for column, measured in figures.items():
         known[column] = known.get(column, {}) | measured

@@ -9,11 +9,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 import sync.pull
 import sync.routes
 from backend.app import create_app
+from backend.db.engine import sqlite_driver
 from backend.settings import Settings
 from schemas.access import Role
 from schemas.sync import MOST_MUTATIONS
@@ -181,3 +183,29 @@ def test_what_does_not_fit_on_a_page_travels_in_pieces_packed_or_not(
     assert (pieces.headers.get("Content-Encoding") == "gzip") == (accepted == "gzip")
     body = gzip.decompress(pieces.data) if accepted == "gzip" else pieces.data
     assert json.loads(body)["changes"] == whole.json["changes"]
+
+
+def test_damage_that_shows_during_a_push_or_to_whoever_asks_for_health_is_named(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    phone = phone_of(sqlite_database, cheap_settings(sqlite_database.url, tmp_path))
+    mutation = {
+        "number": 1,
+        "mutation_id": str(uuid4()),
+        "type": "visit_note.add",
+        "record": str(uuid4()),
+        "fields": {"visit_id": str(uuid4()), "text": "x"},
+        "occurred_at": "2026-03-02T08:00:00Z",
+    }
+
+    def find_it(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.lower().startswith(("insert into sync_mutations", "select 1")):
+            damage = sqlite_driver().DatabaseError("database disk image is malformed")
+            damage.sqlite_errorcode = 11
+            raise damage
+
+    event.listen(sqlite_database.engine, "before_cursor_execute", find_it)
+    for answer in (phone.post("/sync/exchange", exchange(mutations=[mutation])), phone.get("/health")):
+        assert (answer.status_code, answer.json["type"]) == (503, "urn:doorstep:problem:database-damaged")
+    event.remove(sqlite_database.engine, "before_cursor_execute", find_it)
+    assert phone.post("/sync/exchange", exchange(mutations=[mutation])).json["expected_number"] == 2
