@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby, pairwise
+from itertools import combinations, groupby, pairwise, product
 
 NO_BALANCES = (
     "of the last statements say no balances or no day, so that the ledger is not held against them: "
@@ -44,21 +44,38 @@ def what_does_not_follow(every: Sequence[Told], moved: int) -> Iterator[str]:
     """A gap in the numbers, a balance that does not follow, a sum that the ledger does not have.
 
     `every` statement of one account and currency, in the order of import; `moved`: by the ledger, ever. Where
-    each has a number of its own, numbers are the order. Else days are, and within a day where one begins.
+    each has a number of its own, numbers are the order. Else days are, and what was told of one day is sound
+    if some order leads through it.
     """
     leading = [told for told in every if told.leads]
     numbered = _by_number(every)
-    in_order = [told for told in numbered if told.leads] or list(_by_day(leading))
+    if numbered:
+        yield from _gaps(numbered)
+        in_order = [told for told in numbered if told.leads]
+        span = (in_order[0].opening or 0, in_order[-1].closing or 0) if in_order else None
+    else:
+        in_order = sorted(leading, key=_day)
+        walk = _Walk([_Step(_day(told), 0, told.moved) for told in every if not told.leads])
+        walk.through(_steps(leading))
+        yield from walk.breaks
+        span = None if walk.opening is None else (walk.opening, walk.at)
     before, after = _outside(every, in_order)
     unled = sum(told.entries > 0 for told in after)
     if unled:
         yield f"{unled} {NO_BALANCES}"
-    yield from _gaps(numbered) if numbered else _breaks(in_order)
-    if in_order:
-        opening, closing = in_order[0].opening or 0, in_order[-1].closing or 0
-        inside = moved - sum(told.moved for told in (*before, *after))
-        if opening + inside != closing:
-            yield f"by the ledger {inside} moved, by the bank {closing - opening}"
+    if span is not None:
+        inside, by_bank = moved - sum(told.moved for told in (*before, *after)), span[1] - span[0]
+        if inside - by_bank not in _on_the_edges(every, in_order):
+            yield f"by the ledger {inside} moved, by the bank {by_bank}"
+
+
+def _on_the_edges(every: Sequence[Told], in_order: Sequence[Told]) -> set[int]:
+    """Sums of what was told without balances on the first day that leads or the last: who knows where."""
+    days = {in_order[0].ends_on, in_order[-1].ends_on}
+    sums = [
+        sum(told.moved for told in every if not told.leads and told.ends_on == day) for day in days if day
+    ]
+    return {sum(some) for count in range(len(sums) + 1) for some in combinations(sums, count)}
 
 
 def _outside(every: Sequence[Told], in_order: Sequence[Told]) -> tuple[list[Told], list[Told]]:
@@ -102,45 +119,126 @@ def _gaps(numbered: Sequence[Told]) -> Iterator[str]:
             yield f"statement {this} does not begin where {last} ended"
 
 
-def _by_day(every: Sequence[Told]) -> Iterator[Told]:
-    """In the order of their days, and of one day so that each begins where another ended, if that can be."""
-    balance: int | None = None
-    for _, of_day in groupby(sorted(every, key=_day), key=_day):
-        rest = list(of_day)
-        while rest:
-            begins = [told for told in rest if told.opening == balance] or _first_of_all(rest) or rest
-            told = min(begins, key=lambda each: _ends_nowhere(each, rest))
-            rest.remove(told)
-            balance = told.closing
-            yield told
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From one balance to another, told of a day."""
+
+    day: date
+    opening: int
+    closing: int
 
 
-def _first_of_all(of_day: Sequence[Told]) -> list[Told]:
-    """Those that begin at a balance which more of them leave than reach."""
-    leave, reach = Counter(told.opening for told in of_day), Counter(told.closing for told in of_day)
-    return [told for told in of_day if leave[told.opening] > reach[told.opening]]
+def _steps(leading: Sequence[Told]) -> list[_Step]:
+    """What each statement adds to those that the bank told besides.
 
-
-def _ends_nowhere(told: Told, rest: Sequence[Told]) -> bool:
-    """Whether no other begins where it ends: then it is the last of its day."""
-    return not any(each.opening == told.closing for each in rest if each is not told)
+    Those that brought nothing new are copies, or days of a month that was told as a whole, if all of them
+    together lead from what others told to what others told. One that brought less than lies between its
+    balances overlaps with others: what it adds ends at its closing balance, or begins at its opening one.
+    """
+    fresh = [told for told in leading if told.entries or told.opening == told.closing]
+    stale = [told for told in leading if not told.entries and told.opening != told.closing]
+    known = Counter(balance for told in fresh for balance in {told.opening, told.closing})
+    whole = [_Step(_day(told), told.opening or 0, told.closing or 0) for told in stale]
+    if all(balance in known for balance in (*_begins(whole), *_ends(whole))):
+        stale = []
+    steps = []
+    for told in (*fresh, *stale):
+        opening, closing = told.opening or 0, told.closing or 0
+        tail, head = closing - told.moved, opening + told.moved
+        others = known - Counter({opening, closing})
+        if told.entries and closing - opening != told.moved:
+            opening, closing = (
+                (tail, closing) if tail in others else (opening, head if head in others else closing)
+            )
+        steps.append(_Step(_day(told), opening, closing))
+    return steps
 
 
 def _day(told: Told) -> date:
     return told.ends_on or date.min
 
 
-def _breaks(in_order: Sequence[Told]) -> Iterator[str]:
-    if not in_order:
-        return
-    at, seen = in_order[0], {in_order[0].opening}
-    for told in in_order[1:]:
-        if told.closing == at.closing and told.opening in seen:
-            continue  # a second copy, or the sum of a month whose days were told one by one
-        if told.opening != at.closing:
-            yield (
-                f"the statement of {told.ends_on} does not begin where that of {at.ends_on} ended: "
+@dataclass
+class _Walk:
+    """Through the days of an account, from the balance where it begins.
+
+    Within a day statements stand in no order: they are sound if some order leads from where the day before
+    ended through all of them. Where that leads is then known, whatever the order: it is the sum.
+    """
+
+    unled: Sequence[_Step]
+    """Told without balances: its day, and how much it moved from 0."""
+    breaks: list[str] = field(default_factory=list)
+    opening: int | None = None
+    at: int = 0
+    day: date = date.min
+
+    def through(self, steps: Sequence[_Step]) -> None:
+        """All days, in their order."""
+        days = [(day, list(of_day)) for day, of_day in groupby(sorted(steps, key=_of_day), key=_of_day)]
+        for at, (day, of_day) in enumerate(days, start=1):
+            after = days[at][1] if at < len(days) else []
+            self._through_day(day, of_day, _begins(after) or [step.opening for step in after])
+
+    def _through_day(self, day: date, of_day: Sequence[_Step], following: Sequence[int]) -> None:
+        begins, ends = _begins(of_day), _ends(of_day)
+        start = self._start(of_day, begins, following)
+        if self.opening is None:
+            self.opening = self.at = start
+            self.day = day
+        if not self._is_told(start - self.at, day):
+            self.breaks.append(
+                f"the statement of {day} does not begin where that of {self.day} ended: "
                 "import what the bank has between them"
             )
-        at = told
-        seen |= {told.opening, told.closing}
+        end = start + sum(step.closing - step.opening for step in of_day)
+        if len(begins) > 1:
+            end = next((each for each in ends if each in following), ends[-1])
+        missing = (sum(begins) - start) - (sum(ends) - end) if begins else 0
+        if (len(begins) > 1 or not _hang_together(of_day)) and not (missing and self._is_told(missing, day)):
+            self.breaks.append(
+                f"the statements of {day} do not follow one another: import what the bank has between them"
+            )
+        self.at, self.day = end, day
+
+    def _start(self, of_day: Sequence[_Step], begins: Sequence[int], following: Sequence[int]) -> int:
+        """A balance that more leave than reach; where a day comes full circle, any of its balances."""
+        if begins:
+            return self.at if self.at in begins else begins[0]
+        touched = [step.opening for step in of_day]
+        if self.opening is not None and self.at in touched:
+            return self.at
+        return next((each for each in touched if each in following), touched[0])
+
+    def _is_told(self, missing: int, day: date) -> bool:
+        """Whether just that much was told without balances, between the day before and this one."""
+        between = sum(step.closing for step in self.unled if self.day < step.day < day)
+        on_the_edge = ({0, sum(s.closing for s in self.unled if s.day == edge)} for edge in {self.day, day})
+        return missing in {0} | {between + sum(some) for some in product(*on_the_edge)}
+
+
+def _begins(steps: Sequence[_Step]) -> list[int]:
+    """The balances that more of them leave than reach."""
+    return list((Counter(s.opening for s in steps) - Counter(s.closing for s in steps)).elements())
+
+
+def _ends(steps: Sequence[_Step]) -> list[int]:
+    """The balances that more of them reach than leave."""
+    return list((Counter(s.closing for s in steps) - Counter(s.opening for s in steps)).elements())
+
+
+def _of_day(step: _Step) -> date:
+    return step.day
+
+
+def _hang_together(of_day: Sequence[_Step]) -> bool:
+    """Whether from one balance of a day every other can be reached, forwards or back."""
+    reached, found = set[int](), {of_day[0].opening}
+    while found - reached:
+        reached |= found
+        found = {each for step in of_day if _touches(step, reached) for each in (step.opening, step.closing)}
+    return all(_touches(step, reached) for step in of_day)
+
+
+def _touches(step: _Step, reached: set[int]) -> bool:
+    return step.opening in reached or step.closing in reached

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import permutations
+from random import Random
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from backend.payments.checks import reconcile
 from backend.payments.rules.statements import NO_BALANCES, Told, what_does_not_follow
@@ -56,8 +60,15 @@ def test_a_bank_that_says_no_balances_is_a_finding_until_it_says_some(lite_firm:
     assert told(lite_firm, without_balances(a_day(2))) == [finding]
 
 
+def test_a_statement_without_balances_fills_the_step_between_two_that_have_them(lite_firm: Firm) -> None:
+    assert told(lite_firm, a_day(0)) == []
+    told(lite_firm, without_balances(a_day(1)))
+    assert told(lite_firm, a_day(2)) == []
+
+
 def a_statement(day: int, opening: int, closing: int, sequence: int | None = None) -> Told:
-    return Told(sequence, date(2026, 3, day), opening, closing, 1, closing - opening)
+    on = date(2026, 3, 1) + timedelta(days=day - 1)
+    return Told(sequence, on, opening, closing, int(opening != closing), closing - opening)
 
 
 THREE_OF_A_DAY = [a_statement(3, 0, 700), a_statement(3, 0, 500), a_statement(3, 500, 0)]
@@ -73,17 +84,40 @@ def test_statements_of_one_day_follow_one_another_in_whatever_order_they_came(
 
 
 ONE, TWO = a_statement(3, 0, 100), a_statement(4, 100, 150)
-SUM_OF_BOTH = Told(None, date(2026, 3, 4), 0, 150)
+SUM_OF_BOTH = Told(None, date(2026, 3, 4), 0, 150, 2, 150)
 UNCLEAR = Told(None, None, None, None, 1, 40)
+
+
+def again(told: Told) -> Told:
+    """The same when all its entries were told before."""
+    return replace(told, entries=0, moved=0)
+
+
+def unled(day: int, moved: int) -> Told:
+    return Told(None, date(2026, 3, day), None, None, 1, moved)
+
+
+WEEK = Told(None, date(2026, 3, 6), 100, 180, 1, 30)
+MONTH = Told(None, date(2026, 3, 31), 0, 170, 1, 20)
+PAGES = [Told(None, date(2026, 3, 4), 100, None, 1, 50), Told(None, date(2026, 3, 4), None, 170, 1, 20)]
 
 
 @pytest.mark.parametrize(
     ("every", "moved", "found"),
     [
         ([], 0, []),
-        ([ONE, TWO, ONE, TWO], 150, []),
-        ([ONE, TWO, SUM_OF_BOTH], 150, []),
-        ([SUM_OF_BOTH, ONE, TWO], 150, []),
+        ([ONE, TWO, again(ONE), again(TWO)], 150, []),
+        ([ONE, TWO, again(SUM_OF_BOTH)], 150, []),
+        ([SUM_OF_BOTH, again(ONE), again(TWO)], 150, []),
+        ([ONE, again(TWO)], 100, ["by the ledger 100 moved, by the bank 150"]),
+        ([ONE, TWO, WEEK], 180, []),
+        ([ONE, TWO, MONTH, a_statement(32, 170, 200)], 200, []),
+        ([TWO, Told(None, date(2026, 3, 4), 0, 150, 1, 100)], 150, []),
+        ([ONE, unled(4, 50), a_statement(5, 150, 170)], 170, []),
+        ([ONE, unled(4, 40), a_statement(5, 150, 170)], 160, ["of 2026-03-05", "160 moved"]),
+        ([ONE, *PAGES, a_statement(5, 170, 200)], 200, []),
+        ([unled(3, 40), a_statement(3, 40, 140)], 140, []),
+        ([ONE, unled(3, 40)], 140, []),
         ([ONE, TWO], 149, ["by the ledger 149 moved, by the bank 150"]),
         ([UNCLEAR, ONE], 140, []),
         ([ONE, UNCLEAR, TWO], 150, []),
@@ -114,3 +148,35 @@ def test_numbers_go_on_where_one_is_told_without_balances() -> None:
     third = a_statement(5, 150, 170, 3)
     assert list(what_does_not_follow([*numbered, third], 170)) == []
     assert list(what_does_not_follow([numbered[0], third], 170)) == ["statements 2 to 2 are missing"]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Told]:
+    """What a bank tells of some days: on some more than once, or nothing new; amounts are no chance."""
+    amounts = draw(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=8, unique_by=abs))
+    told, balance, day = list[Told](), draw(st.integers(0, 10**9)), 1
+    for amount in amounts:
+        day += draw(st.integers(0, 1))
+        told.append(a_statement(day, balance, balance + amount))
+        balance += amount
+        if draw(st.booleans()):
+            told.append(a_statement(day, balance, balance))
+    return told
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_a_history_is_sound_in_whatever_order_it_came(history: list[Told], dice: Random) -> None:
+    moved = sum(told.moved for told in history)
+    dice.shuffle(history)
+    assert list(what_does_not_follow(history, moved)) == []
+
+
+@given(histories(), st.data())
+def test_a_statement_that_is_missing_within_a_history_is_found(
+    history: list[Told], data: st.DataObject
+) -> None:
+    moving = [told for told in history if told.moved]
+    assume(len(moving) > 2)
+    missing = data.draw(st.sampled_from(moving[1:-1]))
+    rest = data.draw(st.permutations([told for told in history if told is not missing]))
+    assert list(what_does_not_follow(rest, sum(told.moved for told in rest))) != []
