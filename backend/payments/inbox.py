@@ -140,6 +140,8 @@ def _work(factory: UnitOfWorkFactory, provider: Provider, event: tuple[UUID, dat
 def _settle(factory: UnitOfWorkFactory, event_id: UUID, state: InboxState, detail: str) -> bool:
     if state is InboxState.REFUSED:
         log.error("inbox.refused", event_row=str(event_id))
+    elif state is InboxState.IGNORED:
+        log.info("inbox.ignored", event_row=str(event_id), reason=detail)
     with factory.begin() as uow:
         _keep_outcome(uow, event_id, state, detail)
     return True
@@ -194,7 +196,7 @@ def believe(
     with factory.begin() as uow:
         checkout = queries.checkout_by_provider_id(uow.session, provider.name, seen.checkout_id)
         if checkout is None:
-            if queries.is_request(uow.session, seen.request_id):
+            if seen.opened_here or queries.is_request(uow.session, seen.request_id):
                 raise ProviderRefused("The payment is for a bill of ours, and we know of no such checkout.")
             raise PaymentNotOurs("The payment is for nothing that we asked for.")
         agreed = (checkout.request_id, checkout.amount_minor, checkout.currency)

@@ -72,7 +72,10 @@ class DisputeSeen:
 
 @dataclass(frozen=True)
 class PaymentSeen:
-    """A payment, fetched fresh. `payment_id` is the business key: the same in whatever event tells of it."""
+    """A payment, fetched fresh. `payment_id` is the business key: the same in whatever event tells of it.
+
+    `opened_here`: its checkout carries our mark, whatever we remember of it.
+    """
 
     state: PaymentState
     payment_id: str | None
@@ -81,6 +84,7 @@ class PaymentSeen:
     live: bool
     account: str
     checkout_id: str
+    opened_here: bool = False
     fee: Money | None = None
     disputes: tuple[DisputeSeen, ...] = ()
 

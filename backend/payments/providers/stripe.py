@@ -32,6 +32,7 @@ LARGEST = 99_999_999
 TIMEOUT_SECONDS = 20
 _RETRIES = 2
 _LISTED = 100
+_OPENED_BY, _US = "opened_by", "doorstep"  # in the metadata of every session
 _DECIDED = {
     "won": DisputeState.WON,
     "prevented": DisputeState.WON,
@@ -74,6 +75,7 @@ class StripeProvider:
                 {
                     "mode": "payment",
                     "client_reference_id": str(request_id),
+                    "metadata": {_OPENED_BY: _US},
                     "line_items": [
                         {
                             "price_data": {
@@ -223,6 +225,7 @@ def _seen(
         live=bool(session.get("livemode")),
         account=account,
         checkout_id=str(session["id"]),
+        opened_here=_part(session, "metadata").get(_OPENED_BY) == _US,
         fee=_fee(charge, currency),
         disputes=tuple(_dispute(each) for each in disputes),
     )

@@ -44,6 +44,7 @@ class StubPayment:
     checkout_id: str
     request_id: UUID
     money: Money
+    opened_here: bool = True
     state: PaymentState = PaymentState.OPEN
     dispute: DisputeSeen | None = None
     refunds: dict[str, int] = field(default_factory=dict)
@@ -128,6 +129,7 @@ class StubProvider:
             live=self.live,
             account=self.account,
             checkout_id=checkout_id,
+            opened_here=payment.opened_here,
             disputes=(payment.dispute,) if payment.dispute else (),
         )
 

@@ -128,6 +128,7 @@ def test_what_another_shop_of_our_account_sells_is_ignored_and_waits_for_nobody(
     stub, owed = lite_firm.stub, lite_firm.asked()
     for request_id, key in ((uuid4(), "theirs"), (owed.id, "ours")):
         opened = stub.open_checkout(request_id, Money(900, "EUR"), key=key, words="", back="")
+        stub._payments[opened.provider_id].opened_here = False
         tell(lite_firm, stub.pay(opened.provider_id, lite_firm.clock()))
     assert work(lite_firm) == 0
     lite_firm.clock.advance(hours=2)
@@ -141,6 +142,15 @@ def test_what_another_shop_of_our_account_sells_is_ignored_and_waits_for_nobody(
     }
     assert refused == [InboxState.REFUSED], "a bill of ours that was paid elsewhere is for a person to see"
     assert postings(lite_firm) == 1
+
+
+def test_what_we_opened_and_forgot_is_for_a_person_to_see(lite_firm: Firm) -> None:
+    """As after a ledger was restored from a backup: somebody has paid a bill that nobody knows any more."""
+    opened = lite_firm.stub.open_checkout(uuid4(), Money(900, "EUR"), key="before", words="", back="")
+    tell(lite_firm, lite_firm.stub.pay(opened.provider_id, lite_firm.clock()))
+    lite_firm.clock.advance(hours=2)
+    assert work(lite_firm) == 1
+    assert outcomes(lite_firm) == [InboxState.REFUSED]
 
 
 def test_a_provider_that_is_away_is_asked_once_in_a_round(lite_firm: Firm) -> None:

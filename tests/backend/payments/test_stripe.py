@@ -112,6 +112,7 @@ class FakeStripe(stripe.HTTPClient):
             "id": name,
             "url": f"https://checkout.stripe.com/c/{name}",
             "client_reference_id": given["client_reference_id"],
+            "metadata": {"opened_by": given["metadata[opened_by]"]},
             "amount_total": int(given["line_items[0][price_data][unit_amount]"]),
             "currency": given["line_items[0][price_data][currency]"],
             "livemode": False,
