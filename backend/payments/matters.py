@@ -17,7 +17,7 @@ from backend.payments.rules.refunding import BY_TRANSFER
 from schemas.payments import MatterKind, RefundState
 
 LONGEST_WAIT = timedelta(hours=1)
-"""For charges, or for a message of a provider, before somebody has to look."""
+"""For charges, a message of a provider or a refund that it was asked for, before somebody has to look."""
 MOST_SHOWN = 200
 
 SETTLED_BY_HAND = frozenset(
@@ -42,6 +42,9 @@ NEXT: Mapping[MatterKind, str] = {
     MatterKind.MONEY_TO_REFUND: "Refund it, unless another bill of the work order is to come.",
     MatterKind.REFUND_TO_APPROVE: "Somebody else than who asked approves or declines it.",
     MatterKind.REFUND_TO_TRANSFER: "Send it at the bank, and confirm it with the debit when that is booked.",
+    MatterKind.REFUND_WITHOUT_OUTCOME: (
+        "See at the provider what became of it; it is asked again by itself, at least every ten minutes."
+    ),
     MatterKind.DISPUTE: "Answer it at the provider (GET /disputes).",
     MatterKind.BANK_ENTRY: "Match it with a bill, or clear it as a fee or a payout.",
 }
@@ -113,6 +116,9 @@ def _money_that_waits(uow: UnitOfWork) -> Iterator[Matter]:
             yield Matter(MatterKind.REFUND_TO_APPROVE, refund.id, refund.asked_at, words, refund.request_id)
         elif refund.provider in BY_TRANSFER:
             yield Matter(MatterKind.REFUND_TO_TRANSFER, refund.id, refund.asked_at, words, refund.request_id)
+        elif refund.asked_at <= uow.now - LONGEST_WAIT:
+            kind = MatterKind.REFUND_WITHOUT_OUTCOME
+            yield Matter(kind, refund.id, refund.asked_at, words, refund.request_id)
     for found in queries.disputes(uow.session, undecided=True):
         money = Money(found.dispute.amount_minor, found.dispute.currency)
         words = f"{money}, {found.state}: {found.dispute.reason}"

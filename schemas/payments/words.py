@@ -64,6 +64,7 @@ class MatterKind(StrEnum):
     MONEY_TO_REFUND = "money_to_refund"
     REFUND_TO_APPROVE = "refund_to_approve"
     REFUND_TO_TRANSFER = "refund_to_transfer"
+    REFUND_WITHOUT_OUTCOME = "refund_without_outcome"
     DISPUTE = "dispute"
     BANK_ENTRY = "bank_entry"
 

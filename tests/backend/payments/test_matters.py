@@ -19,6 +19,7 @@ from backend.payments import billing
 from backend.payments.app import Rounds, create_payments_app
 from backend.payments.checks import check_ledger
 from backend.payments.models import PaymentRequest
+from backend.payments.refunds import send_refunds
 from backend.payments.rules.errors import AmountUnusable
 from backend.payments.rules.money import Money
 from tests.api import Client
@@ -198,6 +199,18 @@ def test_money_that_is_the_customers_and_refunds_in_hand_are_seen(firm: Firm, no
     (entry,) = (each for each in seen(noor) if each["kind"] == "bank_entry")
     said = {"bank_entry_id": entry["subject_id"]}
     assert noor.post(f"/refunds/{refund.id}/confirm", said).status_code == 200
+    assert kinds(noor) == []
+
+
+def test_a_refund_of_which_nobody_hears_what_became_is_seen_after_an_hour(lite_firm: Firm) -> None:
+    refund = ask(lite_firm, paid_by_card(lite_firm), 1_000)
+    lite_firm.clock.advance(minutes=59)
+    noor = desk_of(lite_firm)
+    assert kinds(noor) == []
+    lite_firm.clock.advance(minutes=1)
+    (matter,) = seen(noor)
+    assert (matter["kind"], matter["subject_id"]) == ("refund_without_outcome", str(refund.id))
+    assert send_refunds(lite_firm.payments.factory, lite_firm.payments.providers) == 1
     assert kinds(noor) == []
 
 
